@@ -1,0 +1,70 @@
+// Package cli is the commands of the one binary, one file each, and the wiring
+// of the program's parts. Rules live elsewhere; nothing imports cli but main.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+)
+
+// Globals is what every command gets: the streams that a test can replace.
+type Globals struct {
+	Stdin  io.Reader
+	Stdout io.Writer
+	Stderr io.Writer
+}
+
+// Root lists the commands. One field, one file.
+type Root struct {
+	Config kong.ConfigFlag `help:"YAML file with settings; keys are the flags' names." env:"WAVEKEEPER_CONFIG" type:"path" placeholder:"FILE"`
+
+	Version VersionCmd `cmd:"" help:"Print the version and what it was built from."`
+}
+
+// Exit is an error that only carries the process's exit status; its cause was
+// already said.
+type Exit int
+
+// Error names the status.
+func (e Exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// Main runs one command and returns the exit status: 0 success, 1 failure,
+// 2 wrong usage.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	status := -1
+	root := &Root{}
+	parser, err := kong.New(root,
+		kong.Name("wavekeeper"),
+		kong.Description("Takes a fleet of Exchange Server 2007 machines through a service pack without breaking mail."),
+		kong.Writers(stdout, stderr),
+		kong.Configuration(yamlSettings),
+		kong.Exit(func(code int) { status = code }),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "wavekeeper:", err)
+		return 2
+	}
+	ctx, err := parser.Parse(args)
+	if status == 0 { // --help was answered
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "wavekeeper:", err)
+		return 2
+	}
+	err = ctx.Run(&Globals{Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	var exit Exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return int(exit)
+	default:
+		fmt.Fprintln(stderr, "wavekeeper:", err)
+		return 1
+	}
+}

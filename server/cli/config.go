@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+	"go.yaml.in/yaml/v3"
+)
+
+// yamlSettings reads a settings file: a flat map from a flag's name, with or
+// without the command in front ("serve.listen" or "listen"), to its value.
+func yamlSettings(r io.Reader) (kong.Resolver, error) {
+	values := map[string]any{}
+	if err := yaml.NewDecoder(r).Decode(&values); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read settings file: %w", err)
+	}
+	return kong.ResolverFunc(func(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+		if parent.Command != nil {
+			if v, ok := values[parent.Command.Name+"."+flag.Name]; ok {
+				return v, nil
+			}
+		}
+		if v, ok := values[flag.Name]; ok {
+			return v, nil
+		}
+		return values[strings.ReplaceAll(flag.Name, "-", "_")], nil
+	}), nil
+}
