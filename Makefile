@@ -1,0 +1,53 @@
+# Wavekeeper. Every target says in its comment what it does; `make` lists them.
+SHELL := /bin/sh
+GO ?= go
+export GOTOOLCHAIN ?= local
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint generate assets bench vuln fresh need-run need-test build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: need-run assets build ## the whole product: private database, simulated fleet, console with sample accounts
+	@exec bin/wavekeeper demo
+
+test: need-test assets ## everything that must hold: freshness, vet, gofumpt, all tests
+	@echo "== generated code is fresh" && tools/fresh.sh
+	@echo "== go vet" && $(GO) vet ./...
+	@echo "== gofumpt" && bad=$$($(GO) tool -modfile=tools/lint/go.mod gofumpt -l server agentless web migrations) && \
+		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
+	@echo "== go test -race (all but browser and kill tests)" && $(GO) test -race -timeout 10m ./...
+	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/...
+
+lint: ## golangci-lint over everything
+	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...
+
+generate: ## regenerate templ pages, SQL code and the README's state diagrams
+	$(GO) tool templ generate
+	$(GO) tool -modfile=tools/sqlc/go.mod sqlc generate -f server/store/sqlc.yaml
+	$(GO) test -count=1 -run '^TestReadmeDiagrams$$' ./server/rollout -update
+
+assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder
+
+web/static/vendor/.done: web/package.json web/package-lock.json web/vendor.mjs
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && node vendor.mjs
+	@touch $@
+
+bench: ## every figure, measured side by side in one run
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+vuln: ## known vulnerabilities (needs the Go vulnerability database)
+	$(GO) tool -modfile=tools/lint/go.mod govulncheck ./...
+
+build:
+	$(GO) build -o bin/wavekeeper ./server
+
+fresh:
+	@tools/fresh.sh
+
+need-run:
+	@tools/need.sh run
+
+need-test:
+	@tools/need.sh test
