@@ -1,0 +1,40 @@
+# wavekeeper: file-write 1
+function wk_file_write([string]$n, [string]$path, [string]$offset, [string]$data, [string]$last) {
+    function put([string]$name, $value) {
+        $global:wkCount = $global:wkCount + 1
+        [Console]::Out.WriteLine('#' + $n + ' ' + $name + '=' + [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$value)))
+    }
+    function end_records { [Console]::Out.WriteLine('#' + $n + ' END ' + [string]$global:wkCount) }
+    function why($record) {
+        $e = $record.Exception
+        while ($e.InnerException -ne $null) { $e = $e.InnerException }
+        $e.GetType().FullName + ' ' + [Runtime.InteropServices.Marshal]::GetHRForException($e).ToString('X8')
+    }
+    trap { put 'error' (why $_); end_records; exit 1 }
+    $ErrorActionPreference = 'Stop'
+    $global:wkCount = 0
+    $bytes = [Convert]::FromBase64String($data)
+    $start = [long]$offset
+    $part = $path + '.part'
+    $file = New-Object IO.FileStream($part, [IO.FileMode]'OpenOrCreate', [IO.FileAccess]'ReadWrite', [IO.FileShare]'None')
+    if ($file.Length -lt $start) {
+        $file.Close()
+        throw (New-Object IO.EndOfStreamException)
+    }
+    $file.SetLength($start)
+    [void]$file.Seek($start, [IO.SeekOrigin]'Begin')
+    $file.Write($bytes, 0, $bytes.Length)
+    $file.Flush()
+    put 'length' $file.Length
+    if ($last -eq '1') {
+        [void]$file.Seek(0, [IO.SeekOrigin]'Begin')
+        $hash = New-Object Security.Cryptography.SHA256Managed
+        put 'sha256' ([BitConverter]::ToString($hash.ComputeHash($file)).Replace('-', '').ToLowerInvariant())
+    }
+    $file.Close()
+    if ($last -eq '1') {
+        if ([IO.File]::Exists($path)) { [IO.File]::Delete($path) }
+        [IO.File]::Move($part, $path)
+    }
+    end_records
+}
