@@ -1,0 +1,178 @@
+// Package runbook is the ways to upgrade a server, as literal tables of steps.
+// A step's Tick looks at the host, decides, does one bounded action and says
+// what came out; it may be killed and repeated at any point. The package knows
+// hosts (agentless/windows) and Exchange; it must not know the database, jobs
+// or pages: what must be on record before an effect goes through Book.
+package runbook
+
+import (
+	"context"
+	"time"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
+)
+
+// Step is one row of a Table: its plain data and its function. Tick returns an
+// error only for what is not the host's doing (a context that ended, a Book
+// that refused); everything that a host answered is in the Outcome.
+type Step struct {
+	rollout.Step
+	Tick func(ctx context.Context, w *Work) (Outcome, error)
+}
+
+// Table is one runbook: the steps in the order in which they run.
+type Table struct {
+	Name    string
+	Version int
+	Words   string
+	Steps   []Step
+}
+
+// Plain returns the table without its functions: what plans hash and pages show.
+func (t Table) Plain() rollout.Runbook {
+	plain := rollout.Runbook{Name: t.Name, Version: t.Version, Words: t.Words}
+	for _, s := range t.Steps {
+		plain.Steps = append(plain.Steps, s.Step)
+	}
+	return plain
+}
+
+// Step returns the step of that name.
+func (t Table) Step(name string) (Step, bool) {
+	for _, s := range t.Steps {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+// Package is what a runbook installs.
+type Package struct {
+	Name     string         // "SP1"
+	Target   exchange.Build // what every role must be configured at afterwards
+	Language string         // culture of the media, "en-US"; empty = not compared
+	Arch     string         // "x64"; empty = not compared
+}
+
+// Media is where a package lies on the host.
+type Media struct {
+	Folder      string // C:\Wavekeeper\media\sp1-en-US-x64
+	SetupSHA256 string // of setup.com there, lower-case hex
+}
+
+// Account is the run-as account: the only one that may reach Active Directory.
+type Account struct {
+	Name     string // DOMAIN\account
+	Password string
+}
+
+// Work is everything that a tick may use.
+type Work struct {
+	Host         *windows.Host
+	Server       exchange.Server
+	Package      Package
+	Media        Media
+	RunAs        Account
+	Installation string // short id of this installation of Wavekeeper: part of every name on a host
+	Upgrade      int64
+	Attempt      int
+	Prepared     bool                         // the organization is recorded as prepared for the package
+	Memory       map[string]string            // of this step; a tick changes it, the caller saves it after the tick
+	Notes        map[string]map[string]string // memory of the other steps of this upgrade, by step name; only read
+	Ledger       []Entry                      // entries of this upgrade that are not put back
+	Book         Book
+	Now          time.Time
+}
+
+// Book is what must be in the database before an effect may happen on a host.
+type Book interface {
+	// Intend checks the lease's epoch and writes an event. An error means: do not do it.
+	Intend(ctx context.Context, what string) error
+	// Change writes the state found before a change; the change follows. A second
+	// Change of the same kind and name while one is open returns the open one's id
+	// and keeps its Before.
+	Change(ctx context.Context, e Entry) (int64, error)
+	// Restored closes an entry; deviation says what could not be put back exactly,
+	// or is empty.
+	Restored(ctx context.Context, id int64, deviation string) error
+}
+
+// The kinds of ledger entries.
+const (
+	ServiceEntry    = "service"    // Name = the service; Before and Meant: state, start
+	RevocationEntry = "revocation" // Name = run-as or S-1-5-18; Before: by the task's own files
+)
+
+// Entry is one thing that was changed for a while.
+type Entry struct {
+	ID            int64
+	Kind, Name    string
+	Before, Meant map[string]string
+}
+
+// Kind says how a tick ended.
+type Kind string
+
+// The kinds of outcome.
+const (
+	Done        Kind = "done"         // the step reached its goal
+	Again       Kind = "again"        // come back after Outcome.After
+	Failed      Kind = "failed"       // the step cannot reach its goal
+	OutOfSight  Kind = "out-of-sight" // contact lost while a host task may run; come back after Outcome.After
+	Interrupted Kind = "interrupted"  // the host says that something began and did not end; a person decides
+	Unknown     Kind = "unknown"      // it cannot be said whether something ran; a person decides
+)
+
+// Severity weighs a finding.
+type Severity string
+
+// The severities. A pass is kept as evidence.
+const (
+	Blocker Severity = "blocker"
+	Warning Severity = "warning"
+	Info    Severity = "info"
+	Pass    Severity = "pass"
+)
+
+// Finding is what one rule of preflight found.
+type Finding struct {
+	Rule     string // stable id, "dotnet20-sp1"
+	Severity Severity
+	Text     string // what was found, for people
+	Evidence string // the values it rests on
+	Remedy   string // what to do; empty for a pass
+	Source   string // where the rule comes from
+}
+
+// Fact is one thing learned about the host; Value is JSON-able.
+type Fact = windows.Fact
+
+// Outcome is what came out of a tick.
+type Outcome struct {
+	Kind     Kind
+	After    time.Duration // of Again and OutOfSight
+	Message  string        // for people, one sentence
+	Remedy   string        // of Failed, Interrupted, Unknown: what a person can do
+	Percent  int           // of the step, 0 to 100; 0 = not known
+	Phase    string        // of Setup, "readiness"
+	Log      []string      // new lines of the setup log, in order
+	Findings []Finding     // of preflight: all findings, with its last tick
+	Facts    []Fact        // learned in this tick
+	Build    string        // lowest build configured, when it was read
+	Touched  bool          // a program may have run on the host in this attempt: a failure after this is not "before its start"
+}
+
+// Unwind returns the names of the steps that end every attempt, also a failed
+// one: from PutBack to the end.
+func (t Table) Unwind() []string {
+	var names []string
+	for _, s := range t.Steps {
+		if s.Name == PutBack || len(names) > 0 {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
