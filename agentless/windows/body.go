@@ -1,0 +1,155 @@
+package windows
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// The folders of Wavekeeper on a host. Each is made by folder-make with a
+// protected DACL before anything is put into it.
+const (
+	Root  = `C:\Wavekeeper`
+	Tasks = Root + `\tasks`
+)
+
+// TaskFolder is where a host task's body, output and result lie.
+func TaskFolder(task string) string { return Tasks + `\` + task }
+
+// taskName is what every name of a host task must look like: it goes raw into
+// command lines, so nothing in it may mean something to cmd.exe.
+var taskName = regexp.MustCompile(`^wk-[A-Za-z0-9]{1,32}-u[0-9]{1,18}-[a-z0-9-]{1,40}-a[0-9]{1,9}$`)
+
+// TaskName names the host task of one step of one attempt of one upgrade.
+func TaskName(installation string, upgrade int64, step string, attempt int) string {
+	return fmt.Sprintf("wk-%s-u%d-%s-a%d", installation, upgrade, step, attempt)
+}
+
+// safePath is a path that can stand in double quotes in a batch file: no quote,
+// no percent sign (cmd.exe expands it), no line break, ASCII only, since a batch
+// file is read in the OEM code page.
+func safePath(path string) error {
+	if path == "" {
+		return fmt.Errorf("empty path")
+	}
+	for _, r := range path {
+		if r < ' ' || r > '~' || strings.ContainsRune(`"%!^&|<>*?`, r) {
+			return fmt.Errorf("path %q: %q cannot be used in a batch file", path, r)
+		}
+	}
+	return nil
+}
+
+// publishing is the key whose State value switches the check of publishers'
+// certificate revocation, per user; bit 0x200 set means: do not check.
+// Source: KB944752 and winrm.md 2.4 of the project's dossier.
+const publishing = `Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing`
+
+// SetupBody is the batch file of the host task that runs Setup. Its first
+// command is the guard: md is atomic, so the body runs once however often the
+// task is created or started. The old State values are in the folder before
+// they are changed, so a repair can put them back if this task dies.
+func SetupBody(folder, setup, arguments string) ([]byte, error) {
+	if err := safePath(folder); err != nil {
+		return nil, err
+	}
+	if err := safePath(setup); err != nil {
+		return nil, err
+	}
+	if arguments != "" {
+		if err := safePath(arguments); err != nil {
+			return nil, fmt.Errorf("setup's arguments: %w", err)
+		}
+	}
+	lines := []string{
+		`@echo off`,
+		`md "` + folder + `\started" 2>nul || exit /b 0`,
+		`cd /d "` + folder + `"`,
+		`set KEY=` + publishing,
+		`set OLD=`,
+		`for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
+		`if not defined OLD (>revocation-user.txt echo absent) else (>revocation-user.txt echo %OLD%)`,
+		`if not defined OLD set OLD=0x23c00`,
+		`set /a NEW="%OLD% | 0x200"`,
+		`reg add "HKCU\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
+		`set OLD=`,
+		`for /f "tokens=3" %%a in ('reg query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
+		`if not defined OLD (>revocation-system.txt echo absent) else (>revocation-system.txt echo %OLD%)`,
+		`if not defined OLD set OLD=0x23c00`,
+		`set /a NEW="%OLD% | 0x200"`,
+		`reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
+		strings.TrimRight(`"`+setup+`" `+arguments, " ") + ` >out.txt 2>&1 <nul`,
+		`set code=%ERRORLEVEL%`,
+	}
+	lines = append(lines, restore(folder)...)
+	return batch(append(lines, result()...)), nil
+}
+
+// RepairBody is the batch file of the host task that puts the two State values
+// back after a Setup task died: it must run under the same account, since a
+// user's hive is loaded only while that user is logged on.
+func RepairBody(folder, died string) ([]byte, error) {
+	for _, p := range []string{folder, died} {
+		if err := safePath(p); err != nil {
+			return nil, err
+		}
+	}
+	lines := []string{
+		`@echo off`,
+		`md "` + folder + `\started" 2>nul || exit /b 0`,
+		`cd /d "` + folder + `"`,
+		`set KEY=` + publishing,
+		`set code=0`,
+	}
+	lines = append(lines, restore(died)...)
+	return batch(append(lines, result()...)), nil
+}
+
+// ScriptBody is the batch file of a host task that runs one of our scripts,
+// which lies in the folder as NAME.ps1 with its call as last line. It is read
+// as text, since PowerShell 1.0 refuses every .ps1 by default and has no switch
+// for that.
+func ScriptBody(folder, name string) ([]byte, error) {
+	if err := safePath(folder); err != nil {
+		return nil, err
+	}
+	if strings.Contains(folder, "'") {
+		return nil, fmt.Errorf("folder %q: a quote cannot be used here", folder)
+	}
+	lines := []string{
+		`@echo off`,
+		`md "` + folder + `\started" 2>nul || exit /b 0`,
+		`cd /d "` + folder + `"`,
+		`powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('` + folder + `\` + name + `.ps1'))" >out.txt 2>err.txt <nul`,
+		`set code=%ERRORLEVEL%`,
+	}
+	return batch(append(lines, result()...)), nil
+}
+
+// restore puts both State values back as the files in folder say.
+func restore(folder string) []string {
+	one := func(hive, file, next string) []string {
+		path := `"` + folder + `\` + file + `"`
+		return []string{
+			`if not exist ` + path + ` goto ` + next,
+			`set OLD=`,
+			`set /p OLD=<` + path,
+			`if not defined OLD goto ` + next,
+			`if "%OLD%"=="absent" (reg delete "` + hive + `\%KEY%" /v State /f >nul 2>&1) else (reg add "` + hive + `\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)`,
+			`:` + next,
+		}
+	}
+	lines := append(one(`HKCU`, `revocation-user.txt`, `system`), one(`HKU\S-1-5-18`, `revocation-system.txt`, `restored`)...)
+	return append(lines, `>"`+folder+`\revocation-restored" echo done`)
+}
+
+// result writes the exit code in one step: a reader sees no file or the whole
+// file. The redirection stands in front, since cmd.exe reads the digit in
+// "echo 0>rc" as a handle.
+func result() []string {
+	return []string{`>rc.tmp echo %code%`, `move /y rc.tmp rc >nul`}
+}
+
+func batch(lines []string) []byte {
+	return []byte(strings.Join(lines, "\r\n") + "\r\n")
+}

@@ -1,0 +1,20 @@
+@echo off
+md "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1\started" 2>nul || exit /b 0
+cd /d "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1"
+set KEY=Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing
+set code=0
+if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user.txt" goto system
+set OLD=
+set /p OLD=<"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user.txt"
+if not defined OLD goto system
+if "%OLD%"=="absent" (reg delete "HKCU\%KEY%" /v State /f >nul 2>&1) else (reg add "HKCU\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)
+:system
+if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-system.txt" goto restored
+set OLD=
+set /p OLD=<"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-system.txt"
+if not defined OLD goto restored
+if "%OLD%"=="absent" (reg delete "HKU\S-1-5-18\%KEY%" /v State /f >nul 2>&1) else (reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)
+:restored
+>"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-restored" echo done
+>rc.tmp echo %code%
+move /y rc.tmp rc >nul

@@ -1,0 +1,7 @@
+@echo off
+md "C:\Wavekeeper\tasks\wk-demo-u17-canary-a1\started" 2>nul || exit /b 0
+cd /d "C:\Wavekeeper\tasks\wk-demo-u17-canary-a1"
+powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('C:\Wavekeeper\tasks\wk-demo-u17-canary-a1\canary.ps1'))" >out.txt 2>err.txt <nul
+set code=%ERRORLEVEL%
+>rc.tmp echo %code%
+move /y rc.tmp rc >nul
