@@ -126,20 +126,25 @@ func ScriptBody(folder, name string) ([]byte, error) {
 	return batch(append(lines, result()...)), nil
 }
 
-// restore puts both State values back as the files in folder say.
+// restore puts both State values back as the files in folder say,
+// and writes beside them what the values are then: put-back compares the pairs.
 func restore(folder string) []string {
-	one := func(hive, file, next string) []string {
-		path := `"` + folder + `\` + file + `"`
+	one := func(hive, who, next string) []string {
+		path := `"` + folder + `\revocation-` + who + `.txt"`
 		return []string{
 			`if not exist ` + path + ` goto ` + next,
 			`set OLD=`,
 			`set /p OLD=<` + path,
 			`if not defined OLD goto ` + next,
 			`if "%OLD%"=="absent" (reg delete "` + hive + `\%KEY%" /v State /f >nul 2>&1) else (reg add "` + hive + `\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)`,
+			`set OLD=`,
+			`for /f "tokens=3" %%a in ('reg query "` + hive + `\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
+			`if not defined OLD set OLD=absent`,
+			`>"` + folder + `\revocation-` + who + `-after.txt" echo %OLD%`,
 			`:` + next,
 		}
 	}
-	lines := append(one(`HKCU`, `revocation-user.txt`, `system`), one(`HKU\S-1-5-18`, `revocation-system.txt`, `restored`)...)
+	lines := append(one(`HKCU`, `user`, `system`), one(`HKU\S-1-5-18`, `system`, `restored`)...)
 	return append(lines, `>"`+folder+`\revocation-restored" echo done`)
 }
 
