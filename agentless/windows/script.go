@@ -1,0 +1,85 @@
+package windows
+
+import (
+	"crypto/rand"
+	"embed"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode/utf16"
+)
+
+//go:embed script/*.ps1
+var scripts embed.FS
+
+// ScriptNames lists the embedded scripts.
+func ScriptNames() []string {
+	files, err := fs.Glob(scripts, "script/*.ps1")
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = strings.TrimSuffix(path.Base(f), ".ps1")
+	}
+	return names
+}
+
+// ScriptSource returns an embedded script byte for byte. Its first line is
+// "# wavekeeper: NAME VERSION".
+func ScriptSource(name string) ([]byte, error) {
+	b, err := scripts.ReadFile("script/" + name + ".ps1")
+	if err != nil {
+		return nil, fmt.Errorf("script %q: %w", name, err)
+	}
+	return b, nil
+}
+
+// call is a script as it is sent: the embedded bytes, then exactly one last
+// line, the call with its quoted arguments. The nonce is always the first.
+func call(name, nonce string, args ...string) (string, error) {
+	source, err := ScriptSource(name)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.Write(source)
+	b.WriteString("wk_" + strings.ReplaceAll(name, "-", "_"))
+	for _, a := range append([]string{nonce}, args...) {
+		q, err := Quote(a)
+		if err != nil {
+			return "", fmt.Errorf("call of script %s: %w", name, err)
+		}
+		b.WriteString(" " + q)
+	}
+	return b.String(), nil
+}
+
+// shellScript is the most characters of a script that fit on a command line
+// when cmd.exe is skipped: CreateProcess takes 32,767, -EncodedCommand costs
+// 2 bytes a character and a third more for base64.
+const shellScript = 12000
+
+// encoded returns the command line that runs a script in a WinRM shell without
+// cmd.exe.
+func encoded(script string) (string, error) {
+	units := utf16.Encode([]rune(script))
+	if len(units) > shellScript {
+		return "", fmt.Errorf("script of %d characters is too long for a command line", len(units))
+	}
+	raw := make([]byte, 0, 2*len(units))
+	for _, u := range units {
+		raw = append(raw, byte(u), byte(u>>8))
+	}
+	return "powershell.exe -NoProfile -NonInteractive -EncodedCommand " + base64.StdEncoding.EncodeToString(raw), nil
+}
+
+// newNonce marks one call's records.
+func newNonce() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails since Go 1.24: it ends the program instead
+	return hex.EncodeToString(b[:])
+}
