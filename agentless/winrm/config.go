@@ -1,0 +1,115 @@
+package winrm
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	mz "github.com/masterzen/winrm"
+)
+
+// Config says which host to talk to and how.
+type Config struct {
+	// Address is what is dialled: an IP address or a name.
+	Address string
+	// Port is the listener's port: 5985 or 5986 from WinRM 2.0 on, 80 or 443
+	// before.
+	Port int
+	// TLS makes the channel https, always verified. Nil is plain http.
+	TLS *TLS
+	// AllowPlain lifts the rule that plain http goes to 127.0.0.0/8 only.
+	AllowPlain bool
+	// User and Password are sent as HTTP Basic. WinRM accepts Basic for local
+	// accounts only.
+	User, Password string
+	// OperationTimeout is the longest that one request may take; 10 s when 0.
+	// A command may last longer: its output is asked for again and again.
+	OperationTimeout time.Duration
+}
+
+// TLS says how a host's certificate is verified. The zero value verifies the
+// dialled address against the system's authorities with Go's defaults.
+type TLS struct {
+	// ServerName is the name that the certificate must carry; the dialled
+	// address when empty.
+	ServerName string
+	// CAs are the trusted authorities; the system's when nil.
+	CAs *x509.CertPool
+	// MinVersion and CipherSuites are those of crypto/tls; 0 and nil are its
+	// defaults. Windows Server 2003 and 2008 speak TLS 1.0 only.
+	MinVersion   uint16
+	CipherSuites []uint16
+}
+
+const (
+	defaultOperationTimeout = 10 * time.Second
+	longestPoll             = 20 * time.Second // what a host is told to wait for output; hosts allow 60 s
+	shellsPerHost           = 2                // of 5 per user in WinRM 2.0
+)
+
+// Conn is the connection to one host. It is safe for concurrent use; HTTP
+// connections (at most two) are kept between calls until Close.
+type Conn struct {
+	cfg       Config
+	client    *mz.Client
+	endpoint  *mz.Endpoint
+	transport *transport
+	shells    chan struct{}
+
+	mu       sync.Mutex
+	identity *Identity
+}
+
+// New prepares a connection; nothing is sent. A *Refused comes back for a
+// channel that our own rules forbid.
+func New(cfg Config) (*Conn, error) {
+	if cfg.OperationTimeout <= 0 {
+		cfg.OperationTimeout = defaultOperationTimeout
+	}
+	if cfg.Address == "" {
+		return nil, &Refused{Reason: "no address"}
+	}
+	if cfg.Port < 1 || cfg.Port > 65535 {
+		return nil, &Refused{Reason: fmt.Sprintf("port %d is not between 1 and 65535", cfg.Port)}
+	}
+	if ip := net.ParseIP(cfg.Address); ip != nil && cfg.TLS == nil && !cfg.AllowPlain && !inLoopback(ip) {
+		return nil, refusedPlain(cfg.Address)
+	}
+	c := &Conn{cfg: cfg, shells: make(chan struct{}, shellsPerHost)}
+	c.transport = newTransport(cfg)
+	c.endpoint = mz.NewEndpoint(cfg.Address, cfg.Port, cfg.TLS != nil, false, nil, nil, nil, cfg.OperationTimeout)
+	params := mz.NewParameters(isoSeconds(c.told()), locale, maxEnvelope)
+	params.TransportDecorator = func() mz.Transporter { return call{transport: c.transport, ctx: context.Background()} }
+	client, err := mz.NewClientWithParameters(c.endpoint, cfg.User, "", params)
+	if err != nil {
+		return nil, fmt.Errorf("prepare winrm client for %s: %w", cfg.Address, err)
+	}
+	c.client = client
+	return c, nil
+}
+
+// Close gives the idle HTTP connections back. Calls that still run are not
+// touched.
+func (c *Conn) Close() { c.transport.client.CloseIdleConnections() }
+
+// told is the time limit that the host hears of: a little less than ours, so
+// that its own fault comes before our deadline.
+func (c *Conn) told() time.Duration {
+	limit := c.cfg.OperationTimeout
+	told := limit - min(2*time.Second, limit/4)
+	return min(told, longestPoll)
+}
+
+// params are masterzen's parameters of one message.
+func (c *Conn) params() *mz.Parameters {
+	return mz.NewParameters(isoSeconds(c.told()), locale, maxEnvelope)
+}
+
+// isoSeconds writes a duration as xs:duration in seconds.
+func isoSeconds(d time.Duration) string {
+	return "PT" + strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + "S"
+}

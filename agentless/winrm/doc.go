@@ -1,0 +1,18 @@
+// Package winrm is the wire to one Windows host: WS-Management over HTTP, as
+// Windows Remote Management 1.1 and 2.0 speak it. It opens shells, runs
+// commands, asks WMI and calls WMI methods, and it is the only package that
+// imports masterzen/winrm, whose messages it uses and whose transport, deadlines,
+// fault handling and answer parsing it replaces.
+//
+// It must not know what a service, a file, a registry key or Exchange is
+// (package windows turns answers into nouns), and it never decides on a text
+// that a host wrote: only on HTTP status, SOAP codes and WSMan fault codes,
+// because hosts answer in their own language.
+//
+// Every answer is hostile input. Limits: 4 MB for one HTTP answer, 16 MB for
+// one operation of several answers (a command's output, an enumeration), 64
+// levels of XML, 100,000 elements and 64 attributes per element, 100,000 items
+// and 4,096 parts of an enumeration; no DTD and no entities but the five of
+// XML. Hosts are asked for envelopes of at most 150 KB, the default of WinRM
+// 1.1 and 2.0 (MS-WSMV 2.2.4.10).
+package winrm

@@ -1,0 +1,66 @@
+package winrm
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// envelope is a message that masterzen's builder cannot make: it knows no
+// selector but ShellId and does not escape.
+type envelope struct {
+	action    string
+	resource  string
+	selectors map[string]string
+	body      string // XML, already escaped; prefixes s, a, w, n, p and xsi are declared
+	bodySpace string // namespace of prefix p in the body
+}
+
+// write gives the whole message.
+func (e envelope) write(to, timeout string) string {
+	var b strings.Builder
+	b.WriteString(`<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:n="http://schemas.xmlsoap.org/ws/2004/09/enumeration" xmlns:m="http://schemas.microsoft.com/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Header><a:To>`)
+	b.WriteString(escape(to))
+	b.WriteString(`</a:To><a:ReplyTo><a:Address s:mustUnderstand="true">http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo><a:Action s:mustUnderstand="true">`)
+	b.WriteString(escape(e.action))
+	b.WriteString(`</a:Action><a:MessageID>`)
+	b.WriteString(messageID())
+	b.WriteString(`</a:MessageID><w:ResourceURI s:mustUnderstand="true">`)
+	b.WriteString(escape(e.resource))
+	b.WriteString(`</w:ResourceURI><w:MaxEnvelopeSize s:mustUnderstand="true">153600</w:MaxEnvelopeSize><w:OperationTimeout>`)
+	b.WriteString(timeout)
+	b.WriteString(`</w:OperationTimeout><w:Locale xml:lang="en-US" s:mustUnderstand="false"/><m:DataLocale xml:lang="en-US" s:mustUnderstand="false"/>`)
+	if len(e.selectors) > 0 {
+		names := make([]string, 0, len(e.selectors))
+		for name := range e.selectors {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		b.WriteString(`<w:SelectorSet>`)
+		for _, name := range names {
+			b.WriteString(`<w:Selector Name="` + escape(name) + `">` + escape(e.selectors[name]) + `</w:Selector>`)
+		}
+		b.WriteString(`</w:SelectorSet>`)
+	}
+	b.WriteString(`</s:Header><s:Body`)
+	if e.bodySpace != "" {
+		b.WriteString(` xmlns:p="` + escape(e.bodySpace) + `"`)
+	}
+	b.WriteString(`>` + e.body + `</s:Body></s:Envelope>`)
+	return b.String()
+}
+
+func messageID() string { return "uuid:" + strings.ToUpper(uuid.NewString()) }
+
+// exchange sends an envelope and gives the parsed answer.
+func (c *Conn) exchange(over call, text string) (*node, error) {
+	answer, _, err := over.post(text)
+	return answer, err
+}
+
+// ask is exchange for one of our own envelopes; size is the answer's.
+func (c *Conn) ask(over call, e envelope) (answer *node, size int, err error) {
+	answer, raw, err := over.post(e.write(c.transport.url, isoSeconds(c.told())))
+	return answer, len(raw), err
+}

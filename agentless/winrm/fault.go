@@ -1,0 +1,156 @@
+package winrm
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Fault codes that decisions are made on. Sources: MS-WSMV, MS-WSMAN and
+// answers recorded from hosts.
+const (
+	CodeTimedOut        uint32 = 2150858793 // 0x80338029: nothing within OperationTimeout; ask again
+	CodeGone            uint32 = 2150858843 // 0x8033805B: shell or command id unknown: restarted or idled out
+	CodeFilter          uint32 = 2150858778 // bad WQL or class
+	CodeBadTimeout      uint32 = 2150858767
+	CodeShellQuota      uint32 = 2150859173 // 0x803381A5: shells per user
+	CodeOperationQuota  uint32 = 2150859174 // 0x803381A6: operations per user
+	CodeUserQuota       uint32 = 2150859179
+	CodeAccessDenied    uint32 = 5
+	CodeAccessDeniedHR  uint32 = 2147942405 // 0x80070005
+	CodeParameter       uint32 = 87
+	CodeParameterHR     uint32 = 2147942487 // 0x80070057
+	CodeFileNotFound    uint32 = 2147942402 // 0x80070002: WINRS_SKIP_CMD_SHELL and no such program
+	CodePathNotFound    uint32 = 2147942403 // 0x80070003
+	CodeNotExecutable   uint32 = 2147942593 // 0x800700C1
+	CodeLineTooLong     uint32 = 2147942606 // 0x800700CE
+	CodeKeyDeleted      uint32 = 2147943418 // 0x800703FA: profile being unloaded, on Create
+	CodeElevationNeeded uint32 = 2147943140 // 0x800702E4
+)
+
+// Fault is an answer other than 200 OK, or a SOAP fault. Code is what to
+// decide on; Reason is the host's text, in the host's language, for people
+// only.
+type Fault struct {
+	Code       uint32 // of WSManFault or MSFT_WmiError; 0 when there was none
+	Blame      string // "Sender" or "Receiver"; empty when it was no SOAP fault
+	Subcode    string // such as "TimedOut", without prefix
+	Reason     string
+	Provider   string // such as "Shell cmd plugin"
+	Action     string
+	HTTPStatus int
+}
+
+// Error says code, status and the host's words.
+func (f *Fault) Error() string {
+	var b strings.Builder
+	switch {
+	case f.Code != 0:
+		fmt.Fprintf(&b, "wsman fault %d", f.Code)
+	case f.Blame != "":
+		b.WriteString("soap fault")
+	default:
+		b.WriteString("answer")
+	}
+	if f.Subcode != "" {
+		fmt.Fprintf(&b, " (%s)", f.Subcode)
+	}
+	if f.HTTPStatus != http.StatusOK {
+		fmt.Fprintf(&b, ", http status %d", f.HTTPStatus)
+		if f.Blame == "" {
+			fmt.Fprintf(&b, " %s", http.StatusText(f.HTTPStatus))
+		}
+	}
+	if f.Reason != "" {
+		fmt.Fprintf(&b, ": %s", f.Reason)
+	}
+	return b.String()
+}
+
+// Is reports access faults as ErrDenied.
+func (f *Fault) Is(target error) bool {
+	if target != ErrDenied {
+		return false
+	}
+	switch {
+	case f.HTTPStatus == http.StatusUnauthorized, f.HTTPStatus == http.StatusForbidden:
+		return true
+	case f.Code == CodeAccessDenied, f.Code == CodeAccessDeniedHR:
+		return true
+	default:
+		return f.Subcode == "AccessDenied"
+	}
+}
+
+// NothingRan reports whether this fault, as the answer to a Command request,
+// proves that the command was not started: the host blames the request, or
+// says why it could not start the program.
+func (f *Fault) NothingRan() bool {
+	if f.Code == CodeTimedOut || f.Subcode == "TimedOut" {
+		return false
+	}
+	if f.Blame == "Sender" {
+		return true
+	}
+	switch f.Code {
+	case CodeGone, CodeFilter, CodeBadTimeout, CodeShellQuota, CodeOperationQuota, CodeUserQuota,
+		CodeAccessDenied, CodeAccessDeniedHR, CodeParameter, CodeParameterHR, CodeFileNotFound,
+		CodePathNotFound, CodeNotExecutable, CodeLineTooLong, CodeKeyDeleted, CodeElevationNeeded:
+		return true
+	default:
+		return f.Is(ErrDenied)
+	}
+}
+
+// FaultCode is the WSMan code inside an error; false when there is none.
+func FaultCode(err error) (uint32, bool) {
+	var f *Fault
+	if errors.As(err, &f) && f.Code != 0 {
+		return f.Code, true
+	}
+	return 0, false
+}
+
+// faultOf reads a SOAP fault; nil when the envelope holds none.
+func faultOf(envelope *node, status int) *Fault {
+	body := envelope.child("Body")
+	soapFault := body.child("Fault")
+	if soapFault == nil {
+		return nil
+	}
+	f := &Fault{HTTPStatus: status, Action: envelope.child("Header").child("Action").words()}
+	code := soapFault.child("Code")
+	f.Blame = afterColon(code.child("Value").words())
+	f.Subcode = afterColon(code.child("Subcode").child("Value").words())
+	f.Reason = soapFault.child("Reason").child("Text").words()
+	detail := soapFault.child("Detail")
+	if wsman := detail.find("WSManFault"); wsman != nil {
+		f.Code = code32(wsman.attr("Code"))
+		f.Provider = strings.TrimSpace(wsman.find("ProviderFault").attr("provider"))
+	}
+	if wmi := detail.find("MSFT_WmiError"); wmi != nil && f.Code == 0 {
+		f.Code = code32(wmi.child("error_Code").words())
+		f.Provider = "WMI"
+	}
+	if f.Blame == "" {
+		f.Blame = "Receiver"
+	}
+	return f
+}
+
+func afterColon(qname string) string {
+	return qname[strings.LastIndexByte(qname, ':')+1:]
+}
+
+// code32 reads an unsigned or a signed 32-bit code; 0 when it is neither.
+func code32(s string) uint32 {
+	if u, err := strconv.ParseUint(s, 10, 32); err == nil {
+		return uint32(u)
+	}
+	if i, err := strconv.ParseInt(s, 10, 32); err == nil {
+		return uint32(int32(i))
+	}
+	return 0
+}
