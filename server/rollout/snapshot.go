@@ -1,0 +1,109 @@
+package rollout
+
+import (
+	"time"
+
+	"wavekeeper/server/exchange"
+)
+
+// Snapshot is everything that Next looks at: plain data, loaded by store in
+// the transaction that writes Next's answer.
+type Snapshot struct {
+	Plan     Plan         // the revision's content, see ReadPlan
+	State    RolloutState // of the rollout
+	Prepared bool         // a person recorded that the organization is prepared for the package
+	Waves    []WaveStatus // every wave, by number
+	Upgrades []UpgradeStatus
+	// Outside holds the servers of the organization that have no upgrade in
+	// this rollout: at the target when it was planned, blocked, or not chosen.
+	// They count for the order and for the floor.
+	Outside []OutsideServer
+}
+
+// WaveStatus is a wave's row.
+type WaveStatus struct {
+	Number int
+	State  WaveState
+}
+
+// ApprovalMatch says how the standing approval of a server's wave fits what
+// would be started now.
+type ApprovalMatch string
+
+// How an approval fits.
+const (
+	ApprovalNone     ApprovalMatch = "none"     // the wave has no standing approval, or not for this server
+	ApprovalMatching ApprovalMatch = "matching" // its digest is that of the content now
+	ApprovalStale    ApprovalMatch = "stale"    // the content changed since
+)
+
+// UpgradeStatus is one server of the rollout. A cluster has one, under its
+// first CMS by name.
+type UpgradeStatus struct {
+	Server   string // upper case
+	Wave     int
+	State    State
+	Approval ApprovalMatch
+	Changed  []string // what changed since the approval, in words (see Diff); only when stale
+
+	Build       exchange.Build // as read from the host's registry: the lowest of its roles and hosts
+	ReadAt      time.Time      // when; zero = never read
+	ReadError   string         // why the last reading failed; "" when it worked
+	ReadTriedAt time.Time      // when reading was tried last, with or without success
+	Refreshing  bool           // a reading is on its way
+
+	StartedAt     time.Time // of the first attempt; zero = never begun
+	VerifiedAt    time.Time // zero unless verified at the target
+	BackInService bool      // begun and not done, but its services were proven to run again
+	Down          bool      // live health: out of service although we did not take it out
+
+	Reasons []Reason // as last recorded; Next repeats a hold only when its reasons change
+	Waived  []string // rules that a person waived for this server's start, on the record
+}
+
+// OutsideServer is a server of the organization without an upgrade here.
+type OutsideServer struct {
+	Server      exchange.Server
+	Build       exchange.Build // as read last
+	ReadAt      time.Time
+	ReadError   string
+	ReadTriedAt time.Time
+	Refreshing  bool
+	Down        bool // out of service, by health or by another rollout
+}
+
+// ActionKind is what Next wants done.
+type ActionKind string
+
+// The actions. Each is one guarded update by the state tables, with an event.
+const (
+	DoRunRollout    ActionKind = "run-rollout"    // rollout: waiting to running
+	DoFinishRollout ActionKind = "finish-rollout" // rollout: to done
+	DoOpenWave      ActionKind = "open-wave"      // wave: approved to running
+	DoStopWave      ActionKind = "stop-wave"      // wave: to stopped, Text says why
+	DoFinishWave    ActionKind = "finish-wave"    // wave: to done
+	DoStart         ActionKind = "start"          // upgrade: to running; insert its first tick
+	DoHold          ActionKind = "hold"           // upgrade: to held, with Reasons
+	DoRefresh       ActionKind = "refresh"        // read the server's builds and facts again
+)
+
+// Action is one thing that Next wants done now. The order of actions is the
+// order in which they are to be applied.
+type Action struct {
+	Kind    ActionKind
+	Wave    int      // of a wave's or an upgrade's action
+	Server  string   // of an upgrade's action and of a refresh
+	Reasons []Reason // of a hold
+	Text    string   // one sentence for the event
+}
+
+// Reason is one thing that keeps a server from starting. It answers "why is
+// this server not starting?".
+type Reason struct {
+	Rule     string   `json:"rule"`               // "client-access-before-mailbox", "at-once", "approval"
+	Strength Strength `json:"strength,omitempty"` // of a rule of order
+	Scope    string   `json:"scope,omitempty"`    // of a rule of order, of the floor
+	Servers  []string `json:"servers"`            // what it waits for, at most 20
+	Count    int      `json:"count"`              // how many it waits for
+	Text     string   `json:"text"`               // a sentence
+}
