@@ -1,0 +1,227 @@
+package jobs
+
+import (
+	"fmt"
+	"time"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+// after computes what a tick's outcome changes: the one place that turns what a
+// step said into states. It is pure.
+func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now time.Time) store.TickSave {
+	c := course{w: w, table: table, now: now}
+	c.save = store.TickSave{
+		Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Wave: w.Wave, Server: w.Server.Name, ServerID: w.ServerID,
+		From: w.State, To: rollout.Running, Unwinding: w.Unwinding, Message: out.Message, Remedy: out.Remedy,
+		Phase: out.Phase, Build: out.Build, Heard: out.Kind != runbook.OutOfSight,
+		Step: w.Step, StepFrom: c.step(w.Step).State, StepTo: rollout.Running, StepMessage: out.Message, Show: w.Step,
+		Log: out.Log,
+	}
+	if w.Unwinding { // the row keeps saying why the attempt failed
+		c.save.Message, c.save.Remedy = w.Message, w.Remedy
+	}
+	if len(w.Hosts) > 0 {
+		c.save.Host = w.Hosts[0].ID
+	}
+	for _, f := range out.Findings {
+		text := f.Text
+		if f.Evidence != "" {
+			text += " (" + f.Evidence + ")"
+		}
+		c.save.Findings = append(c.save.Findings, store.Finding{Rule: f.Rule, Severity: string(f.Severity), Evidence: text, Remedy: f.Remedy})
+	}
+	c.move(out)
+	c.save.Percent = c.percent(out.Percent)
+	return c.save
+}
+
+// course is one tick's way from an outcome to rows.
+type course struct {
+	w     store.UpgradeWork
+	table rollout.Runbook
+	now   time.Time
+	save  store.TickSave
+}
+
+func (c *course) move(out runbook.Outcome) {
+	switch out.Kind {
+	case runbook.Done:
+		c.done()
+	case runbook.Failed:
+		c.failed(out)
+	case runbook.Interrupted:
+		c.decide(rollout.Interrupted)
+	case runbook.Unknown:
+		c.decide(rollout.Unknown)
+	case runbook.OutOfSight:
+		if over, limit := c.overdue(); over {
+			c.save.Message = fmt.Sprintf("out of sight for longer than the step's limit of %s: %s", limit, out.Message)
+			c.decide(rollout.Unknown)
+			return
+		}
+		c.save.To, c.save.StepTo = rollout.OutOfSight, rollout.OutOfSight
+		c.again(out.After)
+	case runbook.Again:
+		if over, limit := c.overdue(); over {
+			c.late(out, limit)
+			return
+		}
+		c.again(out.After)
+	default:
+		c.save.Message = fmt.Sprintf("the runbook said %q, which is no outcome", out.Kind)
+		c.decide(rollout.Unknown)
+	}
+	if c.save.From != c.save.To {
+		c.event(store.EventUpgrade, fmt.Sprintf("%s is %s", c.w.Server.Name, c.save.To))
+	}
+}
+
+// done ends the step and begins the next; after the last the upgrade ends.
+func (c *course) done() {
+	c.save.StepTo = rollout.Done
+	c.event(store.EventStep, c.words(c.w.Step)+": done")
+	c.onward()
+}
+
+// onward begins the step after the present one, or ends the upgrade.
+func (c *course) onward() {
+	next, ok := c.following()
+	if ok {
+		c.save.Next, c.save.Show = next, next
+		c.save.DueAt = c.now
+		c.event(store.EventStep, c.words(next)+": begins")
+		return
+	}
+	if c.save.Unwinding {
+		c.save.To = rollout.Failed
+		c.save.Show = c.failedStep()
+		return
+	}
+	c.save.To = rollout.Done
+	c.save.Message, c.save.Remedy = "", ""
+}
+
+// failed ends the step and walks the steps that put back what was changed;
+// only after them the upgrade is failed.
+func (c *course) failed(out runbook.Outcome) {
+	c.save.StepTo = rollout.Failed
+	c.event(store.EventStep, c.words(c.w.Step)+": failed: "+out.Message)
+	if !c.w.Unwinding {
+		c.save.Unwinding = true
+		c.save.Message, c.save.Remedy = out.Message, out.Remedy
+	}
+	c.onward()
+}
+
+// late is a step that asked to come back beyond its hard limit. What cannot be
+// repeated may still be running on the host: a person decides.
+func (c *course) late(out runbook.Outcome, limit time.Duration) {
+	message := fmt.Sprintf("not finished within %s: %s", limit, out.Message)
+	if c.plain(c.w.Step).Repeatable {
+		c.failed(runbook.Outcome{Message: message, Remedy: out.Remedy})
+		return
+	}
+	if !c.w.Unwinding {
+		c.save.Message = message
+	}
+	c.decide(rollout.Unknown)
+}
+
+func (c *course) decide(state rollout.State) {
+	c.save.To, c.save.StepTo = state, state
+}
+
+func (c *course) again(pause time.Duration) {
+	c.save.DueAt = c.now.Add(max(pause, 200*time.Millisecond))
+}
+
+// following is the step that comes after the present one: the next row, or
+// while unwinding the next row of those that put back.
+func (c *course) following() (string, bool) {
+	past := false
+	for _, s := range c.table.Steps {
+		if past && (!c.save.Unwinding || s.PutBack) {
+			return s.Name, true
+		}
+		past = past || s.Name == c.w.Step
+	}
+	return "", false
+}
+
+// failedStep is where the attempt failed: what the row shows in the end.
+func (c *course) failedStep() string {
+	for _, s := range c.w.Steps {
+		if s.State == rollout.Failed {
+			return s.Name
+		}
+	}
+	return c.w.Step
+}
+
+// overdue reports whether the step has been in work beyond its hard limit.
+func (c *course) overdue() (bool, time.Duration) {
+	limit := c.plain(c.w.Step).Hard
+	began := c.step(c.w.Step).StartedAt
+	return limit > 0 && began != nil && c.now.Sub(*began) > limit, limit
+}
+
+// percent weighs the steps by how long they usually take.
+func (c *course) percent(ofStep int) int {
+	if c.save.To == rollout.Done {
+		return 100
+	}
+	if c.save.Unwinding {
+		return c.w.Percent
+	}
+	var all, gone time.Duration
+	reached := false
+	for _, s := range c.table.Steps {
+		all += s.Expected
+		if s.Name == c.save.Show {
+			reached = true
+			if c.save.Show == c.w.Step {
+				gone += s.Expected * time.Duration(min(max(ofStep, 0), 100)) / 100
+			}
+		}
+		if !reached {
+			gone += s.Expected
+		}
+	}
+	if all == 0 {
+		return c.w.Percent
+	}
+	return max(c.w.Percent, min(99, int(100*gone/all)))
+}
+
+func (c *course) event(kind, text string) {
+	c.save.Events = append(c.save.Events, store.Event{Kind: kind, Step: c.w.Step, Text: text,
+		Data: map[string]any{"upgrade": c.w.ID, "state": string(c.save.To)}})
+}
+
+func (c *course) step(name string) store.StepWork {
+	for _, s := range c.w.Steps {
+		if s.Name == name {
+			return s
+		}
+	}
+	return store.StepWork{}
+}
+
+func (c *course) plain(name string) rollout.Step {
+	for _, s := range c.table.Steps {
+		if s.Name == name {
+			return s
+		}
+	}
+	return rollout.Step{}
+}
+
+func (c *course) words(name string) string {
+	if w := c.plain(name).Words; w != "" {
+		return w
+	}
+	return name
+}

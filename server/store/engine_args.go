@@ -1,0 +1,53 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+)
+
+// Advance is the job that moves one rollout on: load, rollout.Next, save. The
+// generation is raised on the rollout's row with every request, so that the
+// last request always runs and an older one ends without acting.
+type Advance struct {
+	Rollout    int64 `json:"rollout"`
+	Generation int64 `json:"generation"`
+}
+
+// Kind names the job in River's table.
+func (Advance) Kind() string { return "advance" }
+
+// Tick is the job that does one bounded action of one upgrade. A tick whose
+// generation is not the upgrade row's ends without acting.
+type Tick struct {
+	Upgrade    int64 `json:"upgrade"`
+	Generation int64 `json:"generation"`
+}
+
+// Kind names the job in River's table.
+func (Tick) Kind() string { return "tick" }
+
+// Probe is the job that asks one host for its facts. It never writes rollout state.
+type Probe struct {
+	Host int64 `json:"host"`
+}
+
+// Kind names the job in River's table.
+func (Probe) Kind() string { return "probe" }
+
+// insertJobs puts jobs into River's table inside the transaction: they exist
+// when the state that asks for them exists.
+func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) error {
+	for _, args := range jobs {
+		opts := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}}
+		if args.Kind() == (Probe{}).Kind() {
+			opts = nil // a person may ask again
+		}
+		if _, err := s.river.InsertTx(ctx, tx, args, opts); err != nil {
+			return fmt.Errorf("insert %s job: %w", args.Kind(), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"wavekeeper/server/store/db"
+)
+
+// ProbeTarget is how a host is reached for a probe.
+type ProbeTarget struct {
+	Host    HostAddress
+	FQDN    string
+	Server  string
+	Profile int64 // 0 = the server names a profile that does not exist
+}
+
+// ProbeTarget returns how the host is reached.
+func (s *Store) ProbeTarget(ctx context.Context, host int64) (ProbeTarget, error) {
+	r, err := s.q.ProbeTarget(ctx, host)
+	if err != nil {
+		return ProbeTarget{}, fmt.Errorf("load host %d: %w", host, missing(err, "There is no such host."))
+	}
+	return ProbeTarget{
+		Host: HostAddress{ID: r.ID, Name: r.Name, Address: r.Address, Port: r.Port},
+		FQDN: r.Fqdn, Server: r.Server, Profile: r.ProfileID,
+	}, nil
+}
+
+// RequestProbes asks for the facts of all hosts of the servers. It returns how
+// many hosts will be asked.
+func (s *Store) RequestProbes(ctx context.Context, actor Actor, servers []int64) (int, error) {
+	var hosts []int64
+	err := s.inTx(ctx, func(t *txn) error {
+		var err error
+		if hosts, err = t.q.HostsOfServers(ctx, servers); err != nil {
+			return err
+		}
+		for _, h := range hosts {
+			if err := s.insertJobs(ctx, t.tx, Probe{Host: h}); err != nil {
+				return err
+			}
+		}
+		t.record(actor, Record{What: "host.probe", Subject: fmt.Sprintf("%d hosts", len(hosts))})
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("request probes: %w", err)
+	}
+	return len(hosts), nil
+}
+
+// SaveProbe keeps what came out of a probe. It never touches rollout state.
+func (s *Store) SaveProbe(ctx context.Context, host int64, outcome, message string, facts []Fact) error {
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.q.HostProbed(ctx, db.HostProbedParams{Outcome: outcome, Error: message, ID: host}); err != nil {
+			return err
+		}
+		if len(facts) > 0 {
+			if err := t.saveFacts(ctx, host, facts); err != nil {
+				return err
+			}
+		}
+		return t.ring(ctx, "host", host)
+	})
+	if err != nil {
+		return fmt.Errorf("save probe of host %d: %w", host, err)
+	}
+	return nil
+}
+
+// saveFacts keeps the facts of a host; an older one never replaces a newer one.
+func (t *txn) saveFacts(ctx context.Context, host int64, facts []Fact) error {
+	for _, f := range facts {
+		if err := t.q.KeepFact(ctx, db.KeepFactParams{HostID: host, Name: f.Name, Value: f.Value, Source: f.Source, At: f.At}); err != nil {
+			return fmt.Errorf("save fact %s: %w", f.Name, err)
+		}
+	}
+	if err := t.q.HostAnswered(ctx, host); err != nil {
+		return fmt.Errorf("save time of facts: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
+)
+
+// UpgradeWork is what a tick needs to know of its upgrade.
+type UpgradeWork struct {
+	ID         int64
+	Rollout    int64
+	Generation int64
+	Wave       int
+	State      rollout.State
+	Step       string
+	Unwinding  bool
+	Message    string
+	Remedy     string
+	Percent    int
+	Phase      string
+
+	ServerID int64
+	Server   exchange.Server
+	Hosts    []HostAddress
+	Profile  int64 // 0 = the server names a profile that does not exist
+
+	Package      string // "sp1"
+	Folder       string // of the media on the host
+	SetupSHA256  string
+	Prepared     bool // the organization is recorded as prepared for the package
+	Installation string
+
+	Steps  []StepWork
+	Ledger []LedgerEntry // open entries
+}
+
+// HostAddress is where a host answers.
+type HostAddress struct {
+	ID      int64
+	Name    string
+	Address string
+	Port    int
+}
+
+// StepWork is one step of an upgrade as a tick needs it.
+type StepWork struct {
+	Position  int
+	Name      string
+	Attempt   int
+	State     rollout.State
+	Memory    map[string]string
+	Message   string
+	StartedAt *time.Time
+	EndedAt   *time.Time
+}
+
+// LoadWork loads an upgrade for a tick. It reports false when the upgrade is not
+// in work or the generation is not the row's: the tick ends without acting.
+func (s *Store) LoadWork(ctx context.Context, upgrade, generation int64) (UpgradeWork, bool, error) {
+	w, live, err := s.loadWork(ctx, upgrade, generation)
+	if err != nil {
+		return UpgradeWork{}, false, fmt.Errorf("load work of upgrade %d: %w", upgrade, err)
+	}
+	return w, live, nil
+}
+
+func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (UpgradeWork, bool, error) {
+	u, err := s.q.UpgradeByID(ctx, upgrade)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return UpgradeWork{}, false, nil
+	}
+	if err != nil {
+		return UpgradeWork{}, false, err
+	}
+	if u.Generation != generation || !inWork(rollout.State(u.State)) {
+		return UpgradeWork{}, false, nil
+	}
+	w := UpgradeWork{
+		ID: u.ID, Rollout: u.RolloutID, Generation: u.Generation, Wave: u.Wave, State: rollout.State(u.State), Step: u.Step,
+		Unwinding: u.Unwinding, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
+		ServerID: u.ServerID, Package: u.Package,
+	}
+	if err := s.loadWorkServer(ctx, &w); err != nil {
+		return UpgradeWork{}, false, err
+	}
+	if w.Steps, err = s.stepsOf(ctx, upgrade); err != nil {
+		return UpgradeWork{}, false, err
+	}
+	open, err := s.q.OpenLedger(ctx, upgrade)
+	if err != nil {
+		return UpgradeWork{}, false, fmt.Errorf("load ledger: %w", err)
+	}
+	for _, l := range open {
+		e, err := ledgerOf(l.ID, l.Host, l.Kind, l.Name, l.Before, l.Meant, l.ChangedAt, l.RestoredAt, l.Deviation)
+		if err != nil {
+			return UpgradeWork{}, false, err
+		}
+		w.Ledger = append(w.Ledger, e)
+	}
+	return w, true, nil
+}
+
+func (s *Store) stepsOf(ctx context.Context, upgrade int64) ([]StepWork, error) {
+	rows, err := s.q.StepsOfUpgrade(ctx, upgrade)
+	if err != nil {
+		return nil, fmt.Errorf("load steps: %w", err)
+	}
+	var steps []StepWork
+	for _, r := range rows {
+		st := StepWork{
+			Position: r.Position, Name: r.Name, Attempt: r.Attempt, State: rollout.State(r.State),
+			Message: r.Message, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+		}
+		if err := json.Unmarshal(r.Memory, &st.Memory); err != nil {
+			return nil, fmt.Errorf("read memory of step %s: %w", r.Name, err)
+		}
+		steps = append(steps, st)
+	}
+	return steps, nil
+}
+
+// loadWorkServer fills in the server, its hosts, the media and the organization.
+func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
+	r, err := s.q.WorkServer(ctx, w.ID)
+	if err != nil {
+		return fmt.Errorf("load server: %w", err)
+	}
+	w.Server = exchange.Server{
+		Name: r.Name, FQDN: r.Fqdn, Site: r.Site, InternetFacing: r.InternetFacing, OS: r.Os, Language: r.Language, Arch: r.Arch,
+		Cluster: exchange.ClusterType(r.Cluster), Address: r.Address, Port: r.Port, Profile: r.Profile, Mailboxes: r.Mailboxes,
+		UMLanguages: r.UmLanguages, Services: r.Services, Tags: r.Tags,
+	}
+	for _, role := range r.Roles {
+		w.Server.Roles = append(w.Server.Roles, exchange.Role(role))
+	}
+	if w.Server.Build, err = exchange.ParseBuild(r.Build); err != nil && r.Build != "" {
+		return fmt.Errorf("read build of %s: %w", r.Name, err)
+	}
+	w.Profile, w.Folder, w.SetupSHA256, w.Prepared, w.Installation = r.ProfileID, r.Folder, r.SetupSha256, r.Prepared, r.Installation
+	hosts, err := s.q.HostsOfUpgrade(ctx, w.ID)
+	if err != nil {
+		return fmt.Errorf("load hosts: %w", err)
+	}
+	for _, h := range hosts {
+		w.Hosts = append(w.Hosts, HostAddress{ID: h.ID, Name: h.Name, Address: h.Address, Port: h.Port})
+	}
+	return nil
+}

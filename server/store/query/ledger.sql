@@ -1,0 +1,37 @@
+-- name: OpenLedger :many
+SELECT l.id, l.upgrade_id, l.host_id, h.name AS host, l.kind, l.name, l.before, l.meant, l.changed_at, l.restored_at, l.deviation
+FROM ledger l
+JOIN host h ON h.id = l.host_id
+WHERE l.upgrade_id = @upgrade_id
+  AND l.restored_at IS NULL
+ORDER BY l.id;
+
+-- name: LedgerOfUpgrade :many
+SELECT l.id, l.upgrade_id, l.host_id, h.name AS host, l.kind, l.name, l.before, l.meant, l.changed_at, l.restored_at, l.deviation
+FROM ledger l
+JOIN host h ON h.id = l.host_id
+WHERE l.upgrade_id = @upgrade_id
+ORDER BY l.id;
+
+-- name: InsertLedger :one
+INSERT INTO ledger (upgrade_id, host_id, kind, name, before, meant)
+VALUES (@upgrade_id, @host_id, @kind, @name, @before, @meant)
+RETURNING id;
+
+-- name: OpenLedgerEntry :one
+SELECT id
+FROM ledger
+WHERE upgrade_id = @upgrade_id
+  AND host_id = @host_id
+  AND kind = @kind
+  AND name = @name
+  AND restored_at IS NULL;
+
+-- name: RestoreLedger :one
+UPDATE ledger
+SET restored_at = clock_timestamp(),
+    deviation = @deviation
+WHERE id = @id
+  AND upgrade_id = @upgrade_id
+  AND restored_at IS NULL
+RETURNING kind, name;

@@ -1,0 +1,82 @@
+-- name: InsertRollout :one
+INSERT INTO rollout (revision_id)
+VALUES (@revision_id)
+RETURNING id;
+
+-- name: RolloutByID :one
+SELECT r.id, r.revision_id, r.state, r.last_event, r.due_at, r.generation, r.created_at, r.started_at, r.ended_at,
+       r.paused_by, r.pause_reason, r.stop_reason,
+       v.plan_id, v.number AS revision_number, v.hash AS revision_hash, v.content AS revision_content,
+       v.author_id, v.submitted_by, p.name AS plan_name, p.package
+FROM rollout r
+JOIN revision v ON v.id = r.revision_id
+JOIN plan p ON p.id = v.plan_id
+WHERE r.id = @id;
+
+-- name: RolloutOfRevision :one
+SELECT id
+FROM rollout
+WHERE revision_id = @revision_id;
+
+-- name: LockRollout :one
+SELECT id, revision_id, state, last_event, generation
+FROM rollout
+WHERE id = @id
+FOR UPDATE;
+
+-- name: ListRollouts :many
+SELECT r.id, r.state, r.created_at, r.started_at, r.ended_at, r.paused_by, r.pause_reason, r.stop_reason,
+       v.plan_id, v.number AS revision_number, v.hash AS revision_hash, p.name AS plan_name, p.package,
+       (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id) AS servers,
+       (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state = 'done') AS done,
+       (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('running', 'paused', 'out-of-sight')) AS running,
+       (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('failed', 'interrupted', 'unknown')) AS failed
+FROM rollout r
+JOIN revision v ON v.id = r.revision_id
+JOIN plan p ON p.id = v.plan_id
+ORDER BY r.id DESC
+LIMIT @max_rows;
+
+-- name: MoveRollout :execrows
+UPDATE rollout
+SET state = @to_state,
+    started_at = CASE WHEN @to_state = 'running' THEN COALESCE(started_at, clock_timestamp()) ELSE started_at END,
+    ended_at = CASE WHEN @to_state IN ('done', 'stopped') THEN clock_timestamp() ELSE ended_at END,
+    paused_by = CASE WHEN @to_state = 'paused' THEN @who::text ELSE '' END,
+    pause_reason = CASE WHEN @to_state = 'paused' THEN @reason::text ELSE '' END,
+    stop_reason = CASE WHEN @to_state = 'stopped' THEN @reason::text ELSE stop_reason END
+WHERE id = @id
+  AND state = @from_state;
+
+-- name: TakeEventNumber :one
+UPDATE rollout
+SET last_event = last_event + 1
+WHERE id = @id
+RETURNING last_event;
+
+-- name: RequestAdvance :one
+UPDATE rollout
+SET generation = generation + 1,
+    due_at = clock_timestamp()
+WHERE id = @id
+RETURNING generation;
+
+-- name: PutOffRollout :exec
+UPDATE rollout
+SET due_at = @due_at
+WHERE id = @id;
+
+-- name: TakeDueRollouts :many
+UPDATE rollout
+SET generation = generation + 1,
+    due_at = clock_timestamp()
+WHERE id IN (
+    SELECT r.id
+    FROM rollout r
+    WHERE r.state IN ('waiting', 'running', 'paused', 'stopped')
+      AND r.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+      AND (r.state <> 'stopped' OR EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('running', 'out-of-sight')))
+    ORDER BY r.id
+    LIMIT 100
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, generation;

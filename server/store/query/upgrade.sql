@@ -1,0 +1,177 @@
+-- name: InsertUpgrade :one
+INSERT INTO upgrade (rollout_id, wave_id, server_id)
+VALUES (@rollout_id, @wave_id, @server_id)
+RETURNING id;
+
+-- name: UpgradesOfRollout :many
+SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
+       u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
+FROM upgrade u
+JOIN wave w ON w.id = u.wave_id
+JOIN server s ON s.id = u.server_id
+WHERE u.rollout_id = @rollout_id
+ORDER BY w.number, s.name;
+
+-- name: UpgradeByID :one
+SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, u.state, u.step, u.reasons, u.message, u.remedy,
+       u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
+FROM upgrade u
+JOIN wave w ON w.id = u.wave_id
+JOIN server s ON s.id = u.server_id
+JOIN rollout r ON r.id = u.rollout_id
+JOIN revision v ON v.id = r.revision_id
+JOIN plan p ON p.id = v.plan_id
+WHERE u.id = @id;
+
+-- name: LockUpgrade :one
+SELECT id, rollout_id, wave_id, server_id, state, step, message, remedy, unwinding, generation
+FROM upgrade
+WHERE id = @id
+FOR UPDATE;
+
+-- name: UpgradesOfServer :many
+SELECT u.id, u.rollout_id, u.state, u.step, u.build, u.started_at, u.ended_at, p.name AS plan_name, p.package
+FROM upgrade u
+JOIN rollout r ON r.id = u.rollout_id
+JOIN revision v ON v.id = r.revision_id
+JOIN plan p ON p.id = v.plan_id
+WHERE u.server_id = @server_id
+ORDER BY u.id DESC;
+
+-- name: StartUpgrade :one
+UPDATE upgrade
+SET state = 'running',
+    step = @step,
+    reasons = '[]',
+    message = '',
+    remedy = '',
+    unwinding = false,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    started_at = COALESCE(started_at, clock_timestamp()),
+    ended_at = NULL,
+    percent = @percent,
+    phase = ''
+WHERE id = @id
+  AND state = @from_state
+RETURNING generation;
+
+-- name: HoldUpgrade :execrows
+UPDATE upgrade
+SET state = @to_state,
+    reasons = @reasons
+WHERE id = @id
+  AND state = @from_state;
+
+-- name: SkipUpgrade :execrows
+UPDATE upgrade
+SET state = 'skipped',
+    message = @message,
+    due_at = NULL,
+    ended_at = clock_timestamp()
+WHERE id = @id
+  AND state = @from_state;
+
+-- name: SaveUpgrade :execrows
+-- The one write by which a tick moves an upgrade on; guarded by the state and
+-- the generation that the tick began with.
+UPDATE upgrade
+SET state = @to_state,
+    step = @step,
+    message = @message,
+    remedy = @remedy,
+    unwinding = @unwinding,
+    build = CASE WHEN @build::text = '' THEN build ELSE @build::text END,
+    due_at = sqlc.narg('due_at')::timestamptz,
+    percent = @percent,
+    phase = @phase,
+    last_heard_at = CASE WHEN @heard::boolean THEN clock_timestamp() ELSE last_heard_at END,
+    verified_at = CASE WHEN @to_state = 'done' THEN clock_timestamp() ELSE verified_at END,
+    ended_at = CASE WHEN @to_state IN ('done', 'failed') THEN clock_timestamp() ELSE NULL END
+WHERE id = @id
+  AND state = @from_state
+  AND generation = @generation;
+
+-- name: TakeLeftUpgrades :many
+-- Upgrades in work that nobody works on: due, and no live lease on any host.
+UPDATE upgrade
+SET generation = generation + 1,
+    due_at = clock_timestamp()
+WHERE id IN (
+    SELECT u.id
+    FROM upgrade u
+    WHERE u.state IN ('running', 'out-of-sight')
+      AND u.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+      AND NOT EXISTS (
+          SELECT 1
+          FROM server_host sh
+          JOIN host_lease l ON l.host_id = sh.host_id
+          WHERE sh.server_id = u.server_id
+            AND l.expires_at > clock_timestamp())
+    ORDER BY u.id
+    LIMIT 500
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, generation;
+
+-- name: SetServerBuild :exec
+UPDATE server
+SET build = @build
+WHERE id = @id;
+
+-- name: WorkServer :one
+-- The server of an upgrade with everything that decides how it is reached and
+-- what is installed, as the rows are now.
+SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
+       s.mailboxes, s.um_languages, s.services, s.tags, s.address, s.port,
+       COALESCE(pr.id, 0)::bigint AS profile_id,
+       COALESCE(k.folder, '')::text AS folder,
+       COALESCE(k.setup_sha256, '')::text AS setup_sha256,
+       EXISTS (SELECT 1 FROM preparation p WHERE lower(p.package) = lower(pl.package)) AS prepared,
+       COALESCE((SELECT i.id FROM installation i), '')::text AS installation
+FROM upgrade u
+JOIN server s ON s.id = u.server_id
+JOIN rollout r ON r.id = u.rollout_id
+JOIN revision v ON v.id = r.revision_id
+JOIN plan pl ON pl.id = v.plan_id
+LEFT JOIN profile pr ON lower(pr.name) = lower(s.profile)
+LEFT JOIN package k ON lower(k.name) = lower(pl.package) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
+WHERE u.id = @upgrade_id;
+
+-- name: KeepFact :exec
+INSERT INTO fact (host_id, name, value, source, at)
+VALUES (@host_id, @name, @value, @source, @at)
+ON CONFLICT (host_id, name) DO UPDATE
+SET value = excluded.value,
+    source = excluded.source,
+    at = excluded.at
+WHERE fact.at <= excluded.at;
+
+-- name: HostAnswered :exec
+UPDATE host
+SET facts_at = clock_timestamp()
+WHERE id = @id;
+
+-- name: HostProbed :exec
+UPDATE host
+SET last_probe_at = clock_timestamp(),
+    last_probe_outcome = @outcome,
+    last_probe_error = @error
+WHERE id = @id;
+
+-- name: ProbeTarget :one
+-- How a host is reached: by the profile of the first server on it.
+SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, COALESCE(pr.id, 0)::bigint AS profile_id
+FROM host h
+JOIN server_host sh ON sh.host_id = h.id
+JOIN server s ON s.id = sh.server_id
+LEFT JOIN profile pr ON lower(pr.name) = lower(s.profile)
+WHERE h.id = @id
+ORDER BY s.name
+LIMIT 1;
+
+-- name: HostsOfServers :many
+SELECT DISTINCT sh.host_id
+FROM server_host sh
+WHERE sh.server_id = ANY(@server_ids::bigint[])
+ORDER BY sh.host_id;
