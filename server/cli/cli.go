@@ -22,6 +22,7 @@ type Root struct {
 	Config kong.ConfigFlag `help:"YAML file with settings; keys are the flags' names." env:"WAVEKEEPER_CONFIG" type:"path" placeholder:"FILE"`
 
 	Version VersionCmd `cmd:"" help:"Print the version and what it was built from."`
+	Exec    ExecCmd    `cmd:"" help:"Run one command on each host over WinRM."`
 }
 
 // Exit is an error that only carries the process's exit status; its cause was

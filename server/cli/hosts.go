@@ -1,0 +1,284 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"wavekeeper/agentless/winrm"
+)
+
+// HostFlags are the flags of the commands that talk to hosts directly: exec
+// and probe. They need no database.
+type HostFlags struct {
+	Host         string        `help:"One host." placeholder:"HOST[:PORT]" xor:"target" required:""`
+	Hosts        string        `help:"File with one HOST[:PORT] a line; blank lines and lines that start with # are skipped." placeholder:"FILE" type:"path" xor:"target" required:""`
+	User         string        `help:"WinRM account." required:""`
+	PasswordFile string        `help:"File that holds the account's password; one line end at its end is not part of it." placeholder:"FILE" type:"path" required:""`
+	Auth         string        `help:"Authentication: ${enum}." enum:"basic" default:"basic"`
+	HTTPS        bool          `name:"https" help:"Use https, always verified; the default port is then 5986, not 5985."`
+	CA           string        `name:"ca" help:"PEM file with the authorities to trust for https instead of the system's." placeholder:"FILE" type:"path"`
+	AllowPlain   bool          `help:"Let the password and the commands travel unprotected to hosts outside 127.0.0.0/8."`
+	Parallel     int           `help:"Hosts at the same time (${default})." default:"20" placeholder:"N"`
+	Timeout      time.Duration `help:"Time for one host (${default})." default:"60s" placeholder:"DURATION"`
+	JSON         bool          `name:"json" help:"One JSON object a line, as each host ends."`
+}
+
+// Target is one host of the command line.
+type Target struct {
+	Host string
+	Port int
+}
+
+// HostLine is what the JSON lines of all these commands begin with.
+type HostLine struct {
+	Host    string  `json:"host"`
+	Port    int     `json:"port"`
+	Outcome string  `json:"outcome"`
+	Error   string  `json:"error"`
+	Fault   *uint32 `json:"fault"`
+}
+
+// End sets outcome, error and fault from how the calls to the host ended.
+func (l *HostLine) End(err error) {
+	l.Outcome = winrm.Outcome(err)
+	if err == nil {
+		return
+	}
+	l.Error = err.Error()
+	if code, ok := winrm.FaultCode(err); ok {
+		l.Fault = &code
+	}
+}
+
+// hostResult is one host's line.
+type hostResult interface {
+	ok() bool      // counts as success for the exit status
+	human() string // for people, ends with a line end
+}
+
+// connector makes the connections of one command.
+type connector struct {
+	flags    *HostFlags
+	password string
+	cas      *x509.CertPool
+}
+
+// connect prepares a connection to a host; nothing is sent yet.
+func (c *connector) connect(t Target) (*winrm.Conn, error) {
+	cfg := winrm.Config{
+		Address: t.Host, Port: t.Port, AllowPlain: c.flags.AllowPlain,
+		User: c.flags.User, Password: c.password,
+		// Only --timeout ends a request.
+		OperationTimeout: c.flags.Timeout + 2*time.Second,
+	}
+	if c.flags.HTTPS {
+		cfg.TLS = &winrm.TLS{CAs: c.cas}
+	}
+	return winrm.New(cfg)
+}
+
+// eachHost visits every host, at most --parallel at once and each with its own
+// --timeout, and prints each result as it comes. The error is Exit(0 or more).
+func (f *HostFlags) eachHost(g *Globals, visit func(context.Context, *connector, Target) hostResult) error {
+	targets, c, err := f.prepare()
+	if err != nil {
+		fmt.Fprintln(g.Stderr, "wavekeeper:", err)
+		return Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	var (
+		results = make(chan hostResult)
+		next    = make(chan Target)
+		workers sync.WaitGroup
+	)
+	for range min(f.Parallel, len(targets)) {
+		workers.Go(func() {
+			for t := range next {
+				limited, cancel := context.WithTimeout(ctx, f.Timeout)
+				r := visit(limited, c, t)
+				cancel()
+				results <- r
+			}
+		})
+	}
+	go func() {
+		for _, t := range targets {
+			next <- t
+		}
+		close(next)
+		workers.Wait()
+		close(results)
+	}()
+
+	failed := false
+	for r := range results {
+		failed = failed || !r.ok()
+		if writeErr := f.print(g.Stdout, r); writeErr != nil && err == nil {
+			err = fmt.Errorf("write result: %w", writeErr)
+			stop() // nobody reads any more; end what runs, in order
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case failed:
+		return Exit(1)
+	default:
+		return nil
+	}
+}
+
+func (f *HostFlags) print(w io.Writer, r hostResult) error {
+	if !f.JSON {
+		_, err := io.WriteString(w, r.human())
+		return err
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(r)
+}
+
+// prepare reads what the flags name. Its errors are wrong usage.
+func (f *HostFlags) prepare() ([]Target, *connector, error) {
+	switch {
+	case f.Parallel < 1:
+		return nil, nil, fmt.Errorf("--parallel %d: at least 1", f.Parallel)
+	case f.Timeout <= 0:
+		return nil, nil, fmt.Errorf("--timeout %s: more than 0", f.Timeout)
+	case f.CA != "" && !f.HTTPS:
+		return nil, nil, errors.New("--ca is for --https")
+	}
+	targets, err := f.targets()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &connector{flags: f}
+	if c.password, err = readPassword(f.PasswordFile); err != nil {
+		return nil, nil, err
+	}
+	if f.CA != "" {
+		pem, err := os.ReadFile(f.CA)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read --ca: %w", err)
+		}
+		c.cas = x509.NewCertPool()
+		if !c.cas.AppendCertsFromPEM(pem) {
+			return nil, nil, fmt.Errorf("--ca %s: no PEM certificate in it", f.CA)
+		}
+	}
+	return targets, c, nil
+}
+
+// readPassword gives a file's content without one line end at its end.
+func readPassword(path string) (string, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read --password-file: %w", err)
+	}
+	password := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	if password == "" {
+		return "", fmt.Errorf("--password-file %s: it is empty", path)
+	}
+	return password, nil
+}
+
+func (f *HostFlags) targets() ([]Target, error) {
+	if f.Hosts == "" {
+		t, err := f.target(f.Host)
+		if err != nil {
+			return nil, fmt.Errorf("--host %q: %w", f.Host, err)
+		}
+		return []Target{t}, nil
+	}
+	file, err := os.Open(f.Hosts)
+	if err != nil {
+		return nil, fmt.Errorf("read --hosts: %w", err)
+	}
+	defer file.Close()
+	var (
+		targets []Target
+		seen    = map[Target]int{}
+		lines   = bufio.NewScanner(file)
+	)
+	for number := 1; lines.Scan(); number++ {
+		text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\uFEFF"))
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		t, err := f.target(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s, line %d: %q: %w", f.Hosts, number, text, err)
+		}
+		if first, twice := seen[t]; twice {
+			return nil, fmt.Errorf("%s, line %d: %q is on line %d already", f.Hosts, number, text, first)
+		}
+		seen[t] = number
+		targets = append(targets, t)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read --hosts: %w", err)
+	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("--hosts %s: no host in it", f.Hosts)
+	}
+	return targets, nil
+}
+
+// target reads host, host:port, [address]:port or a bare IPv6 address.
+func (f *HostFlags) target(text string) (Target, error) {
+	t := Target{Host: text, Port: 5985}
+	if f.HTTPS {
+		t.Port = 5986
+	}
+	if bare := strings.Trim(text, "[]"); net.ParseIP(bare) != nil {
+		t.Host = bare
+		return t, nil
+	}
+	if strings.Contains(text, ":") {
+		host, port, err := net.SplitHostPort(text)
+		if err != nil {
+			return Target{}, errors.New("it should be host or host:port")
+		}
+		number, err := strconv.Atoi(port)
+		if err != nil || number < 1 || number > 65535 {
+			return Target{}, fmt.Errorf("port %q is not between 1 and 65535", port)
+		}
+		t = Target{Host: host, Port: number}
+	}
+	if t.Host == "" || strings.ContainsAny(t.Host, " \t/@\\,;") {
+		return Target{}, errors.New("it should be host or host:port")
+	}
+	return t, nil
+}
+
+// printable makes a host's text safe for a terminal: line ends of Unix, other
+// control characters as U+FFFD.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r':
+			return -1
+		case r == '\n', r == '\t':
+			return r
+		case r < 0x20, r >= 0x7F && r < 0xA0:
+			return '\uFFFD'
+		default:
+			return r
+		}
+	}, s)
+}
