@@ -5,6 +5,75 @@
 // never by text that Windows translates.
 package windows
 
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"wavekeeper/agentless/winrm"
+)
+
 // Host is one Windows machine. It holds no state of the machine: every method
 // asks.
-type Host struct{}
+type Host struct{ conn *winrm.Conn }
+
+// New returns the host behind a connection; nothing is sent.
+func New(conn *winrm.Conn) *Host { return &Host{conn: conn} }
+
+// Identify asks the host who it is; the cheapest sign of life.
+func (h *Host) Identify(ctx context.Context) (winrm.Identity, error) { return h.conn.Identify(ctx) }
+
+// Run runs one command line through cmd.exe in a WinRM shell.
+func (h *Host) Run(ctx context.Context, line string) (winrm.Result, error) {
+	return h.conn.Run(ctx, winrm.Command{Line: line})
+}
+
+// program runs a program without cmd.exe, so nothing in its arguments is
+// expanded and the line may be longer than 8,191 characters.
+func (h *Host) program(ctx context.Context, name string, args ...string) (winrm.Result, error) {
+	return h.conn.Run(ctx, winrm.Command{Line: name, Args: args, SkipShell: true})
+}
+
+// ScriptError is a script that ran and said that it could not do its work.
+type ScriptError struct {
+	Script string
+	What   string // .NET type of the exception and its HRESULT, "System.IO.IOException 80070020"
+}
+
+// Error says which script and which exception.
+func (e *ScriptError) Error() string { return fmt.Sprintf("script %s: %s", e.Script, e.What) }
+
+// script runs an embedded script in a WinRM shell and returns what it said.
+func (h *Host) script(ctx context.Context, name string, args ...string) (Records, error) {
+	nonce := newNonce()
+	text, err := call(name, nonce, args...)
+	if err != nil {
+		return nil, err
+	}
+	arguments, err := encoded(text)
+	if err != nil {
+		return nil, fmt.Errorf("script %s: %w", name, err)
+	}
+	result, err := h.program(ctx, powershell, arguments...)
+	if err != nil {
+		return nil, fmt.Errorf("script %s: %w", name, err)
+	}
+	records, err := parseRecords(result.Stdout, nonce)
+	if err != nil {
+		_, said := result.Text()
+		return nil, fmt.Errorf("script %s ended with exit code %d: %w; it said %q", name, result.Exit, err, clip(said))
+	}
+	if what := records.Get("error"); what != "" {
+		return nil, &ScriptError{Script: name, What: what}
+	}
+	return records, nil
+}
+
+// clip shortens a host's text for a message.
+func clip(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) <= 300 {
+		return s
+	}
+	return strings.ToValidUTF8(s[:300], "") + "..."
+}

@@ -63,18 +63,20 @@ func call(name, nonce string, args ...string) (string, error) {
 // 2 bytes a character and a third more for base64.
 const shellScript = 12000
 
-// encoded returns the command line that runs a script in a WinRM shell without
-// cmd.exe.
-func encoded(script string) (string, error) {
+const powershell = "powershell.exe"
+
+// encoded returns the arguments with which powershell.exe runs a script in a
+// WinRM shell without cmd.exe.
+func encoded(script string) ([]string, error) {
 	units := utf16.Encode([]rune(script))
 	if len(units) > shellScript {
-		return "", fmt.Errorf("script of %d characters is too long for a command line", len(units))
+		return nil, fmt.Errorf("script of %d characters is too long for a command line", len(units))
 	}
 	raw := make([]byte, 0, 2*len(units))
 	for _, u := range units {
 		raw = append(raw, byte(u), byte(u>>8))
 	}
-	return "powershell.exe -NoProfile -NonInteractive -EncodedCommand " + base64.StdEncoding.EncodeToString(raw), nil
+	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", base64.StdEncoding.EncodeToString(raw)}, nil
 }
 
 // newNonce marks one call's records.

@@ -1,0 +1,163 @@
+package windows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"wavekeeper/agentless/winrm"
+)
+
+// exchangeKey holds one subkey per installed role; subkeys are enumerated, the
+// names of roles are not known here. Source: the founding document; domain.md 3.1.
+const exchangeKey = `SOFTWARE\Microsoft\Exchange\v8.0`
+
+// Role is what the registry says of one installed role.
+type Role struct {
+	Configured string `json:"configured"`
+	Unpacked   string `json:"unpacked"`
+	Action     string `json:"action"`    // only while Setup runs or after it broke
+	Watermark  string `json:"watermark"` // the same
+}
+
+// fill puts a value where its name belongs and reports whether it did.
+func (r *Role) fill(name, value string) bool {
+	switch strings.ToLower(name) {
+	case "configuredversion":
+		r.Configured = value
+	case "unpackedversion":
+		r.Unpacked = value
+	case "action":
+		r.Action = value
+	case "watermark":
+		r.Watermark = value
+	default:
+		return false
+	}
+	return true
+}
+
+// roleName turns a key's name into the role's: ClientAccessRole is ClientAccess.
+func roleName(key string) string { return strings.TrimSuffix(key, "Role") }
+
+// Roles reads every role's values, by role name. Setup may stop WMI while it
+// runs: when WMI answers with a fault, reg.exe is asked.
+func (h *Host) Roles(ctx context.Context) (map[string]Role, error) {
+	roles, err := h.rolesByWMI(ctx)
+	var fault *winrm.Fault
+	if errors.As(err, &fault) && !errors.Is(err, winrm.ErrDenied) {
+		return h.rolesByReg(ctx)
+	}
+	return roles, err
+}
+
+func (h *Host) rolesByWMI(ctx context.Context) (map[string]Role, error) {
+	roles := map[string]Role{}
+	keys, err := h.Keys(ctx, LocalMachine, exchangeKey)
+	if errors.Is(err, ErrNoKey) {
+		return roles, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		path := exchangeKey + `\` + key
+		values, err := h.Values(ctx, LocalMachine, path)
+		if errors.Is(err, ErrNoKey) {
+			continue // the key went away between two questions
+		}
+		if err != nil {
+			return nil, err
+		}
+		var role Role
+		found := false
+		for name, kind := range values {
+			if !(&Role{}).fill(name, "") {
+				continue
+			}
+			text, err := h.text(ctx, path, name, kind)
+			if errors.Is(err, ErrNoKey) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			found = role.fill(name, text) || found
+		}
+		if found {
+			roles[roleName(key)] = role
+		}
+	}
+	return roles, nil
+}
+
+// text reads a value of any kind that a version or a marker may have.
+func (h *Host) text(ctx context.Context, key, name string, kind ValueKind) (string, error) {
+	if kind == DWORD {
+		v, err := h.DWORDValue(ctx, LocalMachine, key, name)
+		return fmt.Sprint(v), err
+	}
+	return h.StringValue(ctx, LocalMachine, key, name, kind)
+}
+
+// rolesByReg is the way without WMI.
+func (h *Host) rolesByReg(ctx context.Context) (map[string]Role, error) {
+	result, err := h.Run(ctx, `reg.exe query "HKLM\`+exchangeKey+`" /s`)
+	if err != nil {
+		return nil, err
+	}
+	out, _ := result.Text()
+	if result.Exit != 0 {
+		return nil, fmt.Errorf("reg.exe query ended with %d", result.Exit)
+	}
+	return parseReg(out), nil
+}
+
+// parseReg reads the output of reg.exe query /s: a line with a key's full
+// name, then lines "    NAME    REG_TYPE    DATA". Key names, value names and
+// types are not translated.
+func parseReg(out string) map[string]Role {
+	roles := map[string]Role{}
+	key := ""
+	for _, line := range strings.Split(out, "\n") {
+		line = strings.TrimRight(line, "\r ")
+		if strings.HasPrefix(line, "HKEY_") {
+			key = ""
+			if _, below, ok := cutFold(line, exchangeKey+`\`); ok && !strings.Contains(below, `\`) {
+				key = below
+			}
+			continue
+		}
+		fields := strings.Fields(line)
+		if key == "" || len(fields) < 2 || !strings.HasPrefix(fields[1], "REG_") {
+			continue
+		}
+		role := roles[roleName(key)]
+		if role.fill(fields[0], strings.Join(fields[2:], " ")) {
+			roles[roleName(key)] = role
+		}
+	}
+	return roles
+}
+
+// cutFold is strings.Cut without regard to case of ASCII letters.
+func cutFold(s, sep string) (before, after string, found bool) {
+	i := strings.Index(strings.ToLower(s), strings.ToLower(sep))
+	if i < 0 || i+len(sep) > len(s) {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// InstallPath is where Exchange is installed, or "".
+func (h *Host) InstallPath(ctx context.Context) (string, error) {
+	path, err := h.StringValue(ctx, LocalMachine, exchangeKey+`\Setup`, "MsiInstallPath", String)
+	if errors.Is(err, ErrNoKey) {
+		path, err = h.StringValue(ctx, LocalMachine, `SOFTWARE\Microsoft\Exchange\Setup`, "MsiInstallPath", String)
+	}
+	if errors.Is(err, ErrNoKey) {
+		return "", nil
+	}
+	return path, err
+}

@@ -1,0 +1,257 @@
+package windows
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"wavekeeper/agentless/winrm"
+)
+
+// factRow is one fact: its name, exactly what is asked, the versions of
+// Windows on which that exists, and how the answer is read.
+type factRow struct {
+	Name     string
+	Ask      string
+	Versions string
+	read     func(context.Context, *asked) (any, error)
+}
+
+const (
+	allWindows = "2003, 2008, 2008 R2"
+
+	keyNET20     = `SOFTWARE\Microsoft\NET Framework Setup\NDP\v2.0.50727`
+	keySession   = `SYSTEM\CurrentControlSet\Control\Session Manager`
+	keyReboot    = `SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired`
+	keyProcessor = keySession + `\Environment`
+)
+
+// factRows is the table of facts. Sources of what is asked: domain.md 3.1 and
+// 4.2; recorded answers of Windows Server 2003 SP2 and 2008 R2.
+var factRows = []factRow{
+	{"os", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, OS.Name)
+	}},
+	{"os_version", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) string { return o.Version })
+	}},
+	{"os_service_pack", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) int { return o.ServicePack })
+	}},
+	{"boot_time", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) string { return o.Boot.UTC().Format(time.RFC3339) })
+	}},
+	{"clock_offset_seconds", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) int { return int(math.Round(o.Offset().Seconds())) })
+	}},
+	{"utc_offset_minutes", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) int { _, s := o.Now.In(o.Zone).Zone(); return s / 60 })
+	}},
+	{"language", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) string { return culture(o.Language) })
+	}},
+	{"system_drive", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return ofOS(ctx, a, func(o OS) string { return o.SystemDrive })
+	}},
+	{"arch", `HKLM\` + keyProcessor + ` PROCESSOR_ARCHITECTURE; else ` + queryComputer, allWindows, readArch},
+	{"fqdn", queryComputer, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		rows, err := a.wql(ctx, queryComputer)
+		if err != nil {
+			return nil, err
+		}
+		c, err := computerOf(rows)
+		return c.FQDN(), err
+	}},
+	{"winrm", "Identify, ProductVersion Stack", allWindows, func(ctx context.Context, a *asked) (any, error) {
+		id, err := a.host.Identify(ctx)
+		return id.Stack, err
+	}},
+	{"dotnet20_sp", `HKLM\` + keyNET20 + ` Install, SP`, allWindows, readNET20},
+	{"hotfixes", queryHotfixes, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		rows, err := a.wql(ctx, queryHotfixes)
+		return hotfixesOf(rows), err
+	}},
+	{"disks", queryDisks, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		rows, err := a.wql(ctx, queryDisks)
+		return disksOf(rows), err
+	}},
+	{"services", queryServices, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		rows, err := a.wql(ctx, queryServices)
+		return servicesOf(rows), err
+	}},
+	{"setup_processes", queryProcesses, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		rows, err := a.wql(ctx, queryProcesses)
+		return SetupProcesses(processesOf(rows)), err
+	}},
+	{"pending_restart", `HKLM\` + keyReboot + `; HKLM\` + keySession + ` PendingFileRenameOperations`, allWindows, readPending},
+	{"install_path", `HKLM\` + exchangeKey + `\Setup MsiInstallPath`, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return a.host.InstallPath(ctx)
+	}},
+	{"roles", `HKLM\` + exchangeKey + `\* ConfiguredVersion, UnpackedVersion, Action, Watermark`, allWindows, func(ctx context.Context, a *asked) (any, error) {
+		return a.host.Roles(ctx)
+	}},
+}
+
+// FactNames lists the facts in the order of the table.
+func FactNames() []string {
+	names := make([]string, len(factRows))
+	for i, r := range factRows {
+		names[i] = r.Name
+	}
+	return names
+}
+
+// Facts asks for every fact of the table. A fact that the host does not give
+// has a nil value. An error means that the host could not be asked at all.
+func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
+	a := &asked{host: h, rows: map[string][]winrm.Instance{}}
+	facts := make([]Fact, 0, len(factRows))
+	for _, row := range factRows {
+		value, err := row.read(ctx, a)
+		if err != nil {
+			if gone(err) {
+				return facts, fmt.Errorf("fact %s: %w", row.Name, err)
+			}
+			value = nil
+		}
+		facts = append(facts, Fact{Name: row.Name, Value: value, Source: row.Ask, At: time.Now().UTC()})
+	}
+	return facts, nil
+}
+
+// gone reports whether an error says that asking more is useless.
+func gone(err error) bool {
+	switch winrm.Outcome(err) {
+	case winrm.OutcomeUnreachable, winrm.OutcomeTimeout, winrm.OutcomeRefused, winrm.OutcomeDenied:
+		return true
+	}
+	return false
+}
+
+// asked keeps the answers of one round: a query that serves several facts is
+// sent once.
+type asked struct {
+	host *Host
+	rows map[string][]winrm.Instance
+	os   *OS
+}
+
+func (a *asked) wql(ctx context.Context, query string) ([]winrm.Instance, error) {
+	if rows, ok := a.rows[query]; ok {
+		return rows, nil
+	}
+	rows, err := a.host.conn.Enumerate(ctx, cimv2, query)
+	if err != nil {
+		return nil, err
+	}
+	a.rows[query] = rows
+	return rows, nil
+}
+
+func ofOS[T any](ctx context.Context, a *asked, read func(OS) T) (any, error) {
+	if a.os == nil {
+		os, err := a.host.OS(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a.os = &os
+	}
+	return read(*a.os), nil
+}
+
+// readArch decides by the processor's token; SystemType begins with x64 or X86
+// in every language.
+func readArch(ctx context.Context, a *asked) (any, error) {
+	word, err := a.host.StringValue(ctx, LocalMachine, keyProcessor, "PROCESSOR_ARCHITECTURE", String)
+	if errors.Is(err, ErrNoKey) || err == nil && word == "" {
+		rows, err := a.wql(ctx, queryComputer)
+		if err != nil {
+			return nil, err
+		}
+		c, err := computerOf(rows)
+		return arch(c.SystemType), err
+	}
+	return arch(word), err
+}
+
+func arch(word string) string {
+	word = strings.ToLower(word)
+	switch {
+	case strings.HasPrefix(word, "amd64"), strings.HasPrefix(word, "x64"):
+		return "x64"
+	case strings.HasPrefix(word, "x86"):
+		return "x86"
+	default:
+		return word
+	}
+}
+
+// readNET20 is the service pack of .NET Framework 2.0, or nil when it is not installed.
+func readNET20(ctx context.Context, a *asked) (any, error) {
+	installed, err := a.host.DWORDValue(ctx, LocalMachine, keyNET20, "Install")
+	if errors.Is(err, ErrNoKey) || err == nil && installed != 1 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	sp, err := a.host.DWORDValue(ctx, LocalMachine, keyNET20, "SP")
+	if errors.Is(err, ErrNoKey) {
+		return 0, nil
+	}
+	return int(sp), err
+}
+
+// readPending lists why Windows wants a restart: empty when it does not.
+func readPending(ctx context.Context, a *asked) (any, error) {
+	return a.host.PendingRestart(ctx)
+}
+
+// PendingRestart lists why Windows wants a restart: "windows-update",
+// "file-rename"; empty when it does not. Source: domain.md 4.2.
+func (h *Host) PendingRestart(ctx context.Context) ([]string, error) {
+	reasons := []string{}
+	switch _, err := h.Keys(ctx, LocalMachine, keyReboot); {
+	case err == nil:
+		reasons = append(reasons, "windows-update")
+	case !errors.Is(err, ErrNoKey):
+		return nil, err
+	}
+	renames, err := h.MultiStringValue(ctx, LocalMachine, keySession, "PendingFileRenameOperations")
+	if err != nil && !errors.Is(err, ErrNoKey) {
+		return nil, err
+	}
+	for _, r := range renames {
+		if r != "" {
+			return append(reasons, "file-rename"), nil
+		}
+	}
+	return reasons, nil
+}
+
+// NET20ServicePack is the service pack of .NET Framework 2.0; false when it is
+// not installed.
+func (h *Host) NET20ServicePack(ctx context.Context) (int, bool, error) {
+	value, err := readNET20(ctx, &asked{host: h})
+	sp, installed := value.(int)
+	return sp, installed, err
+}
+
+// cultures are the languages in which Windows Server 2003 and 2008 were made,
+// by LCID. Source: MS-LCID.
+var cultures = map[int]string{
+	1025: "ar-SA", 1028: "zh-TW", 1029: "cs-CZ", 1030: "da-DK", 1031: "de-DE", 1032: "el-GR", 1033: "en-US",
+	1035: "fi-FI", 1036: "fr-FR", 1037: "he-IL", 1038: "hu-HU", 1040: "it-IT", 1041: "ja-JP", 1042: "ko-KR",
+	1043: "nl-NL", 1044: "nb-NO", 1045: "pl-PL", 1046: "pt-BR", 1049: "ru-RU", 1053: "sv-SE", 1055: "tr-TR",
+	2052: "zh-CN", 2070: "pt-PT", 3076: "zh-HK", 3082: "es-ES",
+}
+
+func culture(lcid int) string {
+	if c, ok := cultures[lcid]; ok {
+		return c
+	}
+	return fmt.Sprintf("lcid-%d", lcid)
+}
