@@ -1,0 +1,132 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+)
+
+// Migrated says what Migrate did.
+type Migrated struct {
+	Applied []string // names of the program's migrations that ran now
+	River   []int    // versions of River's own migrations that ran now
+	Granted string   // the program's role that got its rights; "" = one role for both
+}
+
+// riverLock keeps two migrators apart while River's own tables are made; goose
+// holds a lock of its own.
+const riverLock = 0x7761766b // "wavk"
+
+// Migrate brings the database at ownerURL up to date: the program's tables
+// (NNNN_name.sql in files), River's tables, and the rights of the program's
+// role. program is that role's name; "" or the owner's own name grants nothing.
+// Several may run at once; one works and the others wait.
+func Migrate(ctx context.Context, ownerURL, program string, files fs.FS) (Migrated, error) {
+	var done Migrated
+	pool, err := pgxpool.New(ctx, ownerURL)
+	if err != nil {
+		return done, fmt.Errorf("connect as the database's owner: %w", err)
+	}
+	defer pool.Close()
+	if done.Applied, err = migrateTables(ctx, pool, files); err != nil {
+		return done, fmt.Errorf("migrate: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(riverLock)); err != nil {
+			return err
+		}
+		// Beside this transaction, which only holds the lock: River's versions
+		// need commits of their own (a new enum value cannot be used before).
+		if done.River, err = migrateRiver(ctx, pool); err != nil {
+			return fmt.Errorf("migrate River's tables: %w", err)
+		}
+		if done.Granted, err = grant(ctx, tx, program); err != nil {
+			return fmt.Errorf("grant rights to %s: %w", program, err)
+		}
+		return nil
+	})
+	return done, err
+}
+
+func migrateTables(ctx context.Context, pool *pgxpool.Pool, files fs.FS) ([]string, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
+	if err != nil {
+		return nil, err
+	}
+	plain := stdlib.OpenDBFromPool(pool)
+	defer plain.Close()
+	provider, err := goose.NewProvider(goose.DialectPostgres, plain, files,
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return nil, err
+	}
+	results, err := provider.Up(ctx)
+	var applied []string
+	for _, r := range results {
+		applied = append(applied, r.Source.Path)
+	}
+	return applied, err
+}
+
+func migrateRiver(ctx context.Context, pool *pgxpool.Pool) ([]int, error) {
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, err
+	}
+	result, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	if err != nil {
+		return nil, err
+	}
+	var versions []int
+	for _, v := range result.Versions {
+		versions = append(versions, v.Version)
+	}
+	return versions, nil
+}
+
+// grant gives the program's role what it needs and no more: no DDL, and on
+// events and audit only reading and appending. It returns "" when there is
+// nothing to grant.
+func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
+	var owner string
+	if err := tx.QueryRow(ctx, "SELECT current_user").Scan(&owner); err != nil {
+		return "", err
+	}
+	if program == "" || program == owner {
+		return "", nil
+	}
+	var known bool
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = $1)", program).Scan(&known); err != nil {
+		return "", err
+	}
+	if !known {
+		return "", errors.New("there is no such role; create it (CREATE ROLE ... LOGIN PASSWORD ...) or use one role for both")
+	}
+	role := pgx.Identifier{program}.Sanitize()
+	for _, statement := range []string{
+		"GRANT USAGE ON SCHEMA public TO " + role,
+		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + role,
+		"REVOKE UPDATE, DELETE ON event, audit FROM " + role,
+		"REVOKE INSERT, DELETE ON audit_head FROM " + role,
+		"REVOKE INSERT, UPDATE, DELETE ON goose_db_version, river_migration FROM " + role,
+		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO " + role,
+		"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO " + role,
+	} {
+		if _, err := tx.Exec(ctx, statement); err != nil {
+			return "", fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return program, nil
+}

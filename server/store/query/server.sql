@@ -1,0 +1,44 @@
+-- name: AllServers :many
+SELECT *
+FROM server
+ORDER BY name;
+
+-- name: ServersByName :many
+SELECT *
+FROM server
+WHERE name = ANY (@names::text[])
+ORDER BY name;
+
+-- name: ServerByID :one
+SELECT *
+FROM server
+WHERE id = @id;
+
+-- name: ServerByName :one
+SELECT *
+FROM server
+WHERE name = @name;
+
+-- name: AddServer :one
+INSERT INTO server (name, fqdn, roles, site, internet_facing, build, os, language, arch, cluster, profile, mailboxes, um_languages, services, tags, address, port, imported_by)
+VALUES (@name, @fqdn, @roles, @site, @internet_facing, @build, @os, @language, @arch, @cluster, @profile, @mailboxes, @um_languages, @services, @tags, @address, @port, @imported_by)
+RETURNING id;
+
+-- name: ChangeServer :exec
+UPDATE server
+SET fqdn = @fqdn, roles = @roles, site = @site, internet_facing = @internet_facing, build = @build, os = @os,
+    language = @language, arch = @arch, cluster = @cluster, profile = @profile, mailboxes = @mailboxes,
+    um_languages = @um_languages, services = @services, tags = @tags, address = @address, port = @port,
+    imported_by = @imported_by, imported_at = now()
+WHERE id = @id;
+
+-- name: ServerInWork :one
+SELECT EXISTS (
+    SELECT 1
+    FROM upgrade
+    WHERE server_id = @server_id
+      AND state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+);
+
+-- name: LockInventory :exec
+SELECT pg_advisory_xact_lock(7102305);

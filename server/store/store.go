@@ -1,0 +1,142 @@
+// Package store is Postgres: every query (query/*.sql, made into db/ by sqlc)
+// and every transaction. It owns no rule: what may happen is decided by rollout
+// and auth; what is written here is guarded again by the WHERE of the statement
+// and by the schema's constraints. It must not know hosts, pages or secrets.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// Store is the program's database.
+type Store struct {
+	pool  *pgxpool.Pool
+	q     *db.Queries
+	river *river.Client[pgx.Tx] // inserts jobs and works none
+}
+
+// Open connects to the database at url (a Postgres URL or key=value string)
+// and checks that it answers.
+func Open(ctx context.Context, url string) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read the database's address: %w", err)
+	}
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if config.ConnConfig.RuntimeParams["application_name"] == "" {
+		config.ConnConfig.RuntimeParams["application_name"] = "wavekeeper"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	inserter, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("make the inserter of jobs: %w", err)
+	}
+	return &Store{pool: pool, q: db.New(pool), river: inserter}, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.pool.Close() }
+
+// Pool is for River and for the one LISTEN connection; nothing else writes
+// beside the store.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.pool.Ping(ctx); err != nil {
+		return fmt.Errorf("ask the database: %w", err)
+	}
+	return nil
+}
+
+// Actor is who asks for a change: a person with the roles held at that moment,
+// or a part of the program.
+type Actor struct {
+	PersonID int64
+	Name     string
+	From     string // network address, or "command line"
+	Roles    []string
+}
+
+// txn is one transaction. Audit entries are collected by record and written
+// last, since the record's head is the last of all locks.
+type txn struct {
+	s       *Store
+	tx      pgx.Tx
+	q       *db.Queries
+	now     time.Time // the transaction's time, in UTC; the same for every row
+	records []entry
+}
+
+// inTx runs f in one transaction: all of it, with its audit entries, is
+// committed, or none. An error that is one of the database's own rules becomes
+// a conflict.
+func (s *Store) inTx(ctx context.Context, f func(*txn) error) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		t := &txn{s: s, tx: tx, q: db.New(tx)}
+		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&t.now); err != nil {
+			return err
+		}
+		t.now = t.now.UTC()
+		if err := f(t); err != nil {
+			return err
+		}
+		return t.writeRecords(ctx)
+	})
+	return explained(err)
+}
+
+// explained turns the database's refusal into a kind that people see.
+func explained(err error) error {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return err
+	}
+	switch pg.Code {
+	case "40001", "40P01": // serialization failure, deadlock
+		return fmt.Errorf("%w (%w)", rollout.Conflict("something else changed at the same moment; try again"), err)
+	case "23505", "23514", "23503": // unique, check, foreign key
+		return fmt.Errorf("%w (%w)", rollout.Conflict("the database refuses it: %s", words(pg.ConstraintName)), err)
+	}
+	return err
+}
+
+// words reads a constraint's name as the rule it is.
+func words(constraint string) string {
+	b := []byte(constraint)
+	for i := range b {
+		if b[i] == '_' {
+			b[i] = ' '
+		}
+	}
+	return string(b)
+}
+
+// missing turns "no rows" into the kind not found, with its text.
+func missing(err error, format string, args ...any) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return rollout.NotFound(format, args...)
+	}
+	return err
+}
