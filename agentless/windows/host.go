@@ -29,9 +29,10 @@ func (h *Host) Run(ctx context.Context, line string) (winrm.Result, error) {
 }
 
 // program runs a program without cmd.exe, so nothing in its arguments is
-// expanded and the line may be longer than 8,191 characters.
+// expanded and the line may be longer than 8,191 characters. Its input is
+// closed at once: powershell.exe waits for the end of it.
 func (h *Host) program(ctx context.Context, name string, args ...string) (winrm.Result, error) {
-	return h.conn.Run(ctx, winrm.Command{Line: name, Args: args, SkipShell: true})
+	return h.conn.Run(ctx, winrm.Command{Line: name, Args: args, SkipShell: true, Stdin: []byte{}})
 }
 
 // ScriptError is a script that ran and said that it could not do its work.
