@@ -49,12 +49,18 @@ func (t Table) Step(name string) (Step, bool) {
 	return Step{}, false
 }
 
+// Package is what a runbook installs.
+type Package struct {
+	Name     string         // "SP1"
+	Target   exchange.Build // what every role must be configured at afterwards
+	Language string         // culture of the media, "en-US"; empty = not compared
+	Arch     string         // "x64"; empty = not compared
+}
+
 // Media is where a package lies on the host.
 type Media struct {
 	Folder      string // C:\Wavekeeper\media\sp1-en-US-x64
 	SetupSHA256 string // of setup.com there, lower-case hex
-	Language    string // culture of the media, "en-US"; empty = not compared
-	Arch        string // "x64"; empty = not compared
 }
 
 // Account is the run-as account: the only one that may reach Active Directory.
@@ -67,7 +73,7 @@ type Account struct {
 type Work struct {
 	Host         *windows.Host
 	Server       exchange.Server
-	Package      exchange.Package
+	Package      Package
 	Media        Media
 	RunAs        Account
 	Installation string // short id of this installation of Wavekeeper: part of every name on a host

@@ -17,10 +17,8 @@ const (
 // soft 2 h, hard 6 h; silence of 24 minutes was seen in real logs, 71 minutes
 // once, so quiet counts from 90; service stop 10 min; service start 25 to 30 s each).
 //
-// The last two steps, from PutBack on, are walked at the end of every attempt:
+// The last two steps, marked PutBack, are walked at the end of every attempt:
 // after verify when all went well, right after the failed step when it did not.
-// Steps marked PutBack are those whose changes that takes back, so a retry
-// begins at stop-services at the latest.
 func Standalone() Table {
 	return Table{
 		Name:    "standalone-service-pack",
@@ -45,12 +43,12 @@ func Standalone() Table {
 			{rollout.Step{
 				Name: "stop-services", Words: "Third-party services are stopped and disabled",
 				Expected: time.Minute, Soft: 5 * time.Minute, Hard: 10 * time.Minute, Silence: 5 * time.Minute,
-				Repeatable: true, PutBack: true,
+				Repeatable: true,
 			}, stopServices},
 			{rollout.Step{
 				Name: "setup", Words: "Exchange Setup runs as a host task, certificate revocation checks off inside it",
 				Expected: 70 * time.Minute, Soft: 2 * time.Hour, Hard: 6 * time.Hour, Silence: 90 * time.Minute,
-				NoReturn: true, PutBack: true,
+				NoReturn: true,
 			}, setup},
 			{rollout.Step{
 				Name: "verify", Words: "Builds and services are proven at the target",
@@ -60,12 +58,12 @@ func Standalone() Table {
 			{rollout.Step{
 				Name: PutBack, Words: "What was changed for a while is put back exactly",
 				Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute,
-				Repeatable: true,
+				Repeatable: true, PutBack: true,
 			}, putBack},
 			{rollout.Step{
 				Name: Tidy, Words: "Tasks and folders of this upgrade are removed from the host",
 				Expected: 20 * time.Second, Soft: 5 * time.Minute, Hard: 15 * time.Minute, Silence: 5 * time.Minute,
-				Repeatable: true,
+				Repeatable: true, PutBack: true,
 			}, tidy},
 		},
 	}
