@@ -269,18 +269,31 @@ func (r *Result) take(response *node) (got int, done bool, err error) {
 }
 
 // leave ends the command, if it has an id, and deletes the shell, also when the
-// caller's context is over. What fails here is undone by the host's own idle
-// limit, so it is not reported.
+// caller's context is over; then both are sent at once, because Delete ends the
+// command too and there is little time. What fails here is undone by the
+// host's own idle limit, so it is not reported.
 func (c *Conn) leave(ctx context.Context, shell, id string) {
+	signalled := make(chan struct{})
+	signal := func(late time.Duration) {
+		defer close(signalled)
+		ctx, cancel := grace(ctx, leaveTime, late)
+		defer cancel()
+		// A command that is done has nothing left to end.
+		_, _ = c.exchange(call{transport: c.transport, ctx: ctx}, c.signalMessage(shell, id).String())
+	}
+	switch {
+	case id == "":
+		close(signalled)
+	case ctx.Err() == nil:
+		signal(leaveTimeCancelled / 3)
+	default:
+		go signal(leaveTimeCancelled)
+	}
 	ctx, cancel := grace(ctx, leaveTime, leaveTimeCancelled)
 	defer cancel()
-	over := call{transport: c.transport, ctx: ctx}
-	if id != "" {
-		// A command that is done has nothing left to end.
-		_, _ = c.exchange(over, c.signalMessage(shell, id).String())
-	}
 	// An idle shell is dropped by the host after some minutes.
-	_, _ = c.exchange(over, c.deleteMessage(shell).String())
+	_, _ = c.exchange(call{transport: c.transport, ctx: ctx}, c.deleteMessage(shell).String())
+	<-signalled
 }
 
 // grace is a context that outlives ctx by late and lasts at most whole.
