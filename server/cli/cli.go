@@ -22,6 +22,7 @@ type Root struct {
 	Config kong.ConfigFlag `help:"YAML file with settings; keys are the flags' names." env:"WAVEKEEPER_CONFIG" type:"path" placeholder:"FILE"`
 
 	Version VersionCmd `cmd:"" help:"Print the version and what it was built from."`
+	Plan    PlanCmd    `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
 	Exec    ExecCmd    `cmd:"" help:"Run one command on each host over WinRM."`
 }
 

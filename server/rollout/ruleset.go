@@ -119,7 +119,7 @@ func (s RuleSet) chains() []Rule {
 		}
 	}
 	var out []Rule
-	for _, a := range s.Order {
+	for _, a := range slices.Backward(s.Order) { // the nearest first: it may lead to the farther ones
 		for _, b := range s.Order {
 			if pair := [2]exchange.Role{a, b}; reach[pair] && !direct[pair] {
 				out = append(out, Rule{

@@ -1,0 +1,104 @@
+package rollout
+
+import (
+	"slices"
+	"strings"
+
+	"wavekeeper/server/exchange"
+)
+
+// unit is the unit of ordering: a standalone server, or a cluster with all its
+// CMS under the first by name.
+type unit struct {
+	name     string
+	members  []string // names of the servers in it
+	server   exchange.Server
+	build    exchange.Build // the oldest of its members'; zero when one is unknown
+	boxes    int
+	site     string // as spelled by the first server of the site, in order of names
+	siteKey  string
+	blocked  string // the rule of the finding that keeps it out of every wave; "" when none does
+	reached  bool   // at or above the target
+	minutes  int    // P50
+	slow     int    // P90
+	class    *class // nil when it takes no part in the order
+	priority int    // minutes from its start to the end of what waits for it
+}
+
+// siteKey is how site names are compared.
+func siteKey(site string) string { return strings.ToLower(site) }
+
+// units groups servers into units, sorted by name.
+func units(servers []exchange.Server, p exchange.Package) []*unit {
+	list := slices.Clone(servers)
+	slices.SortFunc(list, func(a, b exchange.Server) int { return strings.Compare(a.Name, b.Name) })
+	spelling := map[string]string{}
+	clusters := map[string]*unit{}
+	out := make([]*unit, 0, len(list))
+	all := make([]unit, len(list))
+	for i, s := range list {
+		key := siteKey(s.Site)
+		if _, ok := spelling[key]; !ok {
+			spelling[key] = s.Site
+		}
+		if s.Cluster != exchange.Standalone {
+			nodes := nodeKey(s)
+			if u, ok := clusters[nodes]; ok {
+				u.join(s)
+				continue
+			}
+			clusters[nodes] = &all[i]
+		}
+		all[i] = unit{name: s.Name, members: []string{s.Name}, server: s, build: s.Build, boxes: s.Mailboxes, site: spelling[key], siteKey: key}
+		out = append(out, &all[i])
+	}
+	for _, u := range out {
+		u.judge(p)
+	}
+	return out
+}
+
+func nodeKey(s exchange.Server) string {
+	names := make([]string, len(s.Nodes))
+	for i, n := range s.Nodes {
+		names[i] = n.Name
+	}
+	slices.Sort(names)
+	return strings.Join(names, ";")
+}
+
+// join adds another CMS of the same cluster.
+func (u *unit) join(s exchange.Server) {
+	u.members = append(u.members, s.Name)
+	u.boxes += s.Mailboxes
+	if s.Build.IsZero() || s.Build.Compare(u.build) < 0 {
+		u.build = s.Build
+	}
+}
+
+// judge says whether the unit has anything to do and whether it can be done.
+func (u *unit) judge(p exchange.Package) {
+	u.reached = u.build.AtLeast(p.Target)
+	u.minutes, u.slow = duration(u, p)
+	switch {
+	case u.reached:
+	case u.server.Arch == "x86":
+		u.blocked = "x86-is-not-supported"
+	case u.server.Cluster != exchange.Standalone:
+		u.blocked = "cluster-has-no-runbook"
+	case !p.Applies(u.build):
+		u.blocked = "package-does-not-fit"
+	}
+}
+
+// todo reports whether the unit belongs in a wave.
+func (u *unit) todo() bool { return !u.reached && u.blocked == "" }
+
+func names(list []*unit) []string {
+	out := make([]string, len(list))
+	for i, u := range list {
+		out[i] = u.name
+	}
+	slices.Sort(out)
+	return out
+}
