@@ -115,6 +115,9 @@ func ReadPlan(content []byte) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("read plan: %w", err)
 	}
+	if _, err := RuleSetByName(c.RuleSet); err != nil {
+		return Plan{}, fmt.Errorf("read plan: %w", err)
+	}
 	p := Plan{Package: pkg, Scope: c.Scope, RuleSet: c.RuleSet, Policy: c.Policy, Waves: c.Waves}
 	for _, s := range c.Servers {
 		server, err := s.server()

@@ -1,0 +1,137 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"wavekeeper/server/canon"
+)
+
+// ApprovalFormat names the canonical form of what an approval binds.
+const ApprovalFormat = "wavekeeper-approval/1"
+
+// ApprovalContent is what an approval says about one server. Its digest is
+// compared in the transaction that starts the server. What the rollout itself
+// changes must not void it: for a server that has begun, StartingBuild stays
+// the build that it had before its first attempt.
+type ApprovalContent struct {
+	Format        string         `json:"format"`
+	Revision      string         `json:"revision"` // hash of the plan revision
+	Wave          int            `json:"wave"`
+	Server        string         `json:"server"`
+	Hosts         []ApprovalHost `json:"hosts"`
+	Roles         []string       `json:"roles"`
+	Site          string         `json:"site"`
+	StartingBuild string         `json:"starting_build"`
+	Runbook       string         `json:"runbook"` // name
+	Version       int            `json:"runbook_version"`
+	Steps         string         `json:"runbook_steps"` // hash, see Runbook.Hash
+	Package       string         `json:"package"`
+	SetupSHA256   string         `json:"setup_sha256"`
+	RunAs         string         `json:"run_as"` // account name
+}
+
+// ApprovalHost is where a server's host is reached.
+type ApprovalHost struct {
+	Name    string `json:"name"`
+	Address string `json:"address"`
+	Port    int    `json:"port"`
+}
+
+// normal puts the lists in the order in which they are hashed.
+func (c ApprovalContent) normal() ApprovalContent {
+	c.Format = ApprovalFormat
+	c.Roles = sorted(c.Roles)
+	c.Hosts = append([]ApprovalHost{}, c.Hosts...)
+	slices.SortFunc(c.Hosts, func(a, b ApprovalHost) int { return strings.Compare(a.Name, b.Name) })
+	return c
+}
+
+// Canonical returns the bytes that are stored beside the approval and hashed.
+func (c ApprovalContent) Canonical() ([]byte, error) {
+	b, err := canon.JSON(c.normal())
+	if err != nil {
+		return nil, fmt.Errorf("write approval of %s: %w", c.Server, err)
+	}
+	return b, nil
+}
+
+// Digest is the lower-case hexadecimal SHA-256 of Canonical.
+func (c ApprovalContent) Digest() (string, error) {
+	b, err := c.Canonical()
+	if err != nil {
+		return "", err
+	}
+	return canon.Sum(b), nil
+}
+
+// Diff says in words what changed from an approved content to the one now. It
+// covers every field: no words mean the same digest.
+func (c ApprovalContent) Diff(now ApprovalContent) []string {
+	a, b := c.normal(), now.normal()
+	out := []string{}
+	for _, f := range []struct{ name, before, after string }{
+		{"plan revision", a.Revision, b.Revision},
+		{"wave", fmt.Sprint(a.Wave), fmt.Sprint(b.Wave)},
+		{"server", a.Server, b.Server},
+		{"hosts", hostWords(a.Hosts), hostWords(b.Hosts)},
+		{"roles", strings.Join(a.Roles, "+"), strings.Join(b.Roles, "+")},
+		{"AD site", a.Site, b.Site},
+		{"starting build", a.StartingBuild, b.StartingBuild},
+		{"runbook", a.Runbook, b.Runbook},
+		{"runbook version", fmt.Sprint(a.Version), fmt.Sprint(b.Version)},
+		{"runbook steps", a.Steps, b.Steps},
+		{"package", a.Package, b.Package},
+		{"hash of setup.com", a.SetupSHA256, b.SetupSHA256},
+		{"run-as account", a.RunAs, b.RunAs},
+	} {
+		if f.before != f.after {
+			out = append(out, fmt.Sprintf("%s was %s and is %s", f.name, orNone(f.before), orNone(f.after)))
+		}
+	}
+	return out
+}
+
+func hostWords(hosts []ApprovalHost) string {
+	words := make([]string, len(hosts))
+	for i, h := range hosts {
+		words[i] = fmt.Sprintf("%s at %s port %d", h.Name, h.Address, h.Port)
+	}
+	return strings.Join(words, ", ")
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "not known"
+	}
+	return s
+}
+
+// Hash identifies a runbook's steps: it changes when any of them does.
+func (r Runbook) Hash() (string, error) {
+	type step struct {
+		Name       string `json:"name"`
+		Words      string `json:"words"`
+		Expected   int64  `json:"expected_seconds"`
+		Soft       int64  `json:"soft_seconds"`
+		Hard       int64  `json:"hard_seconds"`
+		Silence    int64  `json:"silence_seconds"`
+		Repeatable bool   `json:"repeatable"`
+		NoReturn   bool   `json:"no_return"`
+		PutBack    bool   `json:"put_back"`
+		Undone     bool   `json:"undone"`
+	}
+	steps := []step{}
+	for _, s := range r.Steps {
+		steps = append(steps, step{
+			s.Name, s.Words, int64(s.Expected.Seconds()), int64(s.Soft.Seconds()), int64(s.Hard.Seconds()), int64(s.Silence.Seconds()),
+			s.Repeatable, s.NoReturn, s.PutBack, s.Undone,
+		})
+	}
+	hash, err := canon.Hash(map[string]any{"format": "wavekeeper-runbook/1", "name": r.Name, "version": r.Version, "words": r.Words, "steps": steps})
+	if err != nil {
+		return "", fmt.Errorf("hash runbook %s: %w", r.Name, err)
+	}
+	return hash, nil
+}

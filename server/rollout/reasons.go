@@ -1,0 +1,153 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"wavekeeper/server/exchange"
+)
+
+// reasons says what keeps a server of an open wave from starting. Limits are
+// looked at only when nothing else does, readings only when limits do not.
+func (d *decision) reasons(u *UpgradeStatus) []Reason {
+	reasons := d.approvalReasons(u)
+	reasons = append(reasons, d.orderReasons(u)...)
+	unit := d.units[u.Server]
+	if len(reasons) == 0 {
+		reasons = d.limits.reasons(unit, u)
+	}
+	if len(reasons) == 0 {
+		reasons = d.factReasons(u)
+	}
+	return slices.DeleteFunc(reasons, func(r Reason) bool { return slices.Contains(u.Waived, r.Rule) })
+}
+
+func (d *decision) approvalReasons(u *UpgradeStatus) []Reason {
+	var out []Reason
+	if !d.s.Prepared && d.s.Plan.Package.Kind == exchange.ServicePack {
+		out = append(out, plainReason("organization-is-not-prepared",
+			"Nobody recorded that the organization is prepared for "+d.s.Plan.Package.Words+"; the first Setup would prepare it unasked."))
+	}
+	switch u.Approval {
+	case ApprovalMatching:
+	case ApprovalStale:
+		out = append(out, plainReason("approval-does-not-match", "The approval no longer matches what would be done: "+strings.Join(u.Changed, "; ")+". Approve the wave again."))
+	case ApprovalNone:
+		out = append(out, plainReason("approval-is-missing", fmt.Sprintf("No approval of wave %d covers this server.", u.Wave)))
+	default:
+		out = append(out, plainReason("approval-is-missing", fmt.Sprintf("No approval of wave %d covers this server.", u.Wave)))
+	}
+	return out
+}
+
+// unmet is what of a class does not satisfy its successors.
+type unmet struct {
+	servers []string // names, sorted
+	read    []string // those outside whose builds were not read lately
+	only    bool     // nothing but a reading is missing
+}
+
+func (d *decision) unmetOf(c *class) unmet {
+	if known, ok := d.unmet[c]; ok {
+		return known
+	}
+	out := unmet{only: true}
+	for _, u := range c.units {
+		if up := d.upgrades[u.name]; up != nil {
+			if up.State != Done || up.VerifiedAt.IsZero() {
+				out.servers = append(out.servers, u.name)
+				out.only = false
+			}
+			continue
+		}
+		o := d.outside[u.name]
+		reached := o.build.AtLeast(d.s.Plan.Package.Target)
+		fresh := d.fresh(o.readAt)
+		if reached && fresh {
+			continue
+		}
+		out.servers = append(out.servers, u.name)
+		if !fresh {
+			out.read = append(out.read, u.name)
+		}
+		if !reached && fresh {
+			out.only = false
+		}
+	}
+	d.unmet[c] = out
+	return out
+}
+
+func (d *decision) fresh(readAt time.Time) bool {
+	return !readAt.IsZero() && d.now.Sub(readAt) <= FactsFresh
+}
+
+// orderReasons has one reason for each rule whose earlier servers are not all
+// verified. When nothing but readings is missing, they are asked for.
+func (d *decision) orderReasons(u *UpgradeStatus) []Reason {
+	var out []Reason
+	var read []string
+	only := true
+	for _, g := range d.units[u.Server].class.before {
+		if slices.Contains(u.Waived, g.rule.Name) {
+			continue
+		}
+		r := Reason{Rule: g.rule.Name, Strength: g.strength, Scope: g.scope, Servers: []string{}}
+		for _, c := range g.classes {
+			missing := d.unmetOf(c)
+			r.Servers = append(r.Servers, missing.servers...)
+			read = append(read, missing.read...)
+			only = only && missing.only
+		}
+		if r.Count = len(r.Servers); r.Count == 0 {
+			continue
+		}
+		slices.Sort(r.Servers)
+		r.Text = fmt.Sprintf("Waits for %s to be verified at %s or newer: %s.", shortList(r.Servers), d.s.Plan.Package.Words, g.rule.Reason)
+		r.Servers = r.Servers[:min(len(r.Servers), mostNamed)]
+		out = append(out, r)
+	}
+	if only && len(out) > 0 {
+		slices.Sort(read)
+		for _, name := range slices.Compact(read) {
+			d.readOutside(name)
+		}
+	}
+	return out
+}
+
+func (d *decision) readOutside(name string) {
+	o := d.outside[name]
+	if !o.refreshing && (o.readError == "" || d.now.Sub(o.triedAt) >= ReadAgainAfter) {
+		d.ask(name, "Another server waits for "+name+", whose builds were not read in the last 30 minutes.")
+	}
+}
+
+func (d *decision) ask(name, text string) {
+	if d.asked[name] {
+		return
+	}
+	d.asked[name] = true
+	d.act(Action{Kind: DoRefresh, Server: name, Text: text})
+}
+
+// factReasons holds a server until its own builds and facts are fresh. While
+// they are read its place is kept; a server that does not answer keeps none.
+func (d *decision) factReasons(u *UpgradeStatus) []Reason {
+	if d.fresh(u.ReadAt) {
+		return nil
+	}
+	if u.ReadError != "" {
+		if !u.Refreshing && d.now.Sub(u.ReadTriedAt) >= ReadAgainAfter {
+			d.ask(u.Server, u.Server+" did not answer; it is asked again.")
+		}
+		return []Reason{plainReason("host-does-not-answer", "Its builds cannot be read: "+u.ReadError+".")}
+	}
+	if !u.Refreshing {
+		d.ask(u.Server, u.Server+" may start; its builds and facts are read first.")
+	}
+	d.limits.take(d.units[u.Server])
+	return []Reason{plainReason("facts-are-old", "Its builds and facts are older than 30 minutes and are being read again.")}
+}
