@@ -52,7 +52,8 @@ const (
 )
 
 // Conn is the connection to one host. It is safe for concurrent use; HTTP
-// connections (at most two) are kept between calls until Close.
+// connections (at most three, one when calls follow each other) are kept between
+// calls until Close.
 type Conn struct {
 	cfg       Config
 	client    *mz.Client

@@ -139,6 +139,9 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 	lasting, cancel := grace(ctx, c.cfg.OperationTimeout, createGrace)
 	defer cancel()
 	answer, err := c.exchange(call{transport: c.transport, ctx: lasting}, c.createMessage(page).String())
+	if ctx.Err() != nil && errors.Is(err, ErrTimeout) {
+		return "", fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	}
 	if err != nil {
 		return "", err
 	}
@@ -276,10 +279,10 @@ func (c *Conn) leave(ctx context.Context, shell, id string) {
 	signalled := make(chan struct{})
 	signal := func(late time.Duration) {
 		defer close(signalled)
-		ctx, cancel := grace(ctx, leaveTime, late)
+		lasting, cancel := grace(ctx, leaveTime, late)
 		defer cancel()
 		// A command that is done has nothing left to end.
-		_, _ = c.exchange(call{transport: c.transport, ctx: ctx}, c.signalMessage(shell, id).String())
+		_, _ = c.exchange(call{transport: c.transport, ctx: lasting}, c.signalMessage(shell, id).String())
 	}
 	switch {
 	case id == "":
@@ -289,10 +292,10 @@ func (c *Conn) leave(ctx context.Context, shell, id string) {
 	default:
 		go signal(leaveTimeCancelled)
 	}
-	ctx, cancel := grace(ctx, leaveTime, leaveTimeCancelled)
+	lasting, cancel := grace(ctx, leaveTime, leaveTimeCancelled)
 	defer cancel()
 	// An idle shell is dropped by the host after some minutes.
-	_, _ = c.exchange(call{transport: c.transport, ctx: ctx}, c.deleteMessage(shell).String())
+	_, _ = c.exchange(call{transport: c.transport, ctx: lasting}, c.deleteMessage(shell).String())
 	<-signalled
 }
 

@@ -62,8 +62,8 @@ func newTransport(cfg Config) *transport {
 		DialContext:            dialer.DialContext, // no proxy: nothing but the host is contacted
 		TLSHandshakeTimeout:    min(dialLimit, cfg.OperationTimeout),
 		DisableCompression:     true,
-		MaxConnsPerHost:        2, // a waiting Receive, and one for the rest
-		MaxIdleConnsPerHost:    2,
+		MaxConnsPerHost:        shellsPerHost + 1, // a waiting Receive of each shell, and one for the rest
+		MaxIdleConnsPerHost:    shellsPerHost,
 		IdleConnTimeout:        60 * time.Second, // http.sys drops after 120 s
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      false,

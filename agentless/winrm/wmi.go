@@ -103,10 +103,10 @@ func (c *Conn) pull(ctx context.Context, resource, enumContext string) (*node, i
 // release gives an unfinished enumeration back to the host. Its failure costs
 // nothing but the host's own time limit.
 func (c *Conn) release(ctx context.Context, resource, enumContext string) {
-	ctx, cancel := grace(ctx, leaveTime, leaveTimeCancelled)
+	lasting, cancel := grace(ctx, leaveTime, leaveTimeCancelled)
 	defer cancel()
 	// The enumeration times out by itself when this does not arrive.
-	_, _, _ = c.ask(call{transport: c.transport, ctx: ctx}, envelope{
+	_, _, _ = c.ask(call{transport: c.transport, ctx: lasting}, envelope{
 		action: enumeration + "Release", resource: resource,
 		body: `<n:Release><n:EnumerationContext>` + escape(enumContext) + `</n:EnumerationContext></n:Release>`,
 	})
