@@ -1,0 +1,179 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"wavekeeper/agentless/windows"
+)
+
+// Bounds of a short host task: Task Scheduler 1.0 begins within seconds.
+const (
+	runAgainAfter = 20 * time.Second // a run that shows nothing is sent again
+	runsAtMost    = 3
+	deathCertain  = 2 // looks in a row without a live process
+)
+
+// prefix is what the names of all host tasks of this upgrade begin with.
+func (w *Work) prefix() string { return fmt.Sprintf("wk-%s-u%d-", w.Installation, w.Upgrade) }
+
+// fresh empties the memory of an earlier attempt of this step.
+func (w *Work) fresh() {
+	if w.Memory == nil {
+		w.Memory = map[string]string{}
+	}
+	attempt := strconv.Itoa(w.Attempt)
+	if w.Memory["attempt"] == attempt {
+		return
+	}
+	clear(w.Memory)
+	w.Memory["attempt"] = attempt
+}
+
+func (w *Work) count(key string) int {
+	n, err := strconv.Atoi(w.Memory[key])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (w *Work) raise(key string) int {
+	n := w.count(key) + 1
+	w.Memory[key] = strconv.Itoa(n)
+	return n
+}
+
+// since is how long ago the moment under key was; it is set when absent.
+func (w *Work) since(key string) time.Duration {
+	unix, err := strconv.ParseInt(w.Memory[key], 10, 64)
+	if err != nil {
+		w.Memory[key] = strconv.FormatInt(w.Now.Unix(), 10)
+		return 0
+	}
+	return w.Now.Sub(time.Unix(unix, 0))
+}
+
+func (w *Work) stamp(key string) { w.Memory[key] = strconv.FormatInt(w.Now.Unix(), 10) }
+
+// drive moves a short, repeat-safe host task on by one action. The outcome is
+// Done when it has a result, Failed when it cannot come to one, else Again.
+func drive(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, windows.TaskLook, error) {
+	look, err := w.Host.LookTask(ctx, t.Name)
+	if err != nil {
+		out, err := trouble("look at the task: "+words, err)
+		return out, look, err
+	}
+	out, err := step(ctx, w, t, look, words)
+	return out, look, err
+}
+
+func step(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook, words string) (Outcome, error) {
+	switch look.State {
+	case windows.TaskEnded:
+		return Outcome{Kind: Done}, nil
+	case windows.TaskStarted:
+		return waitFor(ctx, w, t, words)
+	case windows.TaskCreated:
+		return run(ctx, w, t, words)
+	}
+	if look.Files["body.cmd"] != int64(len(t.Body)) || look.Has("body.cmd.part") || !complete(look, t) {
+		if err := w.Host.PrepareTask(ctx, t); err != nil {
+			return trouble("prepare the task: "+words, err)
+		}
+		return again("Prepared: %s", words), nil
+	}
+	return create(ctx, w, t, words)
+}
+
+// complete reports whether all files of the task are there in their length.
+func complete(look windows.TaskLook, t windows.Task) bool {
+	for name, data := range t.Files {
+		if look.Files[strings.ToLower(name)] != int64(len(data)) {
+			return false
+		}
+	}
+	return true
+}
+
+func create(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, error) {
+	if err := w.intend(ctx, "create host task "+t.Name); err != nil {
+		return Outcome{}, err
+	}
+	if err := w.Host.CreateTask(ctx, t); err != nil {
+		return trouble("register the task: "+words, err)
+	}
+	return again("Registered: %s", words), nil
+}
+
+// run starts a registered task that did not begin. When it never does, it is
+// taken out of the scheduler and looked at once more, so that a task that was
+// given up cannot begin afterwards.
+func run(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, error) {
+	runs, at := t.Name+".runs", t.Name+".run_at"
+	if w.count(runs) > 0 && w.since(at) < runAgainAfter {
+		return again("Started, waits for the scheduler: %s", words), nil
+	}
+	if w.count(runs) >= runsAtMost {
+		if err := w.Host.DeleteTask(ctx, t.Name); err != nil {
+			return trouble("give the task up: "+words, err)
+		}
+		look, err := w.Host.LookTask(ctx, t.Name)
+		if err != nil {
+			return trouble("look at the task that was given up: "+words, err)
+		}
+		if look.Has("started") {
+			return again("Began late: %s", words), nil
+		}
+		return Outcome{
+			Kind:    Failed,
+			Message: fmt.Sprintf("The scheduler did not begin the task in %d runs: %s", runsAtMost, words),
+			Remedy:  "Check the run-as account's password, its right to log on as a batch job (0x80070569 in SchedLgU.txt) and the Task Scheduler service.",
+		}, nil
+	}
+	if err := w.intend(ctx, "run host task "+t.Name); err != nil {
+		return Outcome{}, err
+	}
+	if err := w.Host.RunTask(ctx, t.Name); err != nil {
+		return trouble("start the task: "+words, err)
+	}
+	w.raise(runs)
+	w.stamp(at)
+	return again("Started: %s", words), nil
+}
+
+// waitFor is a task that began and has no result yet.
+func waitFor(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, error) {
+	processes, err := w.Host.Processes(ctx)
+	if err != nil {
+		return trouble("look for the task's program: "+words, err)
+	}
+	dead := t.Name + ".dead"
+	if len(ofTask(processes, t.Name)) > 0 {
+		delete(w.Memory, dead)
+		return again("Runs: %s", words), nil
+	}
+	if w.raise(dead) <= deathCertain {
+		return again("Its program is not seen: %s", words), nil
+	}
+	return Outcome{
+		Kind:    Failed,
+		Message: "The task began and ended without a result: " + words,
+		Remedy:  "Look for a restart or a crash of the host at this time, then retry.",
+	}, nil
+}
+
+// ofTask are the processes that a task's body is or has started: their command
+// lines name the task's folder.
+func ofTask(processes []windows.Process, task string) []windows.Process {
+	var out []windows.Process
+	for _, p := range processes {
+		if strings.Contains(strings.ToLower(p.CommandLine), strings.ToLower(windows.TaskFolder(task))) {
+			out = append(out, p)
+		}
+	}
+	return out
+}

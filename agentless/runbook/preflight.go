@@ -1,0 +1,110 @@
+package runbook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"wavekeeper/agentless/windows"
+)
+
+// preflight proves everything that Setup needs. Two host tasks run first, one
+// after the other: SYSTEM reads the media's hash, the run-as account shows what
+// it can do. Then the rules look at the host, and the step ends with all
+// findings. It may be repeated as often as one likes.
+func preflight(ctx context.Context, w *Work) (Outcome, error) {
+	w.fresh()
+	if w.Memory["media"] == "" {
+		return proveMedia(ctx, w)
+	}
+	if w.Memory["canary"] == "" {
+		return proveCanary(ctx, w)
+	}
+	seen, err := look(ctx, w)
+	if err != nil {
+		return trouble("look at the host", err)
+	}
+	findings := findingsOf(w, seen)
+	var blockers []string
+	for _, f := range findings {
+		if f.Severity == Blocker {
+			blockers = append(blockers, f.Text)
+		}
+	}
+	out := Outcome{Kind: Done, Findings: findings, Percent: 100, Message: fmt.Sprintf("%d rules passed or were noted", len(findings))}
+	if lowest, err := lowestBuild(seen.roles); err == nil {
+		out.Build = lowest.String()
+	}
+	if len(blockers) > 0 {
+		out.Kind = Failed
+		out.Message = strings.Join(blockers, "; ")
+		out.Remedy = "Cure what blocks and retry; nothing was changed on the host."
+	}
+	return out, nil
+}
+
+// proved is what a task of preflight showed, kept in memory until the end.
+type proved struct {
+	Trouble string            `json:"trouble,omitempty"` // why there is nothing
+	Said    map[string]string `json:"said,omitempty"`
+}
+
+func keep(w *Work, key string, p proved) error {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return fmt.Errorf("encode what %s showed: %w", key, err)
+	}
+	w.Memory[key] = string(text)
+	return nil
+}
+
+func kept(w *Work, key string) proved {
+	var p proved
+	if err := json.Unmarshal([]byte(w.Memory[key]), &p); err != nil {
+		p.Trouble = "what the task said was lost"
+	}
+	return p
+}
+
+func proveMedia(ctx context.Context, w *Work) (Outcome, error) {
+	return prove(ctx, w, "media", "file-hash", Account{}, "the media's hash is read", w.Media.Folder+`\setup.com`)
+}
+
+func proveCanary(ctx context.Context, w *Work) (Outcome, error) {
+	return prove(ctx, w, "canary", "canary", w.RunAs, "the run-as account shows what it can do")
+}
+
+// prove runs one script as a host task and keeps what it said. A task that
+// comes to nothing is no end: it becomes a finding.
+func prove(ctx context.Context, w *Work, key, script string, as Account, words string, args ...string) (Outcome, error) {
+	name := windows.TaskName(w.Installation, w.Upgrade, key, w.Attempt)
+	task, err := windows.ScriptTask(name, script, as.Name, as.Password, args...)
+	if err != nil {
+		return Outcome{Kind: Failed, Message: err.Error()}, nil
+	}
+	out, _, err := drive(ctx, w, task, words)
+	if err != nil {
+		return out, err
+	}
+	switch out.Kind {
+	case Failed:
+		return again("%s", out.Message), keep(w, key, proved{Trouble: out.Message})
+	case Done:
+		records, err := w.Host.TaskRecords(ctx, name, script)
+		var broken *windows.ScriptError
+		switch {
+		case errors.As(err, &broken), errors.Is(err, windows.ErrTruncated):
+			return again("%v", err), keep(w, key, proved{Trouble: err.Error()})
+		case err != nil:
+			return trouble("read what the task said: "+words, err)
+		}
+		said := map[string]string{}
+		for _, r := range records {
+			said[r.Name] = r.Value
+		}
+		return again("Done: %s", words), keep(w, key, proved{Said: said})
+	}
+	return out, nil
+}

@@ -1,0 +1,302 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+)
+
+// seen is what preflight looked at, all at one time.
+type seen struct {
+	os        windows.OS
+	roles     map[string]windows.Role
+	hotfixes  []string
+	disks     []windows.Disk
+	pending   []string
+	processes []windows.Process
+	net20     int
+	hasNET20  bool
+	install   string
+	media     proved
+	canary    proved
+}
+
+func look(ctx context.Context, w *Work) (seen, error) {
+	s := seen{media: kept(w, "media"), canary: kept(w, "canary")}
+	h := w.Host
+	for _, ask := range []func() error{
+		func() (err error) { s.os, err = h.OS(ctx); return },
+		func() (err error) { s.roles, err = h.Roles(ctx); return },
+		func() (err error) { s.hotfixes, err = h.Hotfixes(ctx); return },
+		func() (err error) { s.disks, err = h.Disks(ctx); return },
+		func() (err error) { s.pending, err = h.PendingRestart(ctx); return },
+		func() (err error) { s.processes, err = h.Processes(ctx); return },
+		func() (err error) { s.net20, s.hasNET20, err = h.NET20ServicePack(ctx); return },
+		func() (err error) { s.install, err = h.InstallPath(ctx); return },
+	} {
+		if err := ask(); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// rule is one row of preflight: what is asked, where that comes from, and the
+// answer. An empty text of trouble is a pass.
+type rule struct {
+	Name   string
+	Source string
+	check  func(*Work, seen) verdict
+}
+
+// verdict is a rule's answer.
+type verdict struct {
+	severity Severity // Pass when empty
+	text     string
+	evidence string
+	remedy   string
+}
+
+func pass(text, evidence string) verdict { return verdict{Pass, text, evidence, ""} }
+
+// TimeZoneUpdates are the updates that satisfy "KB931836 is installed": itself
+// and the cumulative time-zone updates that replace it on Windows Server 2003.
+// Source: the founding document for KB931836; the successors as remembered.
+var TimeZoneUpdates = []string{"KB931836", "KB933360", "KB942763", "KB951072", "KB955839", "KB970653", "KB976098", "KB979306", "KB981793"}
+
+// Disk space that Setup needs, in bytes. Source: the release notes of Exchange
+// 2007 Beta 2: 1.2 GB where Exchange is installed, 200 MB on the system drive;
+// 0.5 GB more for each UM language.
+const (
+	installSpace  = 1200 << 20
+	systemSpace   = 200 << 20
+	languageSpace = 500 << 20
+)
+
+// clockLimit is how far the host's clock may be off before it is said.
+const clockLimit = 300
+
+var rules = []rule{
+	{"reachable", "the host answered", func(_ *Work, s seen) verdict {
+		return pass("The host answers and knows the WinRM account", "Windows "+s.os.Version)
+	}},
+	{"windows", "founding document; Exchange 2007 SP1 system requirements", ruleWindows},
+	{"dotnet20-sp1", "founding document; key of .NET Framework setup", func(_ *Work, s seen) verdict {
+		evidence := fmt.Sprintf("installed %t, service pack %d", s.hasNET20, s.net20)
+		if !s.hasNET20 || s.net20 < 1 {
+			return verdict{Blocker, ".NET Framework 2.0 Service Pack 1 is missing", evidence, "Install .NET Framework 2.0 SP1 or later (KB110806), or 3.5."}
+		}
+		return pass(".NET Framework 2.0 has its service pack", evidence)
+	}},
+	{"time-zone-update", "founding document (KB931836)", ruleTimeZone},
+	{"no-wmf3", "Exchange team blog, December 2012", func(_ *Work, s seen) verdict {
+		for _, kb := range []string{"KB2506143", "KB2506146"} {
+			if has(s.hotfixes, kb) {
+				return verdict{Blocker, "Windows Management Framework 3.0 is installed, which Exchange 2007 does not work with", kb, "Uninstall " + kb + "."}
+			}
+		}
+		return pass("Windows Management Framework 3.0 is not installed", "")
+	}},
+	{"disk", "release notes of Exchange 2007 Beta 2", ruleDisk},
+	{"interrupted-setup", "founding document; Exchange team blog on watermarks", ruleInterrupted},
+	{"no-other-setup", "processes of Setup", func(_ *Work, s seen) verdict {
+		if alive := windows.SetupProcesses(s.processes); len(alive) > 0 {
+			return verdict{Blocker, "A Setup runs on the host already", fmt.Sprintf("%s, process %d", alive[0].Name, alive[0].ID), "Wait for its end."}
+		}
+		return pass("No Setup runs", "")
+	}},
+	{"pending-restart", "Windows Update and Session Manager keys", func(_ *Work, s seen) verdict {
+		if len(s.pending) > 0 {
+			return verdict{Blocker, "Windows waits for a restart", list(s.pending), "Restart the host."}
+		}
+		return pass("Windows does not wait for a restart", "")
+	}},
+	{"media", "setup.com, read by SYSTEM on the host", ruleMedia},
+	{"organization-prepared", "recorded on the plan's page; the first Setup would extend the schema unasked", func(w *Work, _ seen) verdict {
+		if !w.Prepared {
+			return verdict{Blocker, "The organization is not recorded as prepared for " + w.Package.Name, "", "Prepare schema, organization and domains, then record it on the plan's page."}
+		}
+		return pass("The organization is recorded as prepared", "")
+	}},
+	{"language", "inventory and package", func(w *Work, _ seen) verdict {
+		return match("language", w.Server.Language, w.Package.Language)
+	}},
+	{"architecture", "inventory and package", func(w *Work, _ seen) verdict {
+		return match("architecture", w.Server.Arch, w.Package.Arch)
+	}},
+	{"build", "role keys of Exchange", ruleBuild},
+	{"roles", "role keys of Exchange and inventory", ruleRoles},
+	{"clock", "Win32_OperatingSystem.LocalDateTime", func(_ *Work, s seen) verdict {
+		off := int(s.os.Offset().Seconds())
+		if off > clockLimit || off < -clockLimit {
+			return verdict{Warning, fmt.Sprintf("The host's clock is %d seconds off", off), s.os.Now.UTC().String(), "Correct the time: Kerberos refuses more than five minutes."}
+		}
+		return pass("The host's clock is right", fmt.Sprintf("%d seconds off", off))
+	}},
+	{"canary", "a host task under the run-as account", ruleCanary},
+}
+
+func findingsOf(w *Work, s seen) []Finding {
+	findings := make([]Finding, 0, len(rules))
+	for _, r := range rules {
+		v := r.check(w, s)
+		if v.severity == "" {
+			v.severity = Pass
+		}
+		findings = append(findings, Finding{Rule: r.Name, Severity: v.severity, Text: v.text, Evidence: v.evidence, Remedy: v.remedy, Source: r.Source})
+	}
+	return findings
+}
+
+func ruleWindows(w *Work, s seen) verdict {
+	evidence := fmt.Sprintf("Windows %s, service pack %d", s.os.Version, s.os.ServicePack)
+	switch name := s.os.Name(); {
+	case name == "2003" && s.os.ServicePack < 2:
+		return verdict{Blocker, "Windows Server 2003 lacks Service Pack 2", evidence, "Install Service Pack 2."}
+	case name == "2003":
+		return pass("Windows Server 2003 has Service Pack 2", evidence)
+	case name == "2008", name == "2008R2" && w.Package.Target.ServicePack() >= 3:
+		return verdict{Blocker, "Windows Server " + name + " is supported by the package, but this version of Wavekeeper cannot run host tasks there", evidence, "Upgrade this server by hand."}
+	default:
+		return verdict{Blocker, "This version of Windows is not supported by " + w.Package.Name, evidence, "See the system requirements of the service pack."}
+	}
+}
+
+func ruleTimeZone(_ *Work, s seen) verdict {
+	if s.os.Name() != "2003" {
+		return pass("The time zone update KB931836 is for Windows Server 2003 only", s.os.Version)
+	}
+	for _, kb := range TimeZoneUpdates {
+		if has(s.hotfixes, kb) {
+			return pass("The time zone update is installed", kb)
+		}
+	}
+	return verdict{
+		Blocker, "The time zone update KB931836 is missing",
+		fmt.Sprintf("none of %s among %d updates", list(TimeZoneUpdates), len(s.hotfixes)), "Install KB931836 or a later cumulative time zone update.",
+	}
+}
+
+func ruleDisk(w *Work, s seen) verdict {
+	need := map[string]int64{strings.ToUpper(s.os.SystemDrive): systemSpace}
+	if len(s.install) > 1 && s.install[1] == ':' {
+		need[strings.ToUpper(s.install[:2])] += installSpace + int64(len(w.Server.UMLanguages))*languageSpace
+	}
+	var evidence, short []string
+	for _, d := range s.disks {
+		wanted, ok := need[strings.ToUpper(d.Name)]
+		if !ok {
+			continue
+		}
+		delete(need, strings.ToUpper(d.Name))
+		text := fmt.Sprintf("%s has %d MB free, needs %d MB", d.Name, d.Free>>20, wanted>>20)
+		evidence = append(evidence, text)
+		if d.Free < wanted {
+			short = append(short, text)
+		}
+	}
+	for drive := range need {
+		short = append(short, drive+" was not found")
+	}
+	if len(short) > 0 {
+		return verdict{Blocker, "There is too little free disk space: " + list(short), list(evidence), "Free disk space."}
+	}
+	return pass("There is enough free disk space", list(evidence))
+}
+
+func ruleInterrupted(w *Work, s seen) verdict {
+	found := markers(s.roles)
+	switch {
+	case len(found) == 0:
+		return pass("No role carries the mark of an unfinished Setup", "")
+	case w.Notes["setup"]["created"] != "":
+		return verdict{Warning, "This upgrade's own Setup did not finish; it resumes where it stopped", list(found), ""}
+	default:
+		return verdict{
+			Blocker, "An earlier Setup did not finish", list(found),
+			"Run that Setup again to its end. Removing Action and Watermark is the last resort and a person's decision.",
+		}
+	}
+}
+
+func ruleMedia(w *Work, s seen) verdict {
+	path := w.Media.Folder + `\setup.com`
+	sum := s.media.Said["sha256"]
+	switch {
+	case s.media.Trouble != "":
+		return verdict{Blocker, "The media could not be read by a host task", s.media.Trouble, "Check the Task Scheduler service and " + windows.Root + "."}
+	case s.media.Said["exists"] != "1":
+		return verdict{Blocker, "The media is not on the host", path + " does not exist", "Unpack the package to " + w.Media.Folder + "."}
+	case sum != strings.ToLower(w.Media.SetupSHA256):
+		return verdict{Blocker, "The media is not the registered package", fmt.Sprintf("%s has SHA-256 %s, want %s", path, sum, w.Media.SetupSHA256), "Put the right media on the host."}
+	}
+	return pass("The media is the registered package", sum)
+}
+
+func match(what, server, pkg string) verdict {
+	evidence := fmt.Sprintf("server %s, package %s", said(server), said(pkg))
+	if server != "" && pkg != "" && !strings.EqualFold(server, pkg) {
+		return verdict{Blocker, fmt.Sprintf("The package's %s is not the server's", what), evidence, "Register media that fits the server."}
+	}
+	return pass(fmt.Sprintf("The package's %s is the server's", what), evidence)
+}
+
+func ruleBuild(w *Work, s seen) verdict {
+	lowest, err := lowestBuild(s.roles)
+	evidence := "lowest configured build " + said(lowest.String())
+	switch {
+	case err != nil:
+		return verdict{Blocker, "A role's build cannot be read", err.Error(), "Look at the role keys of the host."}
+	case lowest.IsZero():
+		return verdict{Blocker, "No role of Exchange is configured on the host", evidence, "Check the server's address."}
+	case lowest.Compare(w.Package.Target) > 0:
+		return verdict{Blocker, "The host is newer than the package", evidence + ", package " + w.Package.Target.String(), "Take the server out of the plan."}
+	}
+	return pass("The package is not older than what is installed", evidence)
+}
+
+func ruleRoles(w *Work, s seen) verdict {
+	evidence := list(roleNames(s.roles))
+	known := map[string]bool{}
+	for _, r := range w.Server.Roles {
+		known[string(r)] = true
+		if _, ok := s.roles[string(r)]; !ok {
+			return verdict{Blocker, fmt.Sprintf("The inventory's role %s is not on the host", r), evidence, "Correct the inventory or the server's address."}
+		}
+	}
+	for _, r := range exchange.Roles() {
+		if _, ok := s.roles[string(r)]; ok && !known[string(r)] {
+			return verdict{Blocker, fmt.Sprintf("The host holds the role %s, which the inventory does not know: the order would be wrong", r), evidence, "Correct the inventory and plan again."}
+		}
+	}
+	return pass("The host holds the roles of the inventory", evidence)
+}
+
+// ruleCanary is the only proof that Setup can run under the run-as account.
+func ruleCanary(w *Work, s seen) verdict {
+	said := s.canary.Said
+	evidence := fmt.Sprintf("user %s, elevated %s, hkcu %s, ldap %s", said["user"], said["elevated"], said["hkcu"], said["ldap"])
+	switch {
+	case s.canary.Trouble != "":
+		return verdict{Blocker, "The run-as account could not run a task", s.canary.Trouble, "Check " + w.RunAs.Name + ": its password, and its right to log on as a batch job."}
+	case said["ldap"] != "ok":
+		return verdict{Blocker, "The run-as account does not reach Active Directory", evidence, "Check the account, DNS and the domain controllers."}
+	case said["elevated"] != "1" || !has(strings.Split(said["sids"], ","), "S-1-5-32-544"):
+		return verdict{Blocker, "The run-as account is not a local administrator with full rights", evidence, "Put " + w.RunAs.Name + " into the local Administrators group."}
+	case said["hkcu"] == "" || strings.EqualFold(said["hkcu"], ".DEFAULT"):
+		return verdict{Blocker, "The run-as account's own registry is not loaded in a task", evidence, "Log on once with the account, or repair its profile."}
+	}
+	return pass("The run-as account can run Setup: a task ran, Active Directory answered", evidence)
+}
+
+func has(all []string, one string) bool {
+	for _, s := range all {
+		if strings.EqualFold(s, one) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,192 @@
+package runbook
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+)
+
+// record keeps which of the server's services run, and how they start, before
+// anything is touched. A record of an earlier attempt stays: what it found is
+// the state to come back to.
+func record(ctx context.Context, w *Work) (Outcome, error) {
+	if w.Memory == nil {
+		w.Memory = map[string]string{}
+	}
+	all, err := w.Host.Services(ctx)
+	if err != nil {
+		return trouble("read the services", err)
+	}
+	found := map[string]windows.Service{}
+	for _, name := range servicesOf(w.Server) {
+		if s, ok := windows.FindService(all, name); ok {
+			found[s.Name] = s
+		}
+	}
+	if w.Memory["services"] == "" {
+		text, err := json.Marshal(found)
+		if err != nil {
+			return Outcome{}, fmt.Errorf("encode services: %w", err)
+		}
+		w.Memory["services"] = string(text)
+	}
+	return Outcome{
+		Kind: Done, Message: fmt.Sprintf("The state of %d services is recorded", len(found)),
+		Facts: []Fact{{Name: "services", Value: all, Source: "Win32_Service", At: w.Now.UTC()}},
+	}, nil
+}
+
+// servicesOf are the services that matter on a server: Exchange's own by its
+// roles, IIS, and the third-party ones of the inventory.
+func servicesOf(s exchange.Server) []string {
+	var names []string
+	for _, service := range exchange.Services(s.Roles) {
+		names = append(names, service.Name)
+	}
+	return append(append(names, "IISADMIN", "W3SVC"), s.Services...)
+}
+
+// ranBefore are the services of Exchange that ran when the state was recorded.
+func ranBefore(w *Work) ([]string, error) {
+	recorded := map[string]windows.Service{}
+	if text := w.Notes["record"]["services"]; text != "" {
+		if err := json.Unmarshal([]byte(text), &recorded); err != nil {
+			return nil, fmt.Errorf("read recorded services: %w", err)
+		}
+	}
+	var names []string
+	for _, service := range exchange.Services(w.Server.Roles) {
+		if s, ok := recorded[service.Name]; ok && s.State == windows.Running {
+			names = append(names, s.Name)
+		}
+	}
+	return names, nil
+}
+
+// stopServices stops and disables the third-party services of the inventory,
+// one action a tick: the state found goes into the ledger, then disable, then
+// stop, then look again. A service that is only stopped comes back by itself
+// when it starts automatically.
+func stopServices(ctx context.Context, w *Work) (Outcome, error) {
+	if w.Memory == nil {
+		w.Memory = map[string]string{}
+	}
+	all, err := w.Host.Services(ctx)
+	if err != nil {
+		return trouble("read the services", err)
+	}
+	stopping := ""
+	for _, name := range w.Server.Services {
+		s, ok := windows.FindService(all, name)
+		if !ok {
+			return trouble("stop service "+name, fmt.Errorf("%s: %w", name, windows.ErrNoService))
+		}
+		if s.StartMode == windows.StartDisabled && s.State == windows.Stopped {
+			continue
+		}
+		if err := w.change(ctx, Entry{
+			Kind: ServiceEntry, Name: s.Name,
+			Before: map[string]string{"state": s.State, "start": s.StartMode},
+			Meant:  map[string]string{"state": windows.Stopped, "start": windows.StartDisabled},
+		}); err != nil {
+			return Outcome{}, err
+		}
+		if s.StartMode != windows.StartDisabled {
+			if err := w.intend(ctx, "disable service "+s.Name); err != nil {
+				return Outcome{}, err
+			}
+			if err := w.Host.SetStartMode(ctx, s.Name, windows.StartDisabled); err != nil {
+				return trouble("disable service "+s.Name, err)
+			}
+		}
+		if s.State == windows.Stopped || s.State == stopPending {
+			stopping = s.Name
+			continue
+		}
+		if err := w.intend(ctx, "stop service "+s.Name); err != nil {
+			return Outcome{}, err
+		}
+		if err := w.Host.StopService(ctx, s.Name); err != nil {
+			return trouble("stop service "+s.Name, err)
+		}
+		return again("Service %s stops", s.Name), nil
+	}
+	if stopping != "" {
+		return again("Service %s is about to be stopped", stopping), nil
+	}
+	return Outcome{Kind: Done, Message: fmt.Sprintf("%d third-party services are stopped and disabled", len(w.Server.Services))}, nil
+}
+
+const (
+	stopPending  = "Stop Pending"
+	startPending = "Start Pending"
+	startPatient = 5 * time.Minute // until a service that does not start is a deviation
+)
+
+// putBackService puts one service back as the ledger says, one action a tick;
+// closed reports that its entry is closed.
+func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry) (out Outcome, closed bool, err error) {
+	key := fmt.Sprintf("entry.%d", e.ID)
+	s, ok := windows.FindService(all, e.Name)
+	if !ok {
+		return Outcome{}, true, w.restored(ctx, e, fmt.Sprintf("service %s no longer exists on the host", e.Name))
+	}
+	if w.Memory[key] == "" { // first look: is it as we left it?
+		w.Memory[key] = "as meant"
+		now := map[string]string{"state": s.State, "start": s.StartMode}
+		if !same(now, e.Meant) && !same(now, e.Before) {
+			w.Memory[key] = fmt.Sprintf("it was found %s with start type %s, we had left it %s with %s",
+				s.State, s.StartMode, e.Meant["state"], e.Meant["start"])
+		}
+	}
+	if s.StartMode != e.Before["start"] {
+		if err := w.intend(ctx, "set start type of service "+s.Name+" to "+e.Before["start"]); err != nil {
+			return Outcome{}, false, err
+		}
+		if err := w.Host.SetStartMode(ctx, s.Name, e.Before["start"]); err != nil {
+			out, err := trouble("put back the start type of service "+s.Name, err)
+			return out, false, err
+		}
+	}
+	deviation := w.Memory[key]
+	if deviation == "as meant" {
+		deviation = ""
+	}
+	ran := e.Before["state"] == windows.Running || e.Before["state"] == startPending
+	if ran && e.Before["start"] == windows.StartDisabled {
+		ran = false
+		deviation = join(deviation, "it ran though it was disabled; Windows does not start a disabled service")
+	}
+	if ran && s.State != windows.Running && w.since(key+".since") < startPatient {
+		if s.State == windows.Stopped {
+			if err := w.intend(ctx, "start service "+s.Name); err != nil {
+				return Outcome{}, false, err
+			}
+			if err := w.Host.StartService(ctx, s.Name); err != nil {
+				out, err := trouble("start service "+s.Name, err)
+				return out, false, err
+			}
+		}
+		return again("Service %s starts", s.Name), false, nil
+	}
+	if s.StartMode != e.Before["start"] {
+		return again("The start type of service %s is put back", s.Name), false, nil // look again before it counts
+	}
+	if ran && s.State != windows.Running {
+		deviation = join(deviation, fmt.Sprintf("it ran before and is %s now; starting it did not help for %s", s.State, startPatient))
+	}
+	return Outcome{}, true, w.restored(ctx, e, deviation)
+}
+
+func same(a, b map[string]string) bool { return a["state"] == b["state"] && a["start"] == b["start"] }
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + "; " + b
+}

@@ -1,0 +1,109 @@
+package runbook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/agentless/winrm"
+)
+
+const (
+	soon  = time.Second      // nothing is expected to take long
+	later = 10 * time.Second // the host did not answer, or needs its time
+)
+
+// bookError marks an error of the Book: the tick ends without an outcome,
+// because it may not act.
+type bookError struct{ err error }
+
+func (b *bookError) Error() string { return b.err.Error() }
+func (b *bookError) Unwrap() error { return b.err }
+
+// intend asks the Book before an effect on the host.
+func (w *Work) intend(ctx context.Context, what string) error {
+	if err := w.Book.Intend(ctx, what); err != nil {
+		return &bookError{fmt.Errorf("intend %q: %w", what, err)}
+	}
+	return nil
+}
+
+// change opens a ledger entry before a change.
+func (w *Work) change(ctx context.Context, e Entry) error {
+	for _, open := range w.Ledger {
+		if open.Kind == e.Kind && open.Name == e.Name {
+			return nil
+		}
+	}
+	id, err := w.Book.Change(ctx, e)
+	if err != nil {
+		return &bookError{fmt.Errorf("record the state of %s %s: %w", e.Kind, e.Name, err)}
+	}
+	e.ID = id
+	w.Ledger = append(w.Ledger, e)
+	return nil
+}
+
+// restored closes a ledger entry.
+func (w *Work) restored(ctx context.Context, e Entry, deviation string) error {
+	if err := w.Book.Restored(ctx, e.ID, deviation); err != nil {
+		return &bookError{fmt.Errorf("record that %s %s is put back: %w", e.Kind, e.Name, err)}
+	}
+	for i, open := range w.Ledger {
+		if open.ID == e.ID {
+			w.Ledger = append(w.Ledger[:i:i], w.Ledger[i+1:]...)
+			break
+		}
+	}
+	return nil
+}
+
+// remedies are the errors that coming back cannot cure.
+var remedies = []struct {
+	err    error
+	remedy string
+}{
+	{windows.ErrTaskCOM, "This version upgrades Windows Server 2003 only."},
+	{windows.ErrPlainChannel, "Set up an https listener on the host and let the profile use TLS."},
+	{windows.ErrPassword, "Give the run-as account a password without double quotes."},
+	{windows.ErrNoService, "Correct the server's list of services in the inventory."},
+}
+
+// trouble turns what went wrong on the way to the host into an outcome: an
+// error that coming back cannot cure fails the step, all else is tried again
+// until the step's hard limit. Errors of the Book and of a context that was
+// cancelled stay errors.
+func trouble(doing string, err error) (Outcome, error) {
+	var book *bookError
+	if errors.As(err, &book) || errors.Is(err, context.Canceled) {
+		return Outcome{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	message := fmt.Sprintf("%s: %v", doing, err)
+	var foreign *windows.ForeignFolderError
+	if errors.As(err, &foreign) {
+		return Outcome{
+			Kind: Failed, Message: message,
+			Remedy: "Find out who made the folder, then remove it or give it back to the Administrators group with a protected access list.",
+		}, nil
+	}
+	for _, r := range remedies {
+		if errors.Is(err, r.err) {
+			return Outcome{Kind: Failed, Message: message, Remedy: r.remedy}, nil
+		}
+	}
+	if errors.Is(err, windows.ErrMidnight) {
+		return Outcome{Kind: Again, After: 2 * time.Minute, Message: message}, nil
+	}
+	out := Outcome{Kind: Again, After: later, Message: message}
+	if winrm.Outcome(err) == winrm.OutcomeDenied {
+		out.Remedy = "Check the WinRM account and its password in the server's profile."
+	}
+	return out, nil
+}
+
+// again is an outcome that comes back soon.
+func again(format string, args ...any) Outcome {
+	return Outcome{Kind: Again, After: soon, Message: fmt.Sprintf(format, args...)}
+}

@@ -1,0 +1,85 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"wavekeeper/agentless/windows"
+)
+
+const (
+	servicesNudge = 3 * time.Minute  // services get this long before they are started by us
+	servicesLimit = 15 * time.Minute // and this long before the step fails
+)
+
+// verify proves the target: every role configured there, no sign of a broken
+// Setup, and Exchange's services as they ran before. It polls: services start
+// in the order that Windows knows.
+func verify(ctx context.Context, w *Work) (Outcome, error) {
+	w.fresh()
+	roles, err := w.Host.Roles(ctx)
+	if err != nil {
+		return trouble("read the roles", err)
+	}
+	lowest, err := lowestBuild(roles)
+	if err != nil {
+		return Outcome{Kind: Failed, Message: err.Error()}, nil
+	}
+	if wrong := append(below(roles, w.Server, w.Package.Target), markers(roles)...); len(wrong) > 0 {
+		return Outcome{
+			Kind: Failed, Build: lowest.String(), Message: "The server is not at the target: " + list(wrong),
+			Remedy: "Read the setup log; a retry lets Setup resume.",
+		}, nil
+	}
+	ran, err := ranBefore(w)
+	if err != nil {
+		return Outcome{Kind: Failed, Message: err.Error()}, nil
+	}
+	all, err := w.Host.Services(ctx)
+	if err != nil {
+		return trouble("read the services", err)
+	}
+	var missing []string
+	for _, name := range ran {
+		s, ok := windows.FindService(all, name)
+		if !ok || s.State != windows.Running {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return Outcome{
+			Kind: Done, Build: lowest.String(), Percent: 100,
+			Message: fmt.Sprintf("Every role is at %s, %d services of Exchange run", lowest, len(ran)),
+			Facts:   []Fact{{Name: "roles", Value: roles, Source: "role keys of Exchange in the registry", At: w.Now.UTC()}},
+		}, nil
+	}
+	waited := w.since("since")
+	if waited > servicesLimit {
+		return Outcome{
+			Kind: Failed, Build: lowest.String(), Message: "Services that ran before do not run: " + list(missing),
+			Remedy: "Start them on the host and read the event log; then retry.",
+		}, nil
+	}
+	if waited > servicesNudge && w.Memory["started"] == "" {
+		return startMissing(ctx, w, missing)
+	}
+	out := again("Waits for %d services of Exchange: %s", len(missing), list(missing))
+	out.After, out.Build = 2*time.Second, lowest.String()
+	return out, nil
+}
+
+// startMissing asks once for every service that did not come back.
+func startMissing(ctx context.Context, w *Work, missing []string) (Outcome, error) {
+	name := missing[w.count("next")%len(missing)]
+	if err := w.intend(ctx, "start service "+name); err != nil {
+		return Outcome{}, err
+	}
+	if err := w.Host.StartService(ctx, name); err != nil {
+		w.Memory["refused."+name] = err.Error() // the step's limit decides
+	}
+	if w.raise("next") >= len(missing) {
+		w.Memory["started"] = "yes"
+	}
+	return again("Service %s is asked to start", name), nil
+}
