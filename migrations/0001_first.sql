@@ -68,6 +68,9 @@ CREATE TABLE profile (
     CONSTRAINT plain_basic_is_only_for_http CHECK (NOT plain_basic OR NOT https)
 );
 CREATE UNIQUE INDEX profile_name_is_unique ON profile (lower(name));
+-- The profile of servers that name none. It may be used for no host until an
+-- admin names address ranges or suffixes.
+INSERT INTO profile (name) VALUES ('default');
 
 -- Sealed with AES-256-GCM under a key file outside the database.
 CREATE TABLE credential (
@@ -125,6 +128,7 @@ CREATE TABLE host (
     port                 integer NOT NULL DEFAULT 0,
     facts_at             timestamptz,
     last_probe_at        timestamptz,
+    probe_asked_at       timestamptz, -- a reading is on its way when this is later than last_probe_at
     last_probe_outcome   text NOT NULL DEFAULT '',
     last_probe_error     text NOT NULL DEFAULT '',
     CONSTRAINT host_name_is_upper_case CHECK (name = upper(name) AND name <> '')

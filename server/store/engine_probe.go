@@ -12,7 +12,7 @@ type ProbeTarget struct {
 	Host    HostAddress
 	FQDN    string
 	Server  string
-	Profile int64 // 0 = the server names a profile that does not exist
+	Profile string
 }
 
 // ProbeTarget returns how the host is reached.
@@ -23,7 +23,7 @@ func (s *Store) ProbeTarget(ctx context.Context, host int64) (ProbeTarget, error
 	}
 	return ProbeTarget{
 		Host: HostAddress{ID: r.ID, Name: r.Name, Address: r.Address, Port: r.Port},
-		FQDN: r.Fqdn, Server: r.Server, Profile: r.ProfileID,
+		FQDN: r.Fqdn, Server: r.Server, Profile: r.Profile,
 	}, nil
 }
 
@@ -50,9 +50,20 @@ func (s *Store) RequestProbes(ctx context.Context, actor Actor, servers []int64)
 	return len(hosts), nil
 }
 
-// SaveProbe keeps what came out of a probe. It never touches rollout state.
+// SaveProbe keeps what came out of a probe and asks for the rollouts that wait
+// for it. It never touches rollout state itself.
 func (s *Store) SaveProbe(ctx context.Context, host int64, outcome, message string, facts []Fact) error {
 	err := s.inTx(ctx, func(t *txn) error {
+		// Rollouts first: their rows are always locked before a host's.
+		waiting, err := t.q.RolloutsAwaitingHost(ctx, host)
+		if err != nil {
+			return err
+		}
+		for _, id := range waiting {
+			if err := t.requestAdvance(ctx, id); err != nil {
+				return err
+			}
+		}
 		if err := t.q.HostProbed(ctx, db.HostProbedParams{Outcome: outcome, Error: message, ID: host}); err != nil {
 			return err
 		}

@@ -30,7 +30,6 @@ type UpgradeWork struct {
 	ServerID int64
 	Server   exchange.Server
 	Hosts    []HostAddress
-	Profile  int64 // 0 = the server names a profile that does not exist
 
 	Package      string // "sp1"
 	Folder       string // of the media on the host
@@ -144,7 +143,7 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 	if w.Server.Build, err = exchange.ParseBuild(r.Build); err != nil && r.Build != "" {
 		return fmt.Errorf("read build of %s: %w", r.Name, err)
 	}
-	w.Profile, w.Folder, w.SetupSHA256, w.Prepared, w.Installation = r.ProfileID, r.Folder, r.SetupSha256, r.Prepared, r.Installation
+	w.Folder, w.SetupSHA256, w.Prepared, w.Installation = r.Folder, r.SetupSha256, r.Prepared, r.Installation
 	hosts, err := s.q.HostsOfUpgrade(ctx, w.ID)
 	if err != nil {
 		return fmt.Errorf("load hosts: %w", err)

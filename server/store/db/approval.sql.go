@@ -11,41 +11,43 @@ import (
 )
 
 const approvalSubjects = `-- name: ApprovalSubjects :many
-SELECT u.id AS upgrade_id, u.wave_id, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os,
-       s.language, s.arch, s.cluster, s.profile, s.mailboxes, s.um_languages, s.services, s.address, s.port
+SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.roles, s.site, s.build,
+       COALESCE(k.setup_sha256, '')::text AS setup_sha256,
+       COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
+JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
-WHERE u.rollout_id = $1
+LEFT JOIN package k ON lower(k.name) = lower($1::text) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
+LEFT JOIN profile p ON lower(p.name) = lower(s.profile)
+LEFT JOIN credential c ON c.profile_id = p.id AND c.purpose = 'runas'
+WHERE u.rollout_id = $2
+  AND ($3::bigint = 0 OR u.server_id = $3::bigint)
 ORDER BY s.name
-FOR SHARE OF s
 `
 
-type ApprovalSubjectsRow struct {
-	UpgradeID      int64
-	WaveID         int64
-	ServerID       int64
-	Name           string
-	Fqdn           string
-	Roles          []string
-	Site           string
-	InternetFacing bool
-	Build          string
-	Os             string
-	Language       string
-	Arch           string
-	Cluster        string
-	Profile        string
-	Mailboxes      int
-	UmLanguages    []string
-	Services       []string
-	Address        string
-	Port           int
+type ApprovalSubjectsParams struct {
+	Package   string
+	RolloutID int64
+	ServerID  int64
 }
 
-// The rows as they are now that an approval's digests are built from, locked
-// against change until the transaction ends.
-func (q *Queries) ApprovalSubjects(ctx context.Context, rolloutID int64) ([]ApprovalSubjectsRow, error) {
-	rows, err := q.db.Query(ctx, approvalSubjects, rolloutID)
+type ApprovalSubjectsRow struct {
+	UpgradeID   int64
+	WaveID      int64
+	Wave        int
+	StartedAt   *time.Time
+	ServerID    int64
+	Name        string
+	Roles       []string
+	Site        string
+	Build       string
+	SetupSha256 string
+	RunAs       string
+}
+
+// The rows as they are now that approvals' digests are built from; server 0 = all.
+func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsParams) ([]ApprovalSubjectsRow, error) {
+	rows, err := q.db.Query(ctx, approvalSubjects, arg.Package, arg.RolloutID, arg.ServerID)
 	if err != nil {
 		return nil, err
 	}
@@ -56,23 +58,15 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, rolloutID int64) ([]Appr
 		if err := rows.Scan(
 			&i.UpgradeID,
 			&i.WaveID,
+			&i.Wave,
+			&i.StartedAt,
 			&i.ServerID,
 			&i.Name,
-			&i.Fqdn,
 			&i.Roles,
 			&i.Site,
-			&i.InternetFacing,
 			&i.Build,
-			&i.Os,
-			&i.Language,
-			&i.Arch,
-			&i.Cluster,
-			&i.Profile,
-			&i.Mailboxes,
-			&i.UmLanguages,
-			&i.Services,
-			&i.Address,
-			&i.Port,
+			&i.SetupSha256,
+			&i.RunAs,
 		); err != nil {
 			return nil, err
 		}
@@ -84,8 +78,23 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, rolloutID int64) ([]Appr
 	return items, nil
 }
 
+const freezeServer = `-- name: FreezeServer :exec
+SELECT s.id
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+WHERE s.id = $1
+FOR SHARE OF s, h
+`
+
+// The server and its hosts cannot change before the transaction ends.
+func (q *Queries) FreezeServer(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, freezeServer, id)
+	return err
+}
+
 const hostsOfRollout = `-- name: HostsOfRollout :many
-SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port, h.facts_at, h.last_probe_at, h.last_probe_outcome
+SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port
 FROM upgrade u
 JOIN server_host sh ON sh.server_id = u.server_id
 JOIN host h ON h.id = sh.host_id
@@ -94,14 +103,11 @@ ORDER BY h.name
 `
 
 type HostsOfRolloutRow struct {
-	UpgradeID        int64
-	HostID           int64
-	Name             string
-	Address          string
-	Port             int
-	FactsAt          *time.Time
-	LastProbeAt      *time.Time
-	LastProbeOutcome string
+	UpgradeID int64
+	HostID    int64
+	Name      string
+	Address   string
+	Port      int
 }
 
 func (q *Queries) HostsOfRollout(ctx context.Context, rolloutID int64) ([]HostsOfRolloutRow, error) {
@@ -119,9 +125,6 @@ func (q *Queries) HostsOfRollout(ctx context.Context, rolloutID int64) ([]HostsO
 			&i.Name,
 			&i.Address,
 			&i.Port,
-			&i.FactsAt,
-			&i.LastProbeAt,
-			&i.LastProbeOutcome,
 		); err != nil {
 			return nil, err
 		}
@@ -196,7 +199,7 @@ func (q *Queries) LastEditorOfPlan(ctx context.Context, planID int64) (int64, er
 }
 
 const standingApprovals = `-- name: StandingApprovals :many
-SELECT a.id AS approval_id, a.wave_id, a.revision_hash, a.at, p.name AS approved_by, s.server_id, s.digest
+SELECT a.id AS approval_id, a.wave_id, a.revision_hash, a.at, p.name AS approved_by, s.server_id, s.digest, s.content
 FROM approval a
 JOIN wave w ON w.id = a.wave_id
 JOIN person p ON p.id = a.approved_by
@@ -214,6 +217,7 @@ type StandingApprovalsRow struct {
 	ApprovedBy   string
 	ServerID     int64
 	Digest       string
+	Content      string
 }
 
 func (q *Queries) StandingApprovals(ctx context.Context, rolloutID int64) ([]StandingApprovalsRow, error) {
@@ -233,6 +237,7 @@ func (q *Queries) StandingApprovals(ctx context.Context, rolloutID int64) ([]Sta
 			&i.ApprovedBy,
 			&i.ServerID,
 			&i.Digest,
+			&i.Content,
 		); err != nil {
 			return nil, err
 		}

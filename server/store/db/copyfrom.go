@@ -42,3 +42,37 @@ func (r iteratorForInsertSetupLog) Err() error {
 func (q *Queries) InsertSetupLog(ctx context.Context, arg []InsertSetupLogParams) (int64, error) {
 	return q.db.CopyFrom(ctx, []string{"setup_log"}, []string{"upgrade_id", "line", "text"}, &iteratorForInsertSetupLog{rows: arg})
 }
+
+// iteratorForInsertSteps implements pgx.CopyFromSource.
+type iteratorForInsertSteps struct {
+	rows                 []InsertStepsParams
+	skippedFirstNextCall bool
+}
+
+func (r *iteratorForInsertSteps) Next() bool {
+	if len(r.rows) == 0 {
+		return false
+	}
+	if !r.skippedFirstNextCall {
+		r.skippedFirstNextCall = true
+		return true
+	}
+	r.rows = r.rows[1:]
+	return len(r.rows) > 0
+}
+
+func (r iteratorForInsertSteps) Values() ([]interface{}, error) {
+	return []interface{}{
+		r.rows[0].UpgradeID,
+		r.rows[0].Position,
+		r.rows[0].Name,
+	}, nil
+}
+
+func (r iteratorForInsertSteps) Err() error {
+	return nil
+}
+
+func (q *Queries) InsertSteps(ctx context.Context, arg []InsertStepsParams) (int64, error) {
+	return q.db.CopyFrom(ctx, []string{"step"}, []string{"upgrade_id", "position", "name"}, &iteratorForInsertSteps{rows: arg})
+}

@@ -79,7 +79,7 @@ func (q *Queries) AllServerHosts(ctx context.Context) ([]AllServerHostsRow, erro
 }
 
 const hostByID = `-- name: HostByID :one
-SELECT id, name, address, port, facts_at, last_probe_at, last_probe_outcome, last_probe_error
+SELECT id, name, address, port, facts_at, last_probe_at, probe_asked_at, last_probe_outcome, last_probe_error
 FROM host
 WHERE id = $1
 `
@@ -94,6 +94,7 @@ func (q *Queries) HostByID(ctx context.Context, id int64) (Host, error) {
 		&i.Port,
 		&i.FactsAt,
 		&i.LastProbeAt,
+		&i.ProbeAskedAt,
 		&i.LastProbeOutcome,
 		&i.LastProbeError,
 	)
@@ -101,7 +102,7 @@ func (q *Queries) HostByID(ctx context.Context, id int64) (Host, error) {
 }
 
 const hostByName = `-- name: HostByName :one
-SELECT id, name, address, port, facts_at, last_probe_at, last_probe_outcome, last_probe_error
+SELECT id, name, address, port, facts_at, last_probe_at, probe_asked_at, last_probe_outcome, last_probe_error
 FROM host
 WHERE name = $1
 `
@@ -116,6 +117,7 @@ func (q *Queries) HostByName(ctx context.Context, name string) (Host, error) {
 		&i.Port,
 		&i.FactsAt,
 		&i.LastProbeAt,
+		&i.ProbeAskedAt,
 		&i.LastProbeOutcome,
 		&i.LastProbeError,
 	)
@@ -123,7 +125,7 @@ func (q *Queries) HostByName(ctx context.Context, name string) (Host, error) {
 }
 
 const hostsOfServer = `-- name: HostsOfServer :many
-SELECT h.id, h.name, h.address, h.port, h.facts_at, h.last_probe_at, h.last_probe_outcome, h.last_probe_error
+SELECT h.id, h.name, h.address, h.port, h.facts_at, h.last_probe_at, h.probe_asked_at, h.last_probe_outcome, h.last_probe_error
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 WHERE sh.server_id = $1
@@ -146,6 +148,7 @@ func (q *Queries) HostsOfServer(ctx context.Context, serverID int64) ([]Host, er
 			&i.Port,
 			&i.FactsAt,
 			&i.LastProbeAt,
+			&i.ProbeAskedAt,
 			&i.LastProbeOutcome,
 			&i.LastProbeError,
 		); err != nil {

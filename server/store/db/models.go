@@ -97,6 +97,7 @@ type Host struct {
 	Port             int
 	FactsAt          *time.Time
 	LastProbeAt      *time.Time
+	ProbeAskedAt     *time.Time
 	LastProbeOutcome string
 	LastProbeError   string
 }

@@ -72,16 +72,15 @@ func (q *Queries) ChangeProfile(ctx context.Context, arg ChangeProfileParams) er
 }
 
 const credentialFor = `-- name: CredentialFor :one
-SELECT c.profile_id, c.purpose, c.account, c.sealed, c.key_id
-FROM credential c
-JOIN profile p ON p.id = c.profile_id
-WHERE lower(p.name) = lower($1)
-  AND c.purpose = $2
+SELECT profile_id, purpose, account, sealed, key_id
+FROM credential
+WHERE profile_id = $1
+  AND purpose = $2
 `
 
 type CredentialForParams struct {
-	Profile string
-	Purpose string
+	ProfileID int64
+	Purpose   string
 }
 
 type CredentialForRow struct {
@@ -93,7 +92,7 @@ type CredentialForRow struct {
 }
 
 func (q *Queries) CredentialFor(ctx context.Context, arg CredentialForParams) (CredentialForRow, error) {
-	row := q.db.QueryRow(ctx, credentialFor, arg.Profile, arg.Purpose)
+	row := q.db.QueryRow(ctx, credentialFor, arg.ProfileID, arg.Purpose)
 	var i CredentialForRow
 	err := row.Scan(
 		&i.ProfileID,

@@ -10,6 +10,17 @@ import (
 	"time"
 )
 
+const databaseTime = `-- name: DatabaseTime :one
+SELECT clock_timestamp()::timestamptz
+`
+
+func (q *Queries) DatabaseTime(ctx context.Context) (time.Time, error) {
+	row := q.db.QueryRow(ctx, databaseTime)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const insertRollout = `-- name: InsertRollout :one
 INSERT INTO rollout (revision_id)
 VALUES ($1)
@@ -21,6 +32,17 @@ func (q *Queries) InsertRollout(ctx context.Context, revisionID int64) (int64, e
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const isPrepared = `-- name: IsPrepared :one
+SELECT EXISTS (SELECT 1 FROM preparation WHERE lower(package) = lower($1::text))
+`
+
+func (q *Queries) IsPrepared(ctx context.Context, package_ string) (bool, error) {
+	row := q.db.QueryRow(ctx, isPrepared, package_)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }
 
 const listRollouts = `-- name: ListRollouts :many
@@ -95,6 +117,88 @@ func (q *Queries) ListRollouts(ctx context.Context, maxRows int32) ([]ListRollou
 	return items, nil
 }
 
+const liveRolloutsOfPlan = `-- name: LiveRolloutsOfPlan :many
+SELECT r.id, r.state, r.revision_id, v.number
+FROM rollout r
+JOIN revision v ON v.id = r.revision_id
+WHERE v.plan_id = $1
+  AND r.state IN ('waiting', 'running', 'paused')
+ORDER BY r.id
+`
+
+type LiveRolloutsOfPlanRow struct {
+	ID         int64
+	State      string
+	RevisionID int64
+	Number     int
+}
+
+func (q *Queries) LiveRolloutsOfPlan(ctx context.Context, planID int64) ([]LiveRolloutsOfPlanRow, error) {
+	rows, err := q.db.Query(ctx, liveRolloutsOfPlan, planID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LiveRolloutsOfPlanRow
+	for rows.Next() {
+		var i LiveRolloutsOfPlanRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.State,
+			&i.RevisionID,
+			&i.Number,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockRevision = `-- name: LockRevision :one
+SELECT v.id, v.plan_id, v.number, v.state, v.content, v.hash, v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.created_by
+FROM revision v
+JOIN plan p ON p.id = v.plan_id
+WHERE v.id = $1
+FOR UPDATE OF v
+`
+
+type LockRevisionRow struct {
+	ID          int64
+	PlanID      int64
+	Number      int
+	State       string
+	Content     string
+	Hash        string
+	AuthorID    int64
+	SubmittedBy *int64
+	PlanName    string
+	Package     string
+	CreatedBy   int64
+}
+
+func (q *Queries) LockRevision(ctx context.Context, id int64) (LockRevisionRow, error) {
+	row := q.db.QueryRow(ctx, lockRevision, id)
+	var i LockRevisionRow
+	err := row.Scan(
+		&i.ID,
+		&i.PlanID,
+		&i.Number,
+		&i.State,
+		&i.Content,
+		&i.Hash,
+		&i.AuthorID,
+		&i.SubmittedBy,
+		&i.PlanName,
+		&i.Package,
+		&i.CreatedBy,
+	)
+	return i, err
+}
+
 const lockRollout = `-- name: LockRollout :one
 SELECT id, revision_id, state, last_event, generation
 FROM rollout
@@ -121,6 +225,39 @@ func (q *Queries) LockRollout(ctx context.Context, id int64) (LockRolloutRow, er
 		&i.Generation,
 	)
 	return i, err
+}
+
+const markSubmitted = `-- name: MarkSubmitted :execrows
+UPDATE revision
+SET state = 'submitted',
+    submitted_by = $1,
+    submitted_at = clock_timestamp()
+WHERE id = $2
+  AND state = 'draft'
+`
+
+type MarkSubmittedParams struct {
+	PersonID *int64
+	ID       int64
+}
+
+func (q *Queries) MarkSubmitted(ctx context.Context, arg MarkSubmittedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, markSubmitted, arg.PersonID, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const markSuperseded = `-- name: MarkSuperseded :exec
+UPDATE revision
+SET state = 'superseded'
+WHERE id = $1
+`
+
+func (q *Queries) MarkSuperseded(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, markSuperseded, id)
+	return err
 }
 
 const moveRollout = `-- name: MoveRollout :execrows
@@ -261,6 +398,69 @@ func (q *Queries) RolloutOfRevision(ctx context.Context, revisionID int64) (int6
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const rolloutsAwaitingHost = `-- name: RolloutsAwaitingHost :many
+SELECT r.id
+FROM rollout r
+JOIN host h ON h.id = $1
+WHERE r.state = 'running'
+  AND h.probe_asked_at IS NOT NULL
+  AND (h.last_probe_at IS NULL OR h.probe_asked_at > h.last_probe_at)
+  AND EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('waiting', 'held'))
+ORDER BY r.id
+`
+
+// The running rollouts that asked for a host's facts, and have servers to start.
+func (q *Queries) RolloutsAwaitingHost(ctx context.Context, hostID int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, rolloutsAwaitingHost, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const serverIDs = `-- name: ServerIDs :many
+SELECT id, name
+FROM server
+WHERE name = ANY($1::text[])
+`
+
+type ServerIDsRow struct {
+	ID   int64
+	Name string
+}
+
+func (q *Queries) ServerIDs(ctx context.Context, names []string) ([]ServerIDsRow, error) {
+	rows, err := q.db.Query(ctx, serverIDs, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ServerIDsRow
+	for rows.Next() {
+		var i ServerIDsRow
+		if err := rows.Scan(&i.ID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const takeDueRollouts = `-- name: TakeDueRollouts :many

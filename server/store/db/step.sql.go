@@ -34,20 +34,10 @@ func (q *Queries) BeginStep(ctx context.Context, arg BeginStepParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
-const insertStep = `-- name: InsertStep :exec
-INSERT INTO step (upgrade_id, position, name)
-VALUES ($1, $2, $3)
-`
-
-type InsertStepParams struct {
+type InsertStepsParams struct {
 	UpgradeID int64
 	Position  int
 	Name      string
-}
-
-func (q *Queries) InsertStep(ctx context.Context, arg InsertStepParams) error {
-	_, err := q.db.Exec(ctx, insertStep, arg.UpgradeID, arg.Position, arg.Name)
-	return err
 }
 
 const renewSteps = `-- name: RenewSteps :exec

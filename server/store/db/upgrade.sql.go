@@ -11,6 +11,153 @@ import (
 	"time"
 )
 
+const askHosts = `-- name: AskHosts :many
+UPDATE host
+SET probe_asked_at = clock_timestamp()
+WHERE id IN (SELECT sh.host_id FROM server_host sh JOIN server s ON s.id = sh.server_id WHERE s.name = $1)
+RETURNING id
+`
+
+func (q *Queries) AskHosts(ctx context.Context, server string) ([]int64, error) {
+	rows, err := q.db.Query(ctx, askHosts, server)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const backInService = `-- name: BackInService :many
+SELECT u.id
+FROM upgrade u
+WHERE u.rollout_id = $1
+  AND u.state IN ('failed', 'waiting', 'held')
+  AND u.started_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.attempt > 1 OR st.state <> 'waiting'))
+`
+
+// Upgrades whose attempt failed before anything that cannot be undone began,
+// with everything put back.
+func (q *Queries) BackInService(ctx context.Context, rolloutID int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, backInService, rolloutID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const fleet = `-- name: Fleet :many
+SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
+       s.mailboxes, s.um_languages, s.services, s.address, s.port,
+       h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
+       EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1
+               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+LEFT JOIN fact f ON f.host_id = h.id AND f.name = 'roles'
+ORDER BY s.name, h.name
+`
+
+type FleetRow struct {
+	ID               int64
+	Name             string
+	Fqdn             string
+	Roles            []string
+	Site             string
+	InternetFacing   bool
+	Build            string
+	Os               string
+	Language         string
+	Arch             string
+	Cluster          string
+	Profile          string
+	Mailboxes        int
+	UmLanguages      []string
+	Services         []string
+	Address          string
+	Port             int
+	HostID           int64
+	LastProbeAt      *time.Time
+	LastProbeOutcome string
+	LastProbeError   string
+	ProbeAskedAt     *time.Time
+	RolesFact        []byte
+	RolesAt          *time.Time
+	Elsewhere        bool
+}
+
+// Every server with what its hosts said last, one row per host.
+func (q *Queries) Fleet(ctx context.Context, rolloutID int64) ([]FleetRow, error) {
+	rows, err := q.db.Query(ctx, fleet, rolloutID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FleetRow
+	for rows.Next() {
+		var i FleetRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Fqdn,
+			&i.Roles,
+			&i.Site,
+			&i.InternetFacing,
+			&i.Build,
+			&i.Os,
+			&i.Language,
+			&i.Arch,
+			&i.Cluster,
+			&i.Profile,
+			&i.Mailboxes,
+			&i.UmLanguages,
+			&i.Services,
+			&i.Address,
+			&i.Port,
+			&i.HostID,
+			&i.LastProbeAt,
+			&i.LastProbeOutcome,
+			&i.LastProbeError,
+			&i.ProbeAskedAt,
+			&i.RolesFact,
+			&i.RolesAt,
+			&i.Elsewhere,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const holdUpgrade = `-- name: HoldUpgrade :execrows
 UPDATE upgrade
 SET state = $1,
@@ -115,6 +262,38 @@ func (q *Queries) InsertUpgrade(ctx context.Context, arg InsertUpgradeParams) (i
 	return id, err
 }
 
+const insertUpgrades = `-- name: InsertUpgrades :many
+INSERT INTO upgrade (rollout_id, wave_id, server_id)
+SELECT $1, unnest($2::bigint[]), unnest($3::bigint[])
+RETURNING id
+`
+
+type InsertUpgradesParams struct {
+	RolloutID int64
+	WaveIds   []int64
+	ServerIds []int64
+}
+
+func (q *Queries) InsertUpgrades(ctx context.Context, arg InsertUpgradesParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, insertUpgrades, arg.RolloutID, arg.WaveIds, arg.ServerIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const keepFact = `-- name: KeepFact :exec
 INSERT INTO fact (host_id, name, value, source, at)
 VALUES ($1, $2, $3, $4, $5)
@@ -183,24 +362,23 @@ func (q *Queries) LockUpgrade(ctx context.Context, id int64) (LockUpgradeRow, er
 }
 
 const probeTarget = `-- name: ProbeTarget :one
-SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, COALESCE(pr.id, 0)::bigint AS profile_id
+SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, s.profile
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
-LEFT JOIN profile pr ON lower(pr.name) = lower(s.profile)
 WHERE h.id = $1
 ORDER BY s.name
 LIMIT 1
 `
 
 type ProbeTargetRow struct {
-	ID        int64
-	Name      string
-	Address   string
-	Port      int
-	Fqdn      string
-	Server    string
-	ProfileID int64
+	ID      int64
+	Name    string
+	Address string
+	Port    int
+	Fqdn    string
+	Server  string
+	Profile string
 }
 
 // How a host is reached: by the profile of the first server on it.
@@ -214,9 +392,39 @@ func (q *Queries) ProbeTarget(ctx context.Context, id int64) (ProbeTargetRow, er
 		&i.Port,
 		&i.Fqdn,
 		&i.Server,
-		&i.ProfileID,
+		&i.Profile,
 	)
 	return i, err
+}
+
+const retryUpgrade = `-- name: RetryUpgrade :execrows
+UPDATE upgrade
+SET state = 'waiting',
+    step = $1,
+    reasons = '[]',
+    message = '',
+    remedy = '',
+    unwinding = false,
+    phase = '',
+    percent = 0,
+    due_at = NULL,
+    ended_at = NULL
+WHERE id = $2
+  AND state = $3
+`
+
+type RetryUpgradeParams struct {
+	Step      string
+	ID        int64
+	FromState string
+}
+
+func (q *Queries) RetryUpgrade(ctx context.Context, arg RetryUpgradeParams) (int64, error) {
+	result, err := q.db.Exec(ctx, retryUpgrade, arg.Step, arg.ID, arg.FromState)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const saveUpgrade = `-- name: SaveUpgrade :execrows
@@ -404,7 +612,7 @@ func (q *Queries) TakeLeftUpgrades(ctx context.Context, graceSeconds float64) ([
 }
 
 const upgradeByID = `-- name: UpgradeByID :one
-SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, u.state, u.step, u.reasons, u.message, u.remedy,
+SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
        r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
 FROM upgrade u
@@ -423,6 +631,9 @@ type UpgradeByIDRow struct {
 	Wave            int
 	ServerID        int64
 	Server          string
+	Fqdn            string
+	Roles           []string
+	Site            string
 	State           string
 	Step            string
 	Reasons         json.RawMessage
@@ -457,6 +668,9 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 		&i.Wave,
 		&i.ServerID,
 		&i.Server,
+		&i.Fqdn,
+		&i.Roles,
+		&i.Site,
 		&i.State,
 		&i.Step,
 		&i.Reasons,
@@ -620,7 +834,6 @@ func (q *Queries) UpgradesOfServer(ctx context.Context, serverID int64) ([]Upgra
 const workServer = `-- name: WorkServer :one
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.tags, s.address, s.port,
-       COALESCE(pr.id, 0)::bigint AS profile_id,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        EXISTS (SELECT 1 FROM preparation p WHERE lower(p.package) = lower(pl.package)) AS prepared,
@@ -630,7 +843,6 @@ JOIN server s ON s.id = u.server_id
 JOIN rollout r ON r.id = u.rollout_id
 JOIN revision v ON v.id = r.revision_id
 JOIN plan pl ON pl.id = v.plan_id
-LEFT JOIN profile pr ON lower(pr.name) = lower(s.profile)
 LEFT JOIN package k ON lower(k.name) = lower(pl.package) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
 WHERE u.id = $1
 `
@@ -654,7 +866,6 @@ type WorkServerRow struct {
 	Tags           []string
 	Address        string
 	Port           int
-	ProfileID      int64
 	Folder         string
 	SetupSha256    string
 	Prepared       bool
@@ -685,7 +896,6 @@ func (q *Queries) WorkServer(ctx context.Context, upgradeID int64) (WorkServerRo
 		&i.Tags,
 		&i.Address,
 		&i.Port,
-		&i.ProfileID,
 		&i.Folder,
 		&i.SetupSha256,
 		&i.Prepared,

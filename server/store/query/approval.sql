@@ -14,7 +14,7 @@ WHERE id = @id
   AND withdrawn_at IS NULL;
 
 -- name: StandingApprovals :many
-SELECT a.id AS approval_id, a.wave_id, a.revision_hash, a.at, p.name AS approved_by, s.server_id, s.digest
+SELECT a.id AS approval_id, a.wave_id, a.revision_hash, a.at, p.name AS approved_by, s.server_id, s.digest, s.content
 FROM approval a
 JOIN wave w ON w.id = a.wave_id
 JOIN person p ON p.id = a.approved_by
@@ -24,18 +24,31 @@ WHERE w.rollout_id = @rollout_id
 ORDER BY s.server_id;
 
 -- name: ApprovalSubjects :many
--- The rows as they are now that an approval's digests are built from, locked
--- against change until the transaction ends.
-SELECT u.id AS upgrade_id, u.wave_id, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os,
-       s.language, s.arch, s.cluster, s.profile, s.mailboxes, s.um_languages, s.services, s.address, s.port
+-- The rows as they are now that approvals' digests are built from; server 0 = all.
+SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.roles, s.site, s.build,
+       COALESCE(k.setup_sha256, '')::text AS setup_sha256,
+       COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
+JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
+LEFT JOIN package k ON lower(k.name) = lower(@package::text) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
+LEFT JOIN profile p ON lower(p.name) = lower(s.profile)
+LEFT JOIN credential c ON c.profile_id = p.id AND c.purpose = 'runas'
 WHERE u.rollout_id = @rollout_id
-ORDER BY s.name
-FOR SHARE OF s;
+  AND (@server_id::bigint = 0 OR u.server_id = @server_id::bigint)
+ORDER BY s.name;
+
+-- name: FreezeServer :exec
+-- The server and its hosts cannot change before the transaction ends.
+SELECT s.id
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+WHERE s.id = @id
+FOR SHARE OF s, h;
 
 -- name: HostsOfRollout :many
-SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port, h.facts_at, h.last_probe_at, h.last_probe_outcome
+SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port
 FROM upgrade u
 JOIN server_host sh ON sh.server_id = u.server_id
 JOIN host h ON h.id = sh.host_id

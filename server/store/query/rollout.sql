@@ -80,3 +80,53 @@ WHERE id IN (
     LIMIT 100
     FOR UPDATE SKIP LOCKED)
 RETURNING id, generation;
+
+-- name: LockRevision :one
+SELECT v.id, v.plan_id, v.number, v.state, v.content, v.hash, v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.created_by
+FROM revision v
+JOIN plan p ON p.id = v.plan_id
+WHERE v.id = @id
+FOR UPDATE OF v;
+
+-- name: MarkSubmitted :execrows
+UPDATE revision
+SET state = 'submitted',
+    submitted_by = @person_id,
+    submitted_at = clock_timestamp()
+WHERE id = @id
+  AND state = 'draft';
+
+-- name: LiveRolloutsOfPlan :many
+SELECT r.id, r.state, r.revision_id, v.number
+FROM rollout r
+JOIN revision v ON v.id = r.revision_id
+WHERE v.plan_id = @plan_id
+  AND r.state IN ('waiting', 'running', 'paused')
+ORDER BY r.id;
+
+-- name: MarkSuperseded :exec
+UPDATE revision
+SET state = 'superseded'
+WHERE id = @id;
+
+-- name: ServerIDs :many
+SELECT id, name
+FROM server
+WHERE name = ANY(@names::text[]);
+
+-- name: DatabaseTime :one
+SELECT clock_timestamp()::timestamptz;
+
+-- name: IsPrepared :one
+SELECT EXISTS (SELECT 1 FROM preparation WHERE lower(package) = lower(@package::text));
+
+-- name: RolloutsAwaitingHost :many
+-- The running rollouts that asked for a host's facts, and have servers to start.
+SELECT r.id
+FROM rollout r
+JOIN host h ON h.id = @host_id
+WHERE r.state = 'running'
+  AND h.probe_asked_at IS NOT NULL
+  AND (h.last_probe_at IS NULL OR h.probe_asked_at > h.last_probe_at)
+  AND EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('waiting', 'held'))
+ORDER BY r.id;

@@ -1,4 +1,4 @@
--- name: InsertStep :exec
+-- name: InsertSteps :copyfrom
 INSERT INTO step (upgrade_id, position, name)
 VALUES (@upgrade_id, @position, @name);
 

@@ -13,7 +13,7 @@ WHERE u.rollout_id = @rollout_id
 ORDER BY w.number, s.name;
 
 -- name: UpgradeByID :one
-SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, u.state, u.step, u.reasons, u.message, u.remedy,
+SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
        r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
 FROM upgrade u
@@ -124,7 +124,6 @@ WHERE id = @id;
 -- what is installed, as the rows are now.
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.tags, s.address, s.port,
-       COALESCE(pr.id, 0)::bigint AS profile_id,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        EXISTS (SELECT 1 FROM preparation p WHERE lower(p.package) = lower(pl.package)) AS prepared,
@@ -134,7 +133,6 @@ JOIN server s ON s.id = u.server_id
 JOIN rollout r ON r.id = u.rollout_id
 JOIN revision v ON v.id = r.revision_id
 JOIN plan pl ON pl.id = v.plan_id
-LEFT JOIN profile pr ON lower(pr.name) = lower(s.profile)
 LEFT JOIN package k ON lower(k.name) = lower(pl.package) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
 WHERE u.id = @upgrade_id;
 
@@ -161,11 +159,10 @@ WHERE id = @id;
 
 -- name: ProbeTarget :one
 -- How a host is reached: by the profile of the first server on it.
-SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, COALESCE(pr.id, 0)::bigint AS profile_id
+SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, s.profile
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
-LEFT JOIN profile pr ON lower(pr.name) = lower(s.profile)
 WHERE h.id = @id
 ORDER BY s.name
 LIMIT 1;
@@ -175,3 +172,53 @@ SELECT DISTINCT sh.host_id
 FROM server_host sh
 WHERE sh.server_id = ANY(@server_ids::bigint[])
 ORDER BY sh.host_id;
+
+-- name: InsertUpgrades :many
+INSERT INTO upgrade (rollout_id, wave_id, server_id)
+SELECT @rollout_id, unnest(@wave_ids::bigint[]), unnest(@server_ids::bigint[])
+RETURNING id;
+
+-- name: AskHosts :many
+UPDATE host
+SET probe_asked_at = clock_timestamp()
+WHERE id IN (SELECT sh.host_id FROM server_host sh JOIN server s ON s.id = sh.server_id WHERE s.name = @server)
+RETURNING id;
+
+-- name: Fleet :many
+-- Every server with what its hosts said last, one row per host.
+SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
+       s.mailboxes, s.um_languages, s.services, s.address, s.port,
+       h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
+       EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id
+               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+LEFT JOIN fact f ON f.host_id = h.id AND f.name = 'roles'
+ORDER BY s.name, h.name;
+
+-- name: RetryUpgrade :execrows
+UPDATE upgrade
+SET state = 'waiting',
+    step = @step,
+    reasons = '[]',
+    message = '',
+    remedy = '',
+    unwinding = false,
+    phase = '',
+    percent = 0,
+    due_at = NULL,
+    ended_at = NULL
+WHERE id = @id
+  AND state = @from_state;
+
+-- name: BackInService :many
+-- Upgrades whose attempt failed before anything that cannot be undone began,
+-- with everything put back.
+SELECT u.id
+FROM upgrade u
+WHERE u.rollout_id = @rollout_id
+  AND u.state IN ('failed', 'waiting', 'held')
+  AND u.started_at IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.attempt > 1 OR st.state <> 'waiting'));

@@ -1,0 +1,103 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/store"
+)
+
+// prepared is a tick's work with the secrets that must not be stored.
+type prepared struct {
+	runbook.Work
+	secrets secrets
+}
+
+// prepare fills in all that a tick may use. What it refuses is an outcome: the
+// host is not contacted.
+func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.Lease, work *prepared) *runbook.Outcome {
+	if len(w.Hosts) != 1 {
+		return &runbook.Outcome{
+			Kind: runbook.Failed, Message: fmt.Sprintf("%s has %d hosts; this runbook is for one", w.Server.Name, len(w.Hosts)),
+			Remedy: "Clusters cannot be upgraded yet.",
+		}
+	}
+	target, err := exchange.PackageByName(w.Package)
+	if err != nil {
+		return &runbook.Outcome{Kind: runbook.Failed, Message: err.Error()}
+	}
+	if w.SetupSHA256 == "" {
+		return &runbook.Outcome{
+			Kind:    runbook.Failed,
+			Message: fmt.Sprintf("No media of %s is known for language %s and architecture %s", target.Words, w.Server.Language, w.Server.Arch),
+			Remedy:  "Register the package with its folder on the hosts and the SHA-256 of its setup.com, then retry.",
+		}
+	}
+	way, err := e.way(ctx, w.Hosts[0], w.Server.FQDN, w.Server.Profile)
+	if err != nil {
+		return e.refusal(err)
+	}
+	runas, err := e.account(ctx, way.profile, store.PurposeRunAs)
+	if err != nil {
+		return e.refusal(err)
+	}
+	work.secrets = secrets{way.password, runas.password}
+	attempt := 1
+	notes := map[string]map[string]string{}
+	for _, s := range w.Steps {
+		if s.Name == w.Step {
+			attempt = s.Attempt
+			continue
+		}
+		notes[s.Name] = s.Memory
+	}
+	page := store.Page{
+		Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: w.Hosts[0].ID,
+		Wave: w.Wave, Server: w.Server.Name, Step: w.Step,
+	}
+	memory := work.Memory
+	work.Work = runbook.Work{
+		Host:         windows.New(way.conn),
+		Server:       w.Server,
+		Package:      runbook.Package{Name: target.Words, Target: target.Target, Language: w.Server.Language, Arch: w.Server.Arch},
+		Media:        runbook.Media{Folder: w.Folder, SetupSHA256: w.SetupSHA256},
+		RunAs:        runbook.Account{Name: runas.name, Password: runas.password},
+		Installation: w.Installation,
+		Upgrade:      w.ID,
+		Attempt:      attempt,
+		Prepared:     w.Prepared,
+		Memory:       memory,
+		Notes:        notes,
+		Book:         &book{store: e.store, page: page, secrets: work.secrets},
+		Now:          e.now(),
+	}
+	for _, l := range w.Ledger {
+		work.Ledger = append(work.Ledger, runbook.Entry{ID: l.ID, Kind: l.Kind, Name: l.Name, Before: l.Before, Meant: l.Meant})
+	}
+	return nil
+}
+
+// book writes what must be on record before an effect.
+type book struct {
+	store   *store.Store
+	page    store.Page
+	secrets secrets
+}
+
+// Intend records what is about to happen on the host.
+func (b *book) Intend(ctx context.Context, what string) error {
+	return b.store.Intend(ctx, b.page, b.secrets.redact(what))
+}
+
+// Change records the state found before a change.
+func (b *book) Change(ctx context.Context, e runbook.Entry) (int64, error) {
+	return b.store.OpenLedger(ctx, b.page, store.LedgerEntry{Kind: e.Kind, Name: e.Name, Before: e.Before, Meant: e.Meant})
+}
+
+// Restored records that a change was put back.
+func (b *book) Restored(ctx context.Context, id int64, deviation string) error {
+	return b.store.CloseLedger(ctx, b.page, id, b.secrets.redact(deviation))
+}

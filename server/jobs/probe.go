@@ -1,0 +1,79 @@
+package jobs
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/agentless/winrm"
+	"wavekeeper/server/store"
+)
+
+const probeLimit = 40 * time.Second
+
+// prober works the jobs of kind probe: it asks one host for its facts and
+// never touches rollout state.
+type prober struct {
+	river.WorkerDefaults[store.Probe]
+	engine *Engine
+}
+
+// Work asks the host. Whatever comes out is kept with the host.
+func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
+	e := p.engine
+	asking, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	outcome, message, facts := e.ask(asking, job.Args.Host)
+	if ctx.Err() != nil {
+		return river.JobSnooze(0)
+	}
+	saving, done := context.WithTimeout(ctx, saveLimit)
+	defer done()
+	if err := e.store.SaveProbe(saving, job.Args.Host, outcome, message, facts); err != nil {
+		e.log.Warn("probe not saved", "host", job.Args.Host, "err", err)
+		return river.JobSnooze(errorPause)
+	}
+	return nil
+}
+
+func (e *Engine) ask(ctx context.Context, host int64) (outcome, message string, facts []store.Fact) {
+	target, err := e.store.ProbeTarget(ctx, host)
+	if err != nil {
+		return winrm.OutcomeRefused, err.Error(), nil
+	}
+	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
+	if err != nil {
+		return winrm.OutcomeRefused, err.Error(), nil
+	}
+	hide := secrets{way.password}
+	found, err := windows.New(way.conn).Facts(ctx)
+	if err != nil {
+		return winrm.Outcome(err), hide.redact(err.Error()), nil
+	}
+	facts, err = factsOf(found)
+	if err != nil {
+		return winrm.OutcomeFault, err.Error(), nil
+	}
+	return winrm.OutcomeDone, "", hide.redactFacts(facts)
+}
+
+// factsOf encodes facts; one that the host did not give is left out, so that
+// an older answer keeps its age.
+func factsOf(found []windows.Fact) ([]store.Fact, error) {
+	facts := make([]store.Fact, 0, len(found))
+	for _, f := range found {
+		if f.Value == nil {
+			continue
+		}
+		value, err := json.Marshal(f.Value)
+		if err != nil {
+			return nil, fmt.Errorf("encode fact %s: %w", f.Name, err)
+		}
+		facts = append(facts, store.Fact{Name: f.Name, Value: value, Source: f.Source, At: f.At})
+	}
+	return facts, nil
+}

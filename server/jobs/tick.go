@@ -1,0 +1,164 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+const (
+	tickLimit  = 28 * time.Second // one tick in all; River's own limit is above it
+	renewEvery = 5 * time.Second
+	saveLimit  = 10 * time.Second
+	busyPause  = 2 * time.Second // another worker holds the hosts
+	errorPause = 3 * time.Second
+)
+
+// ticker works the jobs of kind tick: one bounded action of one upgrade.
+type ticker struct {
+	river.WorkerDefaults[store.Tick]
+	engine *Engine
+}
+
+// Work does the tick and says when the next one comes. Nothing is an error to
+// River: what went wrong is on the upgrade's row or in the log, and the sweep
+// picks up what was left.
+func (t *ticker) Work(ctx context.Context, job *river.Job[store.Tick]) error {
+	pause, more, err := t.engine.tick(ctx, job.Args)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return river.JobSnooze(0) // the program ends; another one goes on
+	case err != nil:
+		t.engine.log.Warn("tick came to nothing", "upgrade", job.Args.Upgrade, "err", err)
+		return river.JobSnooze(errorPause)
+	case more:
+		return river.JobSnooze(max(pause, 0))
+	}
+	return nil
+}
+
+// tick does one bounded action and saves what came out of it. more says that
+// another tick of this generation comes after the pause.
+func (e *Engine) tick(ctx context.Context, args store.Tick) (pause time.Duration, more bool, err error) {
+	lease, taken, err := e.store.AcquireLeases(ctx, e.owner, args.Upgrade)
+	if err != nil {
+		return 0, false, err
+	}
+	if !taken {
+		return busyPause, true, nil
+	}
+	defer e.release(ctx, lease)
+	w, live, err := e.store.LoadWork(ctx, args.Upgrade, args.Generation)
+	if err != nil || !live {
+		return 0, false, err
+	}
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	go e.keep(ctx, lease, lost)
+
+	work, out := e.act(ctx, w, lease)
+	if ctx.Err() != nil {
+		return 0, false, fmt.Errorf("tick of %s: %w", w.Server.Name, context.Cause(ctx))
+	}
+	save := after(w, e.plain, out, e.now())
+	save.Memory = work.Memory
+	if save.Facts, err = factsOf(out.Facts); err != nil {
+		return 0, false, err
+	}
+	work.secrets.redactSave(&save)
+	saving, cancel := context.WithTimeout(ctx, saveLimit)
+	defer cancel()
+	if err := e.store.SaveTick(saving, lease, save); err != nil {
+		if errors.Is(err, rollout.ErrConflict) {
+			e.log.Info("tick overtaken", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
+			return 0, false, nil
+		}
+		return 0, false, err
+	}
+	if save.From != save.To || save.StepTo != save.StepFrom {
+		e.log.Info("step moved", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "state", save.StepTo, "upgrade", save.To)
+	}
+	if save.DueAt.IsZero() {
+		return 0, false, nil
+	}
+	return save.DueAt.Sub(e.now()), true, nil
+}
+
+// act lets the runbook's step do its one action on the host. What kept it from
+// acting is an outcome, too: it is shown and tried again until the step's limit.
+func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease) (*prepared, runbook.Outcome) {
+	ctx, cancel := context.WithTimeout(ctx, tickLimit)
+	defer cancel()
+	work := &prepared{}
+	work.Memory = memoryOf(w, w.Step)
+	step, ok := e.table.Step(w.Step)
+	if !ok {
+		return work, runbook.Outcome{
+			Kind: runbook.Unknown, Message: fmt.Sprintf("the runbook %s has no step %q", e.table.Name, w.Step),
+			Remedy: "This version of Wavekeeper cannot go on with this upgrade; use the version that began it.",
+		}
+	}
+	if refused := e.prepare(ctx, w, lease, work); refused != nil {
+		return work, *refused
+	}
+	out, err := step.Tick(ctx, &work.Work)
+	if err != nil {
+		return work, runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: err.Error()}
+	}
+	return work, out
+}
+
+// keep renews the lease while the tick works. A lease that is lost, or that may
+// be, ends the tick at once.
+func (e *Engine) keep(ctx context.Context, lease store.Lease, lost context.CancelCauseFunc) {
+	every := time.NewTicker(renewEvery)
+	defer every.Stop()
+	renewed := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+		began := time.Now()
+		attempt, cancel := context.WithTimeout(ctx, renewEvery)
+		err := e.store.RenewLease(attempt, lease)
+		cancel()
+		switch {
+		case err == nil:
+			renewed = began
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, store.ErrLeaseLost) || time.Since(renewed) > store.LeaseTTL-renewEvery:
+			lost(err)
+			return
+		}
+	}
+}
+
+func (e *Engine) release(ctx context.Context, lease store.Lease) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
+	defer cancel()
+	if err := e.store.ReleaseLease(ctx, lease); err != nil {
+		e.log.Warn("lease not released, it runs out by itself", "upgrade", lease.Upgrade, "err", err)
+	}
+}
+
+func memoryOf(w store.UpgradeWork, name string) map[string]string {
+	memory := map[string]string{}
+	for _, s := range w.Steps {
+		if s.Name == name {
+			for k, v := range s.Memory {
+				memory[k] = v
+			}
+		}
+	}
+	return memory
+}

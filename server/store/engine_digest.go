@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// approvable is one server as an approval would bind it now.
+type approvable struct {
+	wave    int64
+	server  int64
+	name    string
+	begun   bool
+	content rollout.ApprovalContent
+}
+
+// fit says how a standing approval fits a server now.
+type fit struct {
+	server  int64
+	match   rollout.ApprovalMatch
+	changed []string
+}
+
+// approvalContents builds what approvals bind from the rows of this
+// transaction, for one server or (0) for all of the rollout.
+func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, book rollout.Runbook, server int64) ([]approvable, error) {
+	steps, err := book.Hash()
+	if err != nil {
+		return nil, err
+	}
+	rows, err := t.q.ApprovalSubjects(ctx, db.ApprovalSubjectsParams{Package: r.Package, RolloutID: r.ID, ServerID: server})
+	if err != nil {
+		return nil, fmt.Errorf("load what is approved: %w", err)
+	}
+	hosts, err := t.q.HostsOfRollout(ctx, r.ID)
+	if err != nil {
+		return nil, fmt.Errorf("load hosts: %w", err)
+	}
+	by := map[int64][]rollout.ApprovalHost{}
+	for _, h := range hosts {
+		by[h.UpgradeID] = append(by[h.UpgradeID], rollout.ApprovalHost{Name: h.Name, Address: h.Address, Port: h.Port})
+	}
+	out := make([]approvable, 0, len(rows))
+	for _, row := range rows {
+		out = append(out, approvable{
+			wave: row.WaveID, server: row.ServerID, name: row.Name, begun: row.StartedAt != nil,
+			content: rollout.ApprovalContent{
+				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, Hosts: by[row.UpgradeID], Roles: row.Roles, Site: row.Site,
+				StartingBuild: row.Build, Runbook: book.Name, Version: book.Version, Steps: steps, Package: r.Package,
+				SetupSHA256: row.SetupSha256, RunAs: row.RunAs,
+			},
+		})
+	}
+	return out, nil
+}
+
+// matchApprovals compares the standing approvals with what would be approved
+// now. What the rollout itself changes does not void an approval: a server
+// that has begun keeps the build that it was approved with.
+func (t *txn) matchApprovals(ctx context.Context, r db.RolloutByIDRow, book rollout.Runbook, server int64) (map[string]fit, error) {
+	standing, err := t.q.StandingApprovals(ctx, r.ID)
+	if err != nil {
+		return nil, fmt.Errorf("load approvals: %w", err)
+	}
+	approved := make(map[int64]db.StandingApprovalsRow, len(standing))
+	for _, a := range standing {
+		approved[a.ServerID] = a
+	}
+	contents, err := t.approvalContents(ctx, r, book, server)
+	if err != nil {
+		return nil, err
+	}
+	fits := make(map[string]fit, len(contents))
+	for _, c := range contents {
+		f := fit{server: c.server, match: rollout.ApprovalNone}
+		a, ok := approved[c.server]
+		if ok && a.WaveID == c.wave {
+			var then rollout.ApprovalContent
+			if err := json.Unmarshal([]byte(a.Content), &then); err != nil {
+				return nil, fmt.Errorf("read approval of %s: %w", c.name, err)
+			}
+			if c.begun {
+				c.content.StartingBuild = then.StartingBuild
+			}
+			digest, err := c.content.Digest()
+			if err != nil {
+				return nil, err
+			}
+			f.match = rollout.ApprovalMatching
+			if digest != a.Digest {
+				f.match, f.changed = rollout.ApprovalStale, then.Diff(c.content)
+			}
+		}
+		fits[c.name] = f
+	}
+	return fits, nil
+}

@@ -1,0 +1,235 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// askedFor is how long an asked host is waited for before it is asked again.
+const askedFor = time.Minute
+
+// view is a rollout as one transaction sees it: what Next looks at, and the
+// rows that its actions change.
+type view struct {
+	rollout  int64
+	snapshot rollout.Snapshot
+	waves    map[int]db.WavesOfRolloutRow
+	upgrades map[string]db.UpgradesOfRolloutRow
+	row      db.RolloutByIDRow
+}
+
+// Snapshot returns a rollout as rollout.Next would see it now: "why is this
+// server not starting?" is answered from it.
+func (s *Store) Snapshot(ctx context.Context, id int64, book rollout.Runbook) (rollout.Snapshot, error) {
+	var snapshot rollout.Snapshot
+	err := s.inTx(ctx, func(t *txn) error {
+		v, err := t.loadView(ctx, id, t.now, book)
+		if err != nil {
+			return err
+		}
+		snapshot = v.snapshot
+		return nil
+	})
+	if err != nil {
+		return rollout.Snapshot{}, fmt.Errorf("load rollout %d: %w", id, err)
+	}
+	return snapshot, nil
+}
+
+// loadView loads the whole rollout and compares every approval's digest with
+// the rows as they are in this transaction.
+func (t *txn) loadView(ctx context.Context, id int64, now time.Time, book rollout.Runbook) (*view, error) {
+	r, err := t.q.RolloutByID(ctx, id)
+	if err != nil {
+		return nil, missing(err, "There is no such rollout.")
+	}
+	plan, err := rollout.ReadPlan([]byte(r.RevisionContent))
+	if err != nil {
+		return nil, err
+	}
+	v := &view{
+		rollout: id, row: r, waves: map[int]db.WavesOfRolloutRow{}, upgrades: map[string]db.UpgradesOfRolloutRow{},
+		snapshot: rollout.Snapshot{Plan: plan, State: rollout.RolloutState(r.State)},
+	}
+	if v.snapshot.Prepared, err = t.q.IsPrepared(ctx, plan.Package.Name); err != nil {
+		return nil, fmt.Errorf("load preparation: %w", err)
+	}
+	waves, err := t.q.WavesOfRollout(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("load waves: %w", err)
+	}
+	for _, w := range waves {
+		v.waves[w.Number] = w
+		v.snapshot.Waves = append(v.snapshot.Waves, rollout.WaveStatus{Number: w.Number, State: rollout.WaveState(w.State)})
+	}
+	fits, err := t.matchApprovals(ctx, r, book, 0)
+	if err != nil {
+		return nil, err
+	}
+	fleet, err := t.fleet(ctx, id, now)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.loadUpgrades(ctx, v, fits, fleet); err != nil {
+		return nil, err
+	}
+	for _, name := range fleet.names {
+		if _, inside := v.upgrades[name]; inside {
+			continue
+		}
+		f := fleet.by[name]
+		v.snapshot.Outside = append(v.snapshot.Outside, rollout.OutsideServer{
+			Server: f.server, Build: f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing, Down: f.elsewhere,
+		})
+	}
+	return v, nil
+}
+
+func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fleet fleet) error {
+	rows, err := t.q.UpgradesOfRollout(ctx, v.rollout)
+	if err != nil {
+		return fmt.Errorf("load upgrades: %w", err)
+	}
+	safe, err := t.q.BackInService(ctx, v.rollout)
+	if err != nil {
+		return fmt.Errorf("load what is back in service: %w", err)
+	}
+	for _, u := range rows {
+		v.upgrades[u.Server] = u
+		f := fleet.by[u.Server]
+		status := rollout.UpgradeStatus{
+			Server: u.Server, Wave: u.Wave, State: rollout.State(u.State),
+			Approval: rollout.ApprovalNone,
+			Build:    f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
+			BackInService: slices.Contains(safe, u.ID),
+			Down:          f.elsewhere,
+		}
+		if fit, ok := fits[u.Server]; ok {
+			status.Approval, status.Changed = fit.match, fit.changed
+		}
+		if u.StartedAt != nil {
+			status.StartedAt = *u.StartedAt
+		}
+		if u.VerifiedAt != nil {
+			status.VerifiedAt = *u.VerifiedAt
+			if build, err := exchange.ParseBuild(u.Build); err == nil && status.VerifiedAt.After(status.ReadAt) {
+				status.Build, status.ReadAt = build, *u.VerifiedAt
+			}
+		}
+		if err := json.Unmarshal(u.Reasons, &status.Reasons); err != nil {
+			return fmt.Errorf("read reasons of %s: %w", u.Server, err)
+		}
+		v.snapshot.Upgrades = append(v.snapshot.Upgrades, status)
+	}
+	return nil
+}
+
+// reading is what is known of a server from its hosts.
+type reading struct {
+	server     exchange.Server
+	build      exchange.Build
+	readAt     time.Time
+	readError  string
+	triedAt    time.Time
+	refreshing bool
+	elsewhere  bool
+	hosts      int
+}
+
+type fleet struct {
+	names []string
+	by    map[string]reading
+}
+
+// fleet loads every server with what its hosts said last. With several hosts
+// the lowest build and the oldest reading count.
+func (t *txn) fleet(ctx context.Context, id int64, now time.Time) (fleet, error) {
+	rows, err := t.q.Fleet(ctx, id)
+	if err != nil {
+		return fleet{}, fmt.Errorf("load the fleet: %w", err)
+	}
+	all := fleet{by: map[string]reading{}}
+	for _, r := range rows {
+		one, known := all.by[r.Name]
+		if !known {
+			all.names = append(all.names, r.Name)
+			one.server = exchange.Server{
+				Name: r.Name, FQDN: r.Fqdn, Site: r.Site, InternetFacing: r.InternetFacing, OS: r.Os, Language: r.Language, Arch: r.Arch,
+				Cluster: exchange.ClusterType(r.Cluster), Address: r.Address, Port: r.Port, Profile: r.Profile, Mailboxes: r.Mailboxes,
+				UMLanguages: r.UmLanguages, Services: r.Services,
+			}
+			for _, role := range r.Roles {
+				one.server.Roles = append(one.server.Roles, exchange.Role(role))
+			}
+			if build, err := exchange.ParseBuild(r.Build); err == nil {
+				one.server.Build, one.build = build, build
+			}
+			one.elsewhere = r.Elsewhere
+		}
+		one.add(r, now)
+		all.by[r.Name] = one
+	}
+	return all, nil
+}
+
+// add takes in what one host said.
+func (one *reading) add(r db.FleetRow, now time.Time) {
+	first := one.hosts == 0
+	one.hosts++
+	var at time.Time
+	lowest, ok := LowestBuild(r.RolesFact)
+	if ok && r.RolesAt != nil {
+		at = *r.RolesAt
+	}
+	switch {
+	case at.IsZero():
+		one.readAt = time.Time{}
+	case first || (!one.readAt.IsZero() && at.Before(one.readAt)):
+		one.readAt = at
+	}
+	if ok && (first || lowest.Compare(one.build) < 0) {
+		one.build = lowest
+	}
+	if r.LastProbeAt != nil {
+		if r.LastProbeAt.After(one.triedAt) {
+			one.triedAt = *r.LastProbeAt
+		}
+		if r.LastProbeOutcome != "done" && r.LastProbeAt.After(at) {
+			one.readError = r.LastProbeError
+		}
+	}
+	if r.ProbeAskedAt != nil && now.Sub(*r.ProbeAskedAt) < askedFor && (r.LastProbeAt == nil || r.ProbeAskedAt.After(*r.LastProbeAt)) {
+		one.refreshing = true
+	}
+}
+
+// LowestBuild reads the fact "roles" (role -> configured, unpacked, action,
+// watermark) and returns the lowest configured build. It reports false when no
+// role says one.
+func LowestBuild(fact json.RawMessage) (exchange.Build, bool) {
+	var roles map[string]struct {
+		Configured string `json:"configured"`
+	}
+	if len(fact) == 0 || json.Unmarshal(fact, &roles) != nil {
+		return exchange.Build{}, false
+	}
+	var lowest exchange.Build
+	found := false
+	for _, r := range roles {
+		build, err := exchange.ParseBuild(r.Configured)
+		if err != nil || build.IsZero() {
+			continue
+		}
+		if !found || build.Compare(lowest) < 0 {
+			lowest, found = build, true
+		}
+	}
+	return lowest, found
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// SubmitRevision freezes a draft revision and makes its rollout: waves,
+// upgrades and the steps of the runbook, all in one transaction. hash is what
+// the submitter saw. A rollout of an older revision that has not begun is
+// stopped and its revision superseded; one that has begun is a conflict.
+func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64, hash string, book rollout.Runbook) (int64, error) {
+	var id int64
+	err := s.inTx(ctx, func(t *txn) error {
+		v, err := t.q.LockRevision(ctx, revision)
+		if err != nil {
+			return missing(err, "There is no such revision.")
+		}
+		if v.AuthorID != actor.PersonID && !slices.Contains(actor.Roles, "planner") {
+			return rollout.Conflict("Only its author or a planner can submit a plan.")
+		}
+		if v.Hash != hash {
+			return rollout.Conflict("The plan changed since you looked at it. Look again before you submit.")
+		}
+		if _, err := rollout.PlanTable.After(rollout.PlanState(v.State), rollout.SubmitPlan); err != nil {
+			return err
+		}
+		if err := t.supersede(ctx, actor, v.PlanID, v.Number); err != nil {
+			return err
+		}
+		n, err := t.q.MarkSubmitted(ctx, db.MarkSubmittedParams{PersonID: &actor.PersonID, ID: revision})
+		if err != nil {
+			return fmt.Errorf("freeze: %w", err)
+		}
+		if n == 0 {
+			return rollout.Conflict("The plan was submitted meanwhile.")
+		}
+		plan, err := rollout.ReadPlan([]byte(v.Content))
+		if err != nil {
+			return err
+		}
+		if id, err = t.makeRollout(ctx, revision, plan, book); err != nil {
+			return err
+		}
+		t.record(actor, Record{
+			What: "plan.submit", Subject: fmt.Sprintf("plan %d revision %d", v.PlanID, v.Number), Rollout: id,
+			Detail: map[string]any{"hash": v.Hash, "waves": len(plan.Waves), "package": plan.Package.Name, "runbook": book.Name, "runbook_version": book.Version},
+		})
+		return t.tell(ctx, Event{Rollout: id, Kind: EventSubmitted, Text: fmt.Sprintf("%s submitted revision %d of %s", actor.Name, v.Number, v.PlanName)})
+	})
+	if err != nil {
+		return 0, fmt.Errorf("submit revision %d: %w", revision, err)
+	}
+	return id, nil
+}
+
+// supersede ends what an older revision of the plan still has open.
+func (t *txn) supersede(ctx context.Context, actor Actor, plan int64, number int) error {
+	live, err := t.q.LiveRolloutsOfPlan(ctx, plan)
+	if err != nil {
+		return fmt.Errorf("find live rollouts: %w", err)
+	}
+	for _, r := range live {
+		if r.State != string(rollout.RolloutWaiting) {
+			return rollout.Conflict("Rollout %d of revision %d is in work. Stop it before you submit another revision.", r.ID, r.Number)
+		}
+		reason := fmt.Sprintf("superseded by revision %d", number)
+		if err := t.moveRollout(ctx, r.ID, rollout.StopRollout, actor.Name, reason); err != nil {
+			return err
+		}
+		if err := t.q.MarkSuperseded(ctx, r.RevisionID); err != nil {
+			return fmt.Errorf("supersede revision %d: %w", r.Number, err)
+		}
+		if err := t.tell(ctx, Event{Rollout: r.ID, Kind: EventRollout, Text: "Stopped: " + reason}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *txn) makeRollout(ctx context.Context, revision int64, plan rollout.Plan, book rollout.Runbook) (int64, error) {
+	if len(plan.Waves) == 0 {
+		return 0, rollout.Invalid("The plan has nothing to do: it has no waves.")
+	}
+	if len(book.Steps) == 0 {
+		return 0, rollout.Invalid("There is no runbook for this package.")
+	}
+	var names []string
+	for _, wave := range plan.Waves {
+		names = append(names, wave...)
+	}
+	rows, err := t.q.ServerIDs(ctx, names)
+	if err != nil {
+		return 0, fmt.Errorf("find servers: %w", err)
+	}
+	ids := make(map[string]int64, len(rows))
+	for _, r := range rows {
+		ids[r.Name] = r.ID
+	}
+	id, err := t.q.InsertRollout(ctx, revision)
+	if err != nil {
+		return 0, fmt.Errorf("make rollout: %w", err)
+	}
+	var waves, servers []int64
+	for i, members := range plan.Waves {
+		wave, err := t.q.InsertWave(ctx, db.InsertWaveParams{RolloutID: id, Number: i + 1, Name: waveName(plan, i)})
+		if err != nil {
+			return 0, fmt.Errorf("make wave %d: %w", i+1, err)
+		}
+		for _, name := range members {
+			server, ok := ids[name]
+			if !ok {
+				return 0, rollout.Conflict("%s is in the plan but not in the inventory any more. Plan again.", name)
+			}
+			waves, servers = append(waves, wave), append(servers, server)
+		}
+	}
+	upgrades, err := t.q.InsertUpgrades(ctx, db.InsertUpgradesParams{RolloutID: id, WaveIds: waves, ServerIds: servers})
+	if err != nil {
+		return 0, fmt.Errorf("make upgrades: %w", err)
+	}
+	steps := make([]db.InsertStepsParams, 0, len(upgrades)*len(book.Steps))
+	for _, u := range upgrades {
+		for i, step := range book.Steps {
+			steps = append(steps, db.InsertStepsParams{UpgradeID: u, Position: i + 1, Name: step.Name})
+		}
+	}
+	if _, err := t.q.InsertSteps(ctx, steps); err != nil {
+		return 0, fmt.Errorf("make steps: %w", err)
+	}
+	return id, nil
+}
+
+// waveName says which roles a wave takes, in the order of the roles.
+func waveName(plan rollout.Plan, index int) string {
+	held := map[string]bool{}
+	for _, s := range plan.Servers {
+		if !slices.Contains(plan.Waves[index], s.Name) {
+			continue
+		}
+		for _, r := range s.Roles {
+			held[r.Short()] = true
+		}
+	}
+	name := ""
+	for _, short := range []string{"CAS", "HT", "MBX", "UM", "ET"} {
+		if !held[short] {
+			continue
+		}
+		if name != "" {
+			name += ", "
+		}
+		name += short
+	}
+	return name
+}
