@@ -21,9 +21,14 @@ type Globals struct {
 type Root struct {
 	Config kong.ConfigFlag `help:"YAML file with settings; keys are the flags' names." env:"WAVEKEEPER_CONFIG" type:"path" placeholder:"FILE"`
 
-	Version VersionCmd `cmd:"" help:"Print the version and what it was built from."`
-	Plan    PlanCmd    `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
-	Exec    ExecCmd    `cmd:"" help:"Run one command on each host over WinRM."`
+	Migrate    MigrateCmd    `cmd:"" help:"Bring the database up to date and grant the program's role its rights."`
+	User       UserCmd       `cmd:"" help:"Add, list and disable people."`
+	Profile    ProfileCmd    `cmd:"" help:"Say how hosts are reached, and which hosts may be."`
+	Credential CredentialCmd `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
+	Import     ImportCmd     `cmd:"" help:"Add and change servers from an inventory file."`
+	Version    VersionCmd    `cmd:"" help:"Print the version and what it was built from."`
+	Plan       PlanCmd       `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
+	Exec       ExecCmd       `cmd:"" help:"Run one command on each host over WinRM."`
 }
 
 // Exit is an error that only carries the process's exit status; its cause was

@@ -37,8 +37,7 @@ JOIN profile p ON p.id = c.profile_id
 ORDER BY lower(p.name), c.purpose;
 
 -- name: CredentialFor :one
-SELECT c.profile_id, c.purpose, c.account, c.sealed, c.key_id
-FROM credential c
-JOIN profile p ON p.id = c.profile_id
-WHERE lower(p.name) = lower(@profile)
-  AND c.purpose = @purpose;
+SELECT profile_id, purpose, account, sealed, key_id
+FROM credential
+WHERE profile_id = @profile_id
+  AND purpose = @purpose;

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// Package says where the media of a package lie on the hosts, and how its
+// setup.com is recognized.
+type Package struct {
+	Name        string // "sp1"
+	Language    string // "en-US"
+	Arch        string // "x64"
+	Folder      string // on the host; "" when saving = the default
+	SetupSHA256 string // lower-case hex
+	AddedBy     string
+	AddedAt     time.Time
+}
+
+// DefaultFolder is where the media are on hosts unless the package says
+// otherwise.
+func DefaultFolder(name, language, arch string) string {
+	return `C:\Wavekeeper\media\` + name + "-" + language + "-" + arch
+}
+
+// Packages returns what was registered.
+func (s *Store) Packages(ctx context.Context) ([]Package, error) {
+	rows, err := s.q.Packages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load packages: %w", err)
+	}
+	var all []Package
+	for _, r := range rows {
+		all = append(all, Package{Name: r.Name, Language: r.Language, Arch: r.Arch, Folder: r.Folder, SetupSHA256: r.SetupSha256, AddedBy: r.AddedBy, AddedAt: r.AddedAt})
+	}
+	return all, nil
+}
+
+// SavePackage registers the media, in place of what was registered before.
+func (s *Store) SavePackage(ctx context.Context, actor Actor, p Package) error {
+	known, err := exchange.PackageByName(p.Name)
+	if err != nil {
+		return fmt.Errorf("save package: %w", rollout.Invalid("%s", err))
+	}
+	p.Name = known.Name
+	if p.Language == "" {
+		p.Language = "en-US"
+	}
+	if p.Arch == "" {
+		p.Arch = "x64"
+	}
+	if p.Folder == "" {
+		p.Folder = DefaultFolder(p.Name, p.Language, p.Arch)
+	}
+	p.SetupSHA256 = strings.ToLower(strings.TrimSpace(p.SetupSHA256))
+	if len(p.SetupSHA256) != 64 || strings.Trim(p.SetupSHA256, "0123456789abcdef") != "" {
+		return fmt.Errorf("save package: %w", rollout.Invalid("The SHA-256 of setup.com has 64 hex digits."))
+	}
+	if strings.ContainsAny(p.Folder, "\"%^&|<>\r\n'") || len(p.Folder) < 4 || p.Folder[1:3] != `:\` {
+		return fmt.Errorf("save package: %w", rollout.Invalid(`The folder is a full path on the hosts, such as C:\Wavekeeper\media\sp1-en-US-x64.`))
+	}
+	err = s.inTx(ctx, func(t *txn) error {
+		err := t.q.SetPackage(ctx, db.SetPackageParams{
+			Name: p.Name, Language: p.Language, Arch: p.Arch, Folder: p.Folder, SetupSha256: p.SetupSHA256, AddedBy: actor.Name,
+		})
+		if err != nil {
+			return err
+		}
+		t.record(actor, Record{
+			What: "package.save", Subject: p.Name + " " + p.Language + " " + p.Arch,
+			Detail: map[string]any{"folder": p.Folder, "setup_sha256": p.SetupSHA256},
+		})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("save package %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// Preparation is the record that the organization is prepared for a package.
+type Preparation struct {
+	Package, By, Reason string
+	At                  time.Time
+}
+
+// Preparations returns what was recorded, by package name.
+func (s *Store) Preparations(ctx context.Context) (map[string]Preparation, error) {
+	rows, err := s.q.Preparations(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load preparations: %w", err)
+	}
+	all := map[string]Preparation{}
+	for _, r := range rows {
+		all[r.Package] = Preparation{Package: r.Package, By: r.RecordedBy, Reason: r.Reason, At: r.At}
+	}
+	return all, nil
+}
+
+// RecordPreparation records that the organization (schema and configuration in
+// Active Directory) is prepared for the package: by whom, and how that is known.
+func (s *Store) RecordPreparation(ctx context.Context, actor Actor, pkg, reason string) error {
+	known, err := exchange.PackageByName(pkg)
+	if err != nil {
+		return fmt.Errorf("record preparation: %w", rollout.Invalid("%s", err))
+	}
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return fmt.Errorf("record preparation: %w", rollout.Invalid("Say how it is known that the organization is prepared."))
+	}
+	err = s.inTx(ctx, func(t *txn) error {
+		err := t.q.SetPreparation(ctx, db.SetPreparationParams{Package: known.Name, RecordedBy: actor.Name, Reason: reason})
+		if err != nil {
+			return err
+		}
+		t.record(actor, Record{What: "organization.prepared", Subject: known.Name, Reason: reason})
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record preparation for %s: %w", known.Name, err)
+	}
+	return nil
+}
