@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// WaveToApprove is the next wave of a rollout under way that nobody approved.
+type WaveToApprove struct {
+	Rollout   int64
+	PlanName  string
+	Package   string
+	Wave      int
+	Servers   int
+	Author    int64
+	Submitter int64
+	Editor    int64 // who made the newest revision of the plan
+	By        string
+	Since     time.Time // when the rollout was made, or the wave before it ended
+}
+
+// UpgradeToDecide is an upgrade that only a person can move on.
+type UpgradeToDecide struct {
+	Rollout  int64
+	PlanName string
+	Server   string
+	State    string
+	Message  string
+	Since    time.Time
+}
+
+// Drafts that wait for their author are not among what waits: nobody is kept
+// from working by them.
+const wavesToApprove = `
+SELECT o.id AS rollout, p.name AS plan_name, p.package, w.number AS wave,
+       (SELECT count(*) FROM upgrade u WHERE u.wave_id = w.id)::int AS servers,
+       r.author_id AS author, COALESCE(r.submitted_by, 0)::bigint AS submitter,
+       (SELECT l.author_id FROM revision l WHERE l.plan_id = p.id ORDER BY l.number DESC LIMIT 1) AS editor,
+       a.name AS by,
+       COALESCE((SELECT max(b.ended_at) FROM wave b WHERE b.rollout_id = o.id AND b.number < w.number), o.created_at) AS since
+FROM rollout o
+JOIN revision r ON r.id = o.revision_id
+JOIN plan p ON p.id = r.plan_id
+JOIN person a ON a.id = r.author_id
+JOIN wave w ON w.rollout_id = o.id
+WHERE o.state IN ('waiting', 'running', 'paused')
+  AND w.state = 'waiting'
+  AND w.number = (SELECT min(n.number) FROM wave n WHERE n.rollout_id = o.id AND n.state = 'waiting')
+ORDER BY o.id`
+
+const upgradesToDecide = `
+SELECT o.id AS rollout, p.name AS plan_name, s.name AS server, u.state, u.message,
+       COALESCE(u.ended_at, u.last_heard_at, u.started_at, o.created_at) AS since
+FROM upgrade u
+JOIN rollout o ON o.id = u.rollout_id
+JOIN revision r ON r.id = o.revision_id
+JOIN plan p ON p.id = r.plan_id
+JOIN server s ON s.id = u.server_id
+WHERE o.state IN ('waiting', 'running', 'paused')
+  AND u.state IN ('failed', 'interrupted', 'unknown')
+ORDER BY since, s.name`
+
+// WavesToApprove returns, for each rollout that has not ended, its next wave
+// without an approval.
+func (s *Store) WavesToApprove(ctx context.Context) ([]WaveToApprove, error) {
+	return pageRows[WaveToApprove](ctx, s, "load waves to approve", wavesToApprove)
+}
+
+// UpgradesToDecide returns what only a person can move on, the oldest first.
+func (s *Store) UpgradesToDecide(ctx context.Context) ([]UpgradeToDecide, error) {
+	return pageRows[UpgradeToDecide](ctx, s, "load upgrades to decide", upgradesToDecide)
+}
+
+// pageRows runs one read for a page; columns and fields have the same names.
+func pageRows[T any](ctx context.Context, s *Store, what, sql string, args ...any) ([]T, error) {
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return list, nil
+}
