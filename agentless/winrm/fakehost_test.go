@@ -42,13 +42,13 @@ const (
 	commandID = "1A6DEE6B-EC68-4DD6-87E9-030C0048ECC4"
 )
 
-func newFakeHost(t *testing.T) *fakeHost {
+func newFakeHost(t testing.TB) *fakeHost {
 	t.Helper()
 	h := &fakeHost{conns: map[string]bool{}, answers: map[string]answerer{
 		"Identify": answer(200, identifyResponse("OS: 5.2.3790 SP: 2.0 Stack: 2.0")),
-		"Create": answer(200, soapBody(`<x:ResourceCreated xmlns:x="http://schemas.xmlsoap.org/ws/2004/09/transfer"><a:Address>http://h/wsman</a:Address><a:ReferenceParameters><w:SelectorSet><w:Selector Name="ShellId">`+
+		"Create": answer(200, soapAction("http://schemas.xmlsoap.org/ws/2004/09/transfer/CreateResponse", `<x:ResourceCreated xmlns:x="http://schemas.xmlsoap.org/ws/2004/09/transfer"><a:Address>http://h/wsman</a:Address><a:ReferenceParameters><w:SelectorSet><w:Selector Name="ShellId">`+
 			shellID+`</w:Selector></w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>`)),
-		"Command": answer(200, soapBody(`<rsp:CommandResponse><rsp:CommandId>`+commandID+`</rsp:CommandId></rsp:CommandResponse>`)),
+		"Command": answer(200, soapAction(shellSpace+"/CommandResponse", `<rsp:CommandResponse><rsp:CommandId>`+commandID+`</rsp:CommandId></rsp:CommandResponse>`)),
 		"Receive": answer(200, received("", "", 0)),
 		"Send":    answer(200, soapBody(`<rsp:SendResponse/>`)),
 		"Signal":  answer(200, soapBody(`<rsp:SignalResponse/>`)),
@@ -177,6 +177,10 @@ func inTurn(answers ...answerer) answerer {
 
 func soapBody(body string) string {
 	return `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:w="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:n="http://schemas.xmlsoap.org/ws/2004/09/enumeration" xmlns:rsp="http://schemas.microsoft.com/wbem/wsman/1/windows/shell"><s:Header/><s:Body>` + body + `</s:Body></s:Envelope>`
+}
+
+func soapAction(action, body string) string {
+	return strings.Replace(soapBody(body), "<s:Header/>", "<s:Header><a:Action>"+action+"</a:Action></s:Header>", 1)
 }
 
 func identifyResponse(version string) string {

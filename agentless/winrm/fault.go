@@ -120,15 +120,15 @@ func faultOf(envelope *node, status int) *Fault {
 	if soapFault == nil {
 		return nil
 	}
-	f := &Fault{HTTPStatus: status, Action: envelope.child("Header").child("Action").words()}
+	f := &Fault{HTTPStatus: status, Action: envelope.child("Header").child("Action").brief()}
 	code := soapFault.child("Code")
-	f.Blame = afterColon(code.child("Value").words())
-	f.Subcode = afterColon(code.child("Subcode").child("Value").words())
-	f.Reason = soapFault.child("Reason").child("Text").words()
+	f.Blame = afterColon(code.child("Value").brief())
+	f.Subcode = afterColon(code.child("Subcode").child("Value").brief())
+	f.Reason = soapFault.child("Reason").child("Text").brief()
 	detail := soapFault.child("Detail")
 	if wsman := detail.find("WSManFault"); wsman != nil {
 		f.Code = code32(wsman.attr("Code"))
-		f.Provider = strings.TrimSpace(wsman.find("ProviderFault").attr("provider"))
+		f.Provider = cut(strings.TrimSpace(wsman.find("ProviderFault").attr("provider")))
 	}
 	if wmi := detail.find("MSFT_WmiError"); wmi != nil && f.Code == 0 {
 		f.Code = code32(wmi.child("error_Code").words())

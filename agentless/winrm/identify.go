@@ -77,7 +77,7 @@ func (c *Conn) identify(ctx context.Context, credentials bool) (Identity, error)
 	if found == nil {
 		return Identity{}, fmt.Errorf("%w: no IdentifyResponse", errAnswer)
 	}
-	return identityOf(found.child("ProductVendor").words(), found.child("ProductVersion").words()), nil
+	return identityOf(found.child("ProductVendor").brief(), found.child("ProductVersion").brief()), nil
 }
 
 var versionPart = regexp.MustCompile(`\b(OS|SP|Stack):\s*([0-9.]+)`)

@@ -143,7 +143,7 @@ func (c call) post(envelope string) (*node, []byte, error) {
 	if err != nil {
 		return nil, nil, c.lost(ctx, err, connected.Load())
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // all that matters of it was read
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, nil, c.lost(ctx, err, true)

@@ -127,6 +127,19 @@ func TestAnswersInUTF16AreRead(t *testing.T) {
 	}
 }
 
+func TestAHostsWordsDoNotFloodAnError(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("wortreich ", 50_000)
+	for _, body := range []string{
+		strings.Replace(soapFault("Receiver", "InternalError", 1), "Der Vorgang", long, 1), "<" + strings.Repeat("x", 100_000) + "></y>",
+	} {
+		h := newFakeHost(t).on("Create", answer(500, body)).on("Identify", answer(200, body))
+		if _, err := h.dial(t).Run(withDeadline(t, 5*time.Second), Command{Line: "hostname"}); err == nil || len(err.Error()) > 1000 {
+			t.Errorf("an error of %d bytes", len(err.Error()))
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(soapBody("<a b='c'>d</a>")))
 	f.Fuzz(func(t *testing.T, data []byte) {

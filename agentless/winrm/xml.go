@@ -46,7 +46,7 @@ func parse(data []byte) (*node, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", errAnswer, err)
+			return nil, fmt.Errorf("%w: %.200v", errAnswer, err) // its text quotes the host
 		}
 		switch t := token.(type) {
 		case xml.StartElement:
@@ -143,6 +143,17 @@ func (n *node) words() string {
 		return ""
 	}
 	return strings.Join(strings.Fields(n.text), " ")
+}
+
+// brief is words of a length that fits into an error or a table.
+func (n *node) brief() string { return cut(n.words()) }
+
+func cut(s string) string {
+	const most = 500
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
 }
 
 // escape makes text safe inside an element or a quoted attribute. The text must

@@ -209,7 +209,7 @@ func (f *HostFlags) targets() ([]Target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read --hosts: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	var (
 		targets []Target
 		seen    = map[Target]int{}

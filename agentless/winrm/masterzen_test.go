@@ -1,0 +1,168 @@
+package winrm
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	mz "github.com/masterzen/winrm"
+)
+
+// plain is masterzen/winrm as it comes.
+func plain(t testing.TB, h *fakeHost) *mz.Client {
+	t.Helper()
+	addr := h.Listener.Addr().(*net.TCPAddr)
+	c, err := mz.NewClient(mz.NewEndpoint("127.0.0.1", addr.Port, false, false, nil, nil, nil, time.Minute), "operator", "p")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The reasons why masterzen/winrm has our transport under it and our reading
+// over it. When one of them fails for its plain half, masterzen was mended.
+func TestWhatPlainMasterzenGetsWrong(t *testing.T) {
+	t.Parallel()
+	gone := answer(500, soapFault("Sender", "InvalidSelectors", CodeGone))
+
+	t.Run("the shell id of WinRM 1.1 and 2.0", func(t *testing.T) {
+		t.Parallel()
+		theirs, ours := newFakeHost(t), newFakeHost(t)
+		var out bytes.Buffer
+		if _, err := plain(t, theirs).RunWithContext(withDeadline(t, 5*time.Second), "hostname", &out, &out); err != nil {
+			t.Logf("plain: %v", err)
+		}
+		if got := selectorsOf(theirs.last(t, "Command").envelope)["ShellId"]; got != "" {
+			t.Errorf("plain: shell %q", got)
+		}
+		if _, err := ours.dial(t).Run(withDeadline(t, 5*time.Second), Command{Line: "hostname"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := selectorsOf(ours.last(t, "Command").envelope)["ShellId"]; got != shellID {
+			t.Errorf("ours: shell %q", got)
+		}
+	})
+
+	t.Run("a fault instead of output", func(t *testing.T) {
+		t.Parallel()
+		theirs, ours := newFakeHost(t).on("Receive", gone), newFakeHost(t).on("Receive", gone)
+		var out bytes.Buffer
+		// It ends only with its context, and how does not matter here.
+		_, _ = plain(t, theirs).RunWithContext(withDeadline(t, 500*time.Millisecond), "hostname", &out, &out)
+		if n := theirs.count("Receive"); n < 20 {
+			t.Errorf("plain: %d Receives, want a hot loop", n)
+		}
+		_, err := ours.dial(t).Run(withDeadline(t, 5*time.Second), Command{Line: "hostname"})
+		if n := ours.count("Receive"); n != 1 || Outcome(err) != OutcomeUnknown {
+			t.Errorf("ours: %d Receives, %v", n, err)
+		}
+	})
+
+	t.Run("an end of CDATA in the command", func(t *testing.T) {
+		t.Parallel()
+		const line = `echo ]]>`
+		theirs, ours := newFakeHost(t), newFakeHost(t)
+		var out bytes.Buffer
+		_, _ = plain(t, theirs).RunWithContext(withDeadline(t, 5*time.Second), line, &out, &out)
+		if theirs.count("Command") != 0 && theirs.last(t, "Command").envelope.find("Command").text == line {
+			t.Error("plain: the line came as it was given")
+		}
+		if _, err := ours.dial(t).Run(withDeadline(t, 5*time.Second), Command{Line: line}); err != nil {
+			t.Fatal(err)
+		}
+		if got := ours.last(t, "Command").envelope.find("Command").text; got != line {
+			t.Errorf("ours: %q", got)
+		}
+	})
+
+	t.Run("the context does not reach HTTP", func(t *testing.T) {
+		t.Parallel()
+		theirs, ours := newFakeHost(t).on("Create", hang), newFakeHost(t).on("Create", hang)
+		ended := make(chan struct{})
+		client := plain(t, theirs)
+		go func() {
+			defer close(ended)
+			var out bytes.Buffer
+			_, _ = client.RunWithContext(withDeadline(t, 200*time.Millisecond), "hostname", &out, &out)
+		}()
+		began := time.Now()
+		_, err := ours.dial(t).Run(withDeadline(t, 200*time.Millisecond), Command{Line: "hostname"})
+		if took := time.Since(began); took > time.Second || Outcome(err) != OutcomeTimeout {
+			t.Errorf("ours: ended after %s: %v", took, err)
+		}
+		select {
+		case <-ended:
+			t.Error("plain: ended with its context")
+		default:
+		}
+		theirs.CloseClientConnections()
+		<-ended
+	})
+}
+
+func hundred(b *testing.B) []*fakeHost {
+	b.Helper()
+	hosts := make([]*fakeHost, 100)
+	for i := range hosts {
+		hosts[i] = newFakeHost(b)
+		// A shell id where masterzen can read it, for both.
+		hosts[i].on("Create", answer(200, soapAction("http://schemas.xmlsoap.org/ws/2004/09/transfer/CreateResponse",
+			`<rsp:Shell><rsp:ShellId>`+shellID+`</rsp:ShellId></rsp:Shell>`)))
+	}
+	return hosts
+}
+
+// twenty calls do for every host, twenty at a time.
+func twenty(hosts []*fakeHost, do func(*fakeHost)) {
+	var workers sync.WaitGroup
+	next := make(chan *fakeHost)
+	for range 20 {
+		workers.Go(func() {
+			for h := range next {
+				do(h)
+			}
+		})
+	}
+	for _, h := range hosts {
+		next <- h
+	}
+	close(next)
+	workers.Wait()
+}
+
+// One raw command on each of 100 hosts, twenty at a time; the fake hosts' own
+// work is in both figures.
+func BenchmarkHundredHosts(b *testing.B) {
+	b.Run("ours", func(b *testing.B) {
+		hosts := hundred(b)
+		b.ReportAllocs()
+		for b.Loop() {
+			twenty(hosts, func(h *fakeHost) {
+				c, err := New(h.config())
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer c.Close()
+				if _, err := c.Run(context.Background(), Command{Line: "hostname", CodePage: 437}); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+	})
+	b.Run("masterzen", func(b *testing.B) {
+		hosts := hundred(b)
+		b.ReportAllocs()
+		for b.Loop() {
+			twenty(hosts, func(h *fakeHost) {
+				var out bytes.Buffer
+				if _, err := plain(b, h).RunWithContext(context.Background(), "hostname", &out, &out); err != nil {
+					b.Error(err)
+				}
+			})
+		}
+	})
+}
