@@ -62,6 +62,7 @@ type decision struct {
 	explain  func(server string, reasons []Reason)
 	limits   limits
 	unmet    map[*class]unmet
+	byOrder  map[*class][]Reason
 	asked    map[string]bool // readings asked for in this decision
 }
 
@@ -82,7 +83,7 @@ func newDecision(s Snapshot, now time.Time) (*decision, error) {
 	}
 	d := &decision{
 		s: s, now: now, state: s.State, waves: slices.Clone(s.Waves), units: map[string]*unit{},
-		upgrades: map[string]*UpgradeStatus{}, outside: map[string]*outsideUnit{}, unmet: map[*class]unmet{}, asked: map[string]bool{},
+		upgrades: map[string]*UpgradeStatus{}, outside: map[string]*outsideUnit{}, unmet: map[*class]unmet{}, byOrder: map[*class][]Reason{}, asked: map[string]bool{},
 	}
 	slices.SortFunc(d.waves, func(a, b WaveStatus) int { return cmp.Compare(a.Number, b.Number) })
 	known := map[string]OutsideServer{}

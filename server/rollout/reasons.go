@@ -86,12 +86,26 @@ func (d *decision) fresh(readAt time.Time) bool {
 
 // orderReasons has one reason for each rule whose earlier servers are not all
 // verified. When nothing but readings is missing, they are asked for.
+// Servers of one class wait for the same, so the answer is kept by class.
 func (d *decision) orderReasons(u *UpgradeStatus) []Reason {
+	c := d.units[u.Server].class
+	if len(u.Waived) > 0 {
+		return d.classReasons(c, u.Waived)
+	}
+	known, ok := d.byOrder[c]
+	if !ok {
+		known = d.classReasons(c, nil)
+		d.byOrder[c] = known
+	}
+	return known
+}
+
+func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 	var out []Reason
 	var read []string
 	only := true
-	for _, g := range d.units[u.Server].class.before {
-		if slices.Contains(u.Waived, g.rule.Name) {
+	for _, g := range waiting.before {
+		if slices.Contains(waived, g.rule.Name) {
 			continue
 		}
 		r := Reason{Rule: g.rule.Name, Strength: g.strength, Scope: g.scope, Servers: []string{}}

@@ -41,7 +41,7 @@ func units(servers []exchange.Server, p exchange.Package) []*unit {
 		if _, ok := spelling[key]; !ok {
 			spelling[key] = s.Site
 		}
-		if s.Cluster != exchange.Standalone {
+		if s.Cluster != exchange.Standalone && len(s.Nodes) > 0 {
 			nodes := nodeKey(s)
 			if u, ok := clusters[nodes]; ok {
 				u.join(s)
