@@ -29,6 +29,7 @@ type Root struct {
 	Version    VersionCmd    `cmd:"" help:"Print the version and what it was built from."`
 	Plan       PlanCmd       `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
 	Exec       ExecCmd       `cmd:"" help:"Run one command on each host over WinRM."`
+	Probe      ProbeCmd      `cmd:"" help:"Ask each host for its facts."`
 }
 
 // Exit is an error that only carries the process's exit status; its cause was
