@@ -2,6 +2,8 @@ package winrm
 
 import (
 	"crypto/x509"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -47,9 +49,10 @@ func TestPlainHTTPToANameIsRefusedWhereItIsDialled(t *testing.T) {
 func TestHTTPSIsVerified(t *testing.T) {
 	t.Parallel()
 	plain := newFakeHost(t)
-	h := httptest.NewTLSServer(http.HandlerFunc(plain.serve))
+	h := httptest.NewUnstartedServer(http.HandlerFunc(plain.serve))
+	h.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake below
+	h.StartTLS()
 	defer h.Close()
-	h.Config.ErrorLog = nil
 	port := h.Listener.Addr().(*net.TCPAddr).Port
 	stranger, err := New(Config{Address: "127.0.0.1", Port: port, TLS: &TLS{CAs: x509.NewCertPool()}, User: "u", Password: "p"})
 	if err != nil {

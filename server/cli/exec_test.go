@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -208,6 +210,23 @@ func TestExecUnreachableAndRefusedHosts(t *testing.T) {
 	}
 	if diff := cmp.Diff(got, want); diff != "" || status != 1 {
 		t.Errorf("status %d, lines (-), want (+):\n%s", status, diff)
+	}
+}
+
+func TestExecOverHTTPSNeedsTheAuthority(t *testing.T) {
+	t.Parallel()
+	plain := newShellHost(t, windows2003, []byte("ok"), 0, "", 0, "")
+	h := httptest.NewUnstartedServer(plain.Config.Handler)
+	h.Config.ErrorLog = log.New(io.Discard, "", 0) // the refused handshake below
+	h.StartTLS()
+	defer h.Close()
+	host := []string{"--host", strings.TrimPrefix(h.URL, "https://"), "--https"}
+	ca := file(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.Certificate().Raw})))
+	if status, lines := execJSON(t, append(host, "--", "hostname")...); status != 1 || lines[0]["outcome"] != "unreachable" {
+		t.Errorf("unknown authority: status %d, %v", status, lines)
+	}
+	if status, lines := execJSON(t, append(host, "--ca", ca, "--", "hostname")...); status != 0 || lines[0]["stdout"] != "ok" {
+		t.Errorf("known authority: status %d, %v", status, lines)
 	}
 }
 
