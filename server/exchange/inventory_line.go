@@ -236,7 +236,7 @@ func readAddress(s *Server, cell string) string {
 	if cell != "" && !hostAddress.MatchString(cell) {
 		return "a host name or an IP address (its port belongs in column port), or empty"
 	}
-	s.Address = strings.ToLower(cell)
+	s.Address = cell
 	return ""
 }
 
