@@ -21,6 +21,8 @@ type Globals struct {
 type Root struct {
 	Config kong.ConfigFlag `help:"YAML file with settings; keys are the flags' names." env:"WAVEKEEPER_CONFIG" type:"path" placeholder:"FILE"`
 
+	Serve      ServeCmd      `cmd:"" help:"Run the console and the coordinator."`
+	Demo       DemoCmd       `cmd:"" help:"Run the whole product on this machine: private database, simulated hosts, console, sample accounts."`
 	Migrate    MigrateCmd    `cmd:"" help:"Bring the database up to date and grant the program's role its rights."`
 	User       UserCmd       `cmd:"" help:"Add, list and disable people."`
 	Profile    ProfileCmd    `cmd:"" help:"Say how hosts are reached, and which hosts may be."`
@@ -30,6 +32,7 @@ type Root struct {
 	Plan       PlanCmd       `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
 	Exec       ExecCmd       `cmd:"" help:"Run one command on each host over WinRM."`
 	Probe      ProbeCmd      `cmd:"" help:"Ask each host for its facts."`
+	Twin       TwinCmd       `cmd:"" help:"Run simulated hosts for a fleet, for tests and the demonstration."`
 }
 
 // Exit is an error that only carries the process's exit status; its cause was

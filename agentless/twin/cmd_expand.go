@@ -1,0 +1,406 @@
+package twin
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// variable is the value of an environment variable or of one that cmd makes up.
+func (s *session) variable(name string) (string, bool) {
+	if v, ok := s.env[strings.ToUpper(name)]; ok {
+		return v, true
+	}
+	switch strings.ToUpper(name) {
+	case "ERRORLEVEL":
+		return strconv.Itoa(s.level), true
+	case "CD":
+		return s.cwd, true
+	case "DATE":
+		return s.h.now().Format("Mon 01/02/2006"), true
+	case "TIME":
+		return s.h.now().Format("15:04:05.00"), true
+	case "RANDOM":
+		return strconv.Itoa(s.h.number(s.h.now().String(), 32768)), true
+	case "CMDCMDLINE":
+		return "cmd /c", true
+	}
+	return "", false
+}
+
+// expand replaces %NAME%, and in a batch file %0 to %9, %* and %%.
+func (s *session) expand(in string) string {
+	inBatch := s.batch != nil
+	var b strings.Builder
+	for i := 0; i < len(in); i++ {
+		if in[i] != '%' {
+			b.WriteByte(in[i])
+			continue
+		}
+		rest := in[i+1:]
+		if inBatch {
+			if strings.HasPrefix(rest, "%") {
+				b.WriteByte('%')
+				i++
+				continue
+			}
+			if strings.HasPrefix(rest, "*") {
+				b.WriteString(s.batch.tail)
+				i++
+				continue
+			}
+			if value, n := s.parameter(rest); n > 0 {
+				b.WriteString(value)
+				i += n
+				continue
+			}
+		}
+		end := strings.IndexByte(rest, '%')
+		if end <= 0 {
+			if !inBatch {
+				b.WriteByte('%')
+			}
+			continue
+		}
+		name, change, changed := strings.Cut(rest[:end], ":")
+		value, ok := s.variable(name)
+		switch {
+		case ok && changed:
+			value = changeText(value, change)
+		case !ok && !inBatch:
+			b.WriteByte('%') // on the command line an unknown name stays as it is
+			continue
+		}
+		b.WriteString(value)
+		i += end + 1
+	}
+	return b.String()
+}
+
+// parameter reads %1 or %~dp1 after the percent sign.
+func (s *session) parameter(rest string) (string, int) {
+	if rest == "" {
+		return "", 0
+	}
+	if c := rest[0]; c >= '0' && c <= '9' {
+		return s.batch.arg(int(c - '0')), 1
+	}
+	if rest[0] != '~' {
+		return "", 0
+	}
+	for i := 1; i < len(rest); i++ {
+		c := rest[i]
+		if c >= '0' && c <= '9' {
+			value := s.batch.arg(int(c - '0'))
+			if c == '0' {
+				value = s.batch.path
+			}
+			return s.modified(rest[1:i], value), i + 1
+		}
+		if !strings.ContainsRune("fdpnxsatz", rune(c)) {
+			break
+		}
+	}
+	return "", 0
+}
+
+// modified applies the letters of %~dpnx to a path; none only removes quotes.
+func (s *session) modified(letters, value string) string {
+	value = strings.Trim(value, `"`)
+	if letters == "" {
+		return value
+	}
+	full := clean(value, s.cwd)
+	name := base(full)
+	ext := ""
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		name, ext = name[:i], name[i:]
+	}
+	if strings.ContainsRune(letters, 'f') {
+		return full
+	}
+	out := ""
+	if strings.ContainsRune(letters, 'z') {
+		s.h.look(func() {
+			if f := s.h.fileAt(full); f != nil && !f.Dir {
+				out = strconv.Itoa(len(f.Data))
+			}
+		})
+		return out
+	}
+	if strings.ContainsRune(letters, 'd') {
+		out += full[:2]
+	}
+	if strings.ContainsRune(letters, 'p') {
+		out += strings.TrimSuffix(parent(full)[2:], `\`) + `\`
+	}
+	if strings.ContainsRune(letters, 'n') {
+		out += name
+	}
+	if strings.ContainsRune(letters, 'x') {
+		out += ext
+	}
+	return out
+}
+
+// changeText applies :~from,count and :old=new.
+func changeText(value, change string) string {
+	if sub, ok := strings.CutPrefix(change, "~"); ok {
+		a, n, hasCount := strings.Cut(sub, ",")
+		from := atoi(a)
+		if from < 0 {
+			from += len(value)
+		}
+		from = min(max(from, 0), len(value))
+		end := len(value)
+		if hasCount {
+			if count := atoi(n); count < 0 {
+				end += count
+			} else {
+				end = from + count
+			}
+		}
+		end = min(max(end, from), len(value))
+		return value[from:end]
+	}
+	old, now, ok := strings.Cut(change, "=")
+	if !ok || old == "" {
+		return value
+	}
+	out, low := "", strings.ToLower(old)
+	for {
+		i := strings.Index(strings.ToLower(value), low)
+		if i < 0 {
+			return out + value
+		}
+		out += value[:i] + now
+		value = value[i+len(old):]
+	}
+}
+
+// late replaces FOR variables and, when it is on, !NAME!.
+func (s *session) late(in string) string {
+	if len(s.loops) > 0 && strings.ContainsRune(in, '%') {
+		var b strings.Builder
+		for i := 0; i < len(in); i++ {
+			if in[i] == '%' && i+1 < len(in) {
+				if v, ok := s.loops[in[i+1]]; ok {
+					b.WriteString(v)
+					i++
+					continue
+				}
+				if value, n := s.loopModified(in[i+1:]); n > 0 {
+					b.WriteString(value)
+					i += n
+					continue
+				}
+			}
+			b.WriteByte(in[i])
+		}
+		in = b.String()
+	}
+	if !s.delayed || !strings.ContainsRune(in, '!') {
+		return in
+	}
+	parts := strings.Split(in, "!")
+	for i := 1; i < len(parts)-1; i += 2 {
+		name, change, changed := strings.Cut(parts[i], ":")
+		value, _ := s.variable(name)
+		if changed {
+			value = changeText(value, change)
+		}
+		parts[i] = value
+	}
+	return strings.Join(parts, "")
+}
+
+// loopModified reads ~nxa after a percent sign.
+func (s *session) loopModified(rest string) (string, int) {
+	if !strings.HasPrefix(rest, "~") {
+		return "", 0
+	}
+	for i := 1; i < len(rest); i++ {
+		if v, ok := s.loops[rest[i]]; ok && (i+1 >= len(rest) || !strings.ContainsRune("fdpnxsatz", rune(rest[i])) || i > 1) || ok && i == 1 {
+			return s.modified(rest[1:i], v), i + 1
+		}
+		if !strings.ContainsRune("fdpnxsatz", rune(rest[i])) {
+			break
+		}
+	}
+	return "", 0
+}
+
+// arithmetic is the expression of set /a: 32-bit integers, C's operators.
+type arithmetic struct {
+	s    *session
+	text string
+	at   int
+}
+
+var precedence = [][]string{{"|"}, {"^"}, {"&"}, {"<<", ">>"}, {"+", "-"}, {"*", "/", "%"}}
+
+// calculate runs a set /a expression.
+func (s *session) calculate(expression string) (int32, error) {
+	a := &arithmetic{s: s, text: strings.ReplaceAll(expression, `"`, "")}
+	var last int32
+	for {
+		v, err := a.assign()
+		if err != nil {
+			return 0, err
+		}
+		last = v
+		a.blanks()
+		if a.at >= len(a.text) {
+			return last, nil
+		}
+		if a.text[a.at] != ',' {
+			return 0, fmt.Errorf("Missing operator.")
+		}
+		a.at++
+	}
+}
+
+func (a *arithmetic) blanks() {
+	for a.at < len(a.text) && (a.text[a.at] == ' ' || a.text[a.at] == '\t') {
+		a.at++
+	}
+}
+
+func (a *arithmetic) name() string {
+	a.blanks()
+	start := a.at
+	for a.at < len(a.text) && !strings.ContainsRune(" \t=+-*/%&|^~!<>(),", rune(a.text[a.at])) {
+		a.at++
+	}
+	return a.text[start:a.at]
+}
+
+func (a *arithmetic) assign() (int32, error) {
+	start := a.at
+	if name := a.name(); name != "" && (name[0] < '0' || name[0] > '9') {
+		a.blanks()
+		for _, op := range []string{"<<=", ">>=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "="} {
+			if !strings.HasPrefix(a.text[a.at:], op) {
+				continue
+			}
+			a.at += len(op)
+			v, err := a.assign()
+			if err == nil && op != "=" {
+				v, err = operate(strings.TrimSuffix(op, "="), a.value(name), v)
+			}
+			if err == nil {
+				a.s.env[strings.ToUpper(name)] = strconv.Itoa(int(v))
+			}
+			return v, err
+		}
+	}
+	a.at = start
+	return a.level(0)
+}
+
+func (a *arithmetic) level(n int) (int32, error) {
+	if n == len(precedence) {
+		return a.unary()
+	}
+	left, err := a.level(n + 1)
+	for err == nil {
+		a.blanks()
+		found := ""
+		for _, op := range precedence[n] {
+			if strings.HasPrefix(a.text[a.at:], op) && !strings.HasPrefix(a.text[a.at:], op+"=") {
+				found = op
+			}
+		}
+		if found == "" {
+			break
+		}
+		a.at += len(found)
+		var right int32
+		if right, err = a.level(n + 1); err == nil {
+			left, err = operate(found, left, right)
+		}
+	}
+	return left, err
+}
+
+func (a *arithmetic) unary() (int32, error) {
+	a.blanks()
+	if a.at >= len(a.text) {
+		return 0, fmt.Errorf("Missing operand.")
+	}
+	switch c := a.text[a.at]; c {
+	case '-', '+', '~', '!':
+		a.at++
+		v, err := a.unary()
+		switch {
+		case c == '-':
+			v = -v
+		case c == '~':
+			v = ^v
+		case c == '!' && v == 0:
+			v = 1
+		case c == '!':
+			v = 0
+		}
+		return v, err
+	case '(':
+		a.at++
+		v, err := a.level(0)
+		a.blanks()
+		if err == nil && (a.at >= len(a.text) || a.text[a.at] != ')') {
+			err = fmt.Errorf("Unbalanced parenthesis.")
+		}
+		a.at++
+		return v, err
+	}
+	name := a.name()
+	if name == "" {
+		return 0, fmt.Errorf("Missing operand.")
+	}
+	if name[0] < '0' || name[0] > '9' {
+		return a.value(name), nil
+	}
+	n, err := strconv.ParseInt(name, 0, 64) // 0x hexadecimal, 0 octal, as cmd
+	if err != nil || n > 0x7fffffff {
+		return 0, fmt.Errorf("Invalid number.  Numbers are limited to 32-bits of precision.")
+	}
+	return int32(n), nil
+}
+
+// value is a variable as a number; what is none counts as 0.
+func (a *arithmetic) value(name string) int32 {
+	v, _ := a.s.variable(name)
+	n, err := strconv.ParseInt(strings.TrimSpace(v), 0, 64)
+	if err != nil {
+		return 0
+	}
+	return int32(n)
+}
+
+func operate(op string, x, y int32) (int32, error) {
+	switch op {
+	case "|":
+		return x | y, nil
+	case "^":
+		return x ^ y, nil
+	case "&":
+		return x & y, nil
+	case "<<":
+		return x << (uint32(y) & 31), nil
+	case ">>":
+		return x >> (uint32(y) & 31), nil
+	case "+":
+		return x + y, nil
+	case "-":
+		return x - y, nil
+	case "*":
+		return x * y, nil
+	}
+	if y == 0 {
+		return 0, fmt.Errorf("Divide by zero error.")
+	}
+	if op == "/" {
+		return x / y, nil
+	}
+	return x % y, nil
+}

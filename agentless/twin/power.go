@@ -1,0 +1,113 @@
+package twin
+
+import (
+	"context"
+	"time"
+)
+
+// How long things take on a machine of that age at speed 1: a Windows Server
+// 2003 with Exchange needs minutes to go down and come up again.
+const (
+	shutdownLasts = 40 * time.Second
+	bootLasts     = 150 * time.Second
+)
+
+// restart shuts the machine down after the delay, as `shutdown -r` does, and
+// brings it up again with a new boot time and services by their start mode.
+func (h *host) restart(delay time.Duration) {
+	boot := h.boot
+	h.fleet.goRun(func() {
+		if !sleep(boot, h.lasts(delay)) {
+			return
+		}
+		h.update(func() {
+			if boot.Err() != nil {
+				return
+			}
+			h.happened("restart", nil)
+			h.stopAllServices()
+			h.goDown()
+		})
+		h.comeBack(shutdownLasts + bootLasts)
+	})
+}
+
+// powerLoss ends everything at once; what ran does not end, it is gone.
+func (h *host) powerLoss() {
+	down := false
+	h.update(func() {
+		if h.boot.Err() != nil {
+			return
+		}
+		down = true
+		h.happened("power-loss", nil)
+		h.goDown()
+	})
+	if down {
+		h.fleet.goRun(func() { h.comeBack(bootLasts) })
+	}
+}
+
+// goDown ends processes, shells and connections; the caller holds the lock.
+func (h *host) goDown() {
+	h.powerOff()
+	h.processes = map[int]*process{}
+	h.shells = map[string]*shell{}
+	h.contexts = map[string]*enumeration{}
+	h.runAsTasks = 0
+	h.state.forgetRunning()
+	for _, s := range h.state.Services {
+		s.State, s.PID = stopped, 0
+	}
+	if h.server != nil {
+		server := h.server
+		h.server = nil
+		h.fleet.goRun(func() { _ = server.Close() }) // nobody is left to be told
+	}
+}
+
+// comeBack boots the machine after d and listens again.
+func (h *host) comeBack(d time.Duration) {
+	if !sleep(h.fleet.ctx, h.lasts(d)) {
+		return
+	}
+	h.update(func() {
+		if h.closed {
+			return
+		}
+		h.boot, h.powerOff = context.WithCancel(h.fleet.ctx)
+		h.state.Booted = h.now()
+		h.startServicesAtBoot()
+	})
+	for try := 0; try < 50; try++ {
+		if err := h.listen(); err == nil {
+			break
+		} else if !sleep(h.fleet.ctx, 100*time.Millisecond) {
+			return
+		} else if try == 49 {
+			h.fleet.journal.note(err)
+		}
+	}
+	h.resume()
+}
+
+// closeDown ends the host with the program that simulates it.
+func (h *host) closeDown() {
+	h.mu.Lock()
+	h.closed = true
+	server := h.server
+	h.mu.Unlock()
+	if server != nil {
+		_ = server.Close() // the program ends
+	}
+}
+
+// resume goes on with what time has to do on a running machine: triggers of
+// scheduled tasks, and services that were on their way.
+func (h *host) resume() {
+	h.look(func() {
+		for _, t := range h.state.Tasks {
+			h.armTask(t)
+		}
+	})
+}

@@ -1,0 +1,429 @@
+package twin
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"sort"
+	"strings"
+	"time"
+)
+
+// call is one run of a program: its words without the program's own name.
+type call struct {
+	s    *session
+	line string // the whole command line, as it was written
+	args []string
+	streams
+}
+
+func (c *call) print(format string, args ...any)    { c.s.say(c.out, format, args...) }
+func (c *call) complain(format string, args ...any) { c.s.say(c.err, format, args...) }
+
+// has reports a switch, without regard to case.
+func (c *call) has(flag string) bool {
+	for _, a := range c.args {
+		if strings.EqualFold(a, flag) {
+			return true
+		}
+	}
+	return false
+}
+
+// after returns the word after a switch.
+func (c *call) after(flag string) (string, bool) {
+	for i, a := range c.args {
+		if strings.EqualFold(a, flag) && i+1 < len(c.args) {
+			return c.args[i+1], true
+		}
+	}
+	return "", false
+}
+
+// programs are the executables in the path, by name without extension.
+var programs map[string]func(*call) int
+
+func init() { // the table refers to programs that look into it
+	programs = map[string]func(*call) int{
+		"attrib": quiet, "cmd": runCmd, "find": find, "findstr": findstr, "hostname": hostname, "ipconfig": ipconfig,
+		"more": more, "net": netCommand, "ping": ping, "powershell": powershell, "reg": reg, "sc": sc, "schtasks": schtasks,
+		"shutdown": shutdown, "sort": sortLines, "taskkill": taskkill, "tasklist": tasklist, "whoami": whoami, "timeout": timeout,
+	}
+}
+
+func quiet(*call) int { return 0 }
+
+// resolve finds what a command's first word names: a program of Windows, or a
+// file of the host.
+func (h *host) resolve(word, cwd string) (run func(*call) int, path string) {
+	low := strings.ToLower(word)
+	name := strings.TrimSuffix(low, ".exe")
+	inSystem := strings.TrimPrefix(name, `c:\windows\system32\`)
+	inSystem = strings.TrimPrefix(inSystem, `c:\windows\system32\windowspowershell\v1.0\`)
+	if p, ok := programs[inSystem]; ok {
+		return p, `C:\WINDOWS\system32\` + inSystem + ".exe"
+	}
+	places := []string{clean(word, cwd)}
+	if !strings.ContainsAny(word, `\/:`) {
+		places = append(places, `C:\WINDOWS\system32\`+word, installPath+`bin\`+word)
+	}
+	for _, p := range places {
+		for _, ext := range []string{"", ".com", ".exe", ".bat", ".cmd"} {
+			if f := h.fileAt(p + ext); f != nil && !f.Dir {
+				return nil, f.Path
+			}
+		}
+	}
+	return nil, ""
+}
+
+// isProgram reports whether a line can be started without cmd.exe; the caller
+// holds the lock.
+func (h *host) isProgram(line, cwd string) bool {
+	run, path := h.resolve(firstWord(line), cwd)
+	return run != nil || path != ""
+}
+
+// batchFile is the path of the batch file that a word names, or "".
+func (s *session) batchFile(word string) string {
+	var path string
+	s.h.look(func() { _, path = s.h.resolve(word, s.cwd) })
+	if low := strings.ToLower(path); strings.HasSuffix(low, ".cmd") || strings.HasSuffix(low, ".bat") {
+		return path
+	}
+	return ""
+}
+
+func (s *session) callBatch(path, line string, io streams) int {
+	words := programArguments(line)
+	tail := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(line), words[0]))
+	return s.runBatch(path, words, tail, io)
+}
+
+// program runs an external command.
+func (s *session) program(line string, io streams) int {
+	words := programArguments(strings.TrimSpace(line))
+	if len(words) == 0 {
+		return 0
+	}
+	word := strings.ReplaceAll(words[0], `"`, "")
+	if !strings.HasPrefix(words[0], `"`) { // hostname/? and echo/x: a slash ends an unquoted name
+		if i := strings.IndexByte(word, '/'); i > 0 {
+			words = append([]string{word[:i], word[i:]}, words[1:]...)
+			word = word[:i]
+		}
+	}
+	var run func(*call) int
+	var path string
+	s.h.look(func() { run, path = s.h.resolve(word, s.cwd) })
+	if run == nil && path == "" {
+		if strings.ContainsAny(word, `\/`) {
+			found := false
+			s.h.look(func() { found = s.h.folderAt(parent(clean(word, s.cwd))) })
+			if !found {
+				s.say(io.err, "The system cannot find the path specified.\r\n")
+				return 1
+			}
+		}
+		s.say(io.err, "'%s' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n", words[0])
+		return 9009
+	}
+	if p := s.batchFile(word); p != "" {
+		return s.chain(p, line, io)
+	}
+	c := &call{s: s, line: line, streams: io}
+	for _, w := range words[1:] {
+		c.args = append(c.args, strings.ReplaceAll(w, `"`, ""))
+	}
+	if run != nil {
+		return run(c)
+	}
+	var data []byte
+	s.h.look(func() {
+		if f := s.h.fileAt(path); f != nil {
+			data = append(data, f.Data...)
+		}
+	})
+	pkg, language, arch, ok := mediaOf(data)
+	if !ok {
+		s.say(io.err, "%s is not a valid Win32 application.\r\n", path)
+		return 193 & 0xff
+	}
+	return c.exchangeSetup(path, pkg, language, arch)
+}
+
+// chain starts a batch file without CALL: the one that runs does not go on.
+func (s *session) chain(path, line string, io streams) int {
+	code := s.callBatch(path, line, io)
+	if s.batch != nil && s.flow == flowOn {
+		s.flow, s.exitCode = flowEOF, code
+	}
+	return code
+}
+
+// runCmd is cmd.exe /c or /k.
+func runCmd(c *call) int {
+	low := strings.ToLower(c.line)
+	i := strings.Index(low, "/c")
+	if i < 0 {
+		return 0
+	}
+	inner := strings.TrimSpace(c.line[i+2:])
+	if strings.HasPrefix(inner, `"`) && strings.HasSuffix(inner, `"`) && strings.Count(inner, `"`) != 2 ||
+		strings.Count(inner, `"`) == 2 && strings.HasPrefix(inner, `"`) && strings.HasSuffix(inner, `"`) && c.s.batchFile(strings.Trim(inner, `"`)) == "" {
+		inner = inner[1 : len(inner)-1] // cmd /? says when the outer quotes go
+	}
+	child := *c.s
+	child.env, child.loops, child.batch, child.flow, child.level = copied(c.s.env), map[byte]string{}, nil, flowOn, 0
+	return child.runLine(inner, c.streams)
+}
+
+func hostname(c *call) int { c.print("%s\r\n", strings.ToLower(c.s.h.name)); return 0 }
+
+func whoami(c *call) int {
+	c.print("%s\r\n", strings.ToLower(c.s.who.name))
+	return 0
+}
+
+func ipconfig(c *call) int {
+	c.print("\r\nWindows IP Configuration\r\n\r\n")
+	if c.has("/all") {
+		c.print("   Host Name . . . . . . . . . . . . : %s\r\n   Primary Dns Suffix  . . . . . . . : %s\r\n\r\n",
+			strings.ToLower(c.s.h.name), c.s.h.domain())
+	}
+	c.print("\r\nEthernet adapter Local Area Connection:\r\n\r\n   Connection-specific DNS Suffix  . : %s\r\n"+
+		"   IP Address. . . . . . . . . . . . : %s\r\n   Subnet Mask . . . . . . . . . . . : 255.0.0.0\r\n"+
+		"   Default Gateway . . . . . . . . . : \r\n", c.s.h.domain(), c.s.h.machine())
+	return 0
+}
+
+// ping waits a second between its echoes; scripts use it to wait.
+func ping(c *call) int {
+	n := 4
+	if v, ok := c.after("-n"); ok {
+		n = atoi(v)
+	}
+	target := ""
+	if len(c.args) > 0 {
+		target = c.args[len(c.args)-1]
+	}
+	if target == "localhost" {
+		target = "127.0.0.1"
+	}
+	c.print("\r\nPinging %s with 32 bytes of data:\r\n\r\n", target)
+	for i := 0; i < n; i++ {
+		if i > 0 && !sleep(c.s.ctx, c.s.h.lasts(time.Second)) {
+			return 1
+		}
+		c.print("Reply from %s: bytes=32 time<1ms TTL=128\r\n", target)
+	}
+	return 0
+}
+
+func timeout(c *call) int {
+	for _, a := range c.args {
+		if n := atoi(a); n > 0 && !sleep(c.s.ctx, c.s.h.lasts(time.Duration(n)*time.Second)) {
+			return 1
+		}
+	}
+	return 0
+}
+
+// lines reads what find, findstr, sort and more read: files or stdin.
+func (c *call) lines(files []string) ([]string, bool) {
+	raw, err := []byte(nil), error(nil)
+	if len(files) == 0 {
+		raw, err = io.ReadAll(c.in)
+	}
+	for _, name := range files {
+		found := false
+		c.s.h.look(func() {
+			if f := c.s.h.fileAt(clean(name, c.s.cwd)); f != nil && !f.Dir {
+				raw, found = append(raw, f.Data...), true
+			}
+		})
+		if !found {
+			return nil, false
+		}
+	}
+	if err != nil {
+		return nil, false
+	}
+	var all []string
+	scan := bufio.NewScanner(bytes.NewReader(raw))
+	for scan.Scan() {
+		all = append(all, strings.TrimRight(decode(scan.Bytes(), c.s.codePage), "\r"))
+	}
+	return all, scan.Err() == nil
+}
+
+// find prints the lines with a string in them: 0 found, 1 none.
+func find(c *call) int {
+	var files []string
+	want, given := "", false
+	for _, w := range c.args {
+		switch {
+		case strings.HasPrefix(w, "/"):
+		case !given:
+			want, given = w, true
+		default:
+			files = append(files, w)
+		}
+	}
+	if !given || !strings.Contains(c.line, `"`) {
+		c.complain("FIND: Parameter format not correct\r\n")
+		return 2
+	}
+	all, ok := c.lines(files)
+	if !ok {
+		c.complain("File not found - %s\r\n", strings.ToUpper(strings.Join(files, " ")))
+		return 1
+	}
+	n := 0
+	for i, l := range all {
+		hay, needle := l, want
+		if c.has("/i") {
+			hay, needle = strings.ToLower(hay), strings.ToLower(needle)
+		}
+		if strings.Contains(hay, needle) == c.has("/v") {
+			continue
+		}
+		n++
+		switch {
+		case c.has("/c"):
+		case c.has("/n"):
+			c.print("[%d]%s\r\n", i+1, l)
+		default:
+			c.print("%s\r\n", l)
+		}
+	}
+	if c.has("/c") {
+		c.print("%d\r\n", n)
+	}
+	if n == 0 {
+		return 1
+	}
+	return 0
+}
+
+// findstr knows words, /i, /v and /c:; its words are not regular expressions here.
+func findstr(c *call) int {
+	var files, wants []string
+	fold, invert, given := false, false, false
+	for _, w := range c.args {
+		low := strings.ToLower(w)
+		switch {
+		case strings.HasPrefix(low, "/c:"):
+			wants, given = append(wants, w[3:]), true
+		case strings.HasPrefix(w, "/"):
+			fold, invert = fold || strings.Contains(low, "i"), invert || strings.Contains(low, "v")
+		case !given:
+			wants, given = strings.Fields(w), true
+		default:
+			files = append(files, w)
+		}
+	}
+	all, ok := c.lines(files)
+	if !ok {
+		c.complain("FINDSTR: Cannot open %s\r\n", strings.Join(files, " "))
+		return 1
+	}
+	n := 0
+	for _, l := range all {
+		hit := false
+		for _, want := range wants {
+			hay := l
+			if fold {
+				hay, want = strings.ToLower(hay), strings.ToLower(want)
+			}
+			hit = hit || strings.Contains(hay, want)
+		}
+		if hit != invert {
+			n++
+			c.print("%s\r\n", l)
+		}
+	}
+	if n == 0 {
+		return 1
+	}
+	return 0
+}
+
+func sortLines(c *call) int {
+	all, ok := c.lines(nil)
+	if !ok {
+		return 1
+	}
+	sort.Strings(all)
+	for _, l := range all {
+		c.print("%s\r\n", l)
+	}
+	return 0
+}
+
+func more(c *call) int {
+	all, ok := c.lines(c.args)
+	if !ok {
+		c.complain("Cannot access file\r\n")
+		return 1
+	}
+	for _, l := range all {
+		c.print("%s\r\n", l)
+	}
+	return 0
+}
+
+// shutdown restarts the machine; the command itself returns at once.
+func shutdown(c *call) int {
+	if !c.has("-r") && !c.has("/r") {
+		c.print("Usage: shutdown [-r] [-t xx] [-f] [-c \"comment\"]\r\n")
+		return 1
+	}
+	delay := 30 * time.Second
+	for _, flag := range []string{"-t", "/t"} {
+		if v, ok := c.after(flag); ok {
+			delay = time.Duration(atoi(v)) * time.Second
+		}
+	}
+	c.s.h.restart(delay)
+	return 0
+}
+
+func tasklist(c *call) int {
+	c.print("\r\nImage Name                     PID Session Name        Session#    Mem Usage\r\n" +
+		"========================= ======== ================ =========== ============\r\n")
+	var all []*process
+	c.s.h.look(func() {
+		for _, p := range c.s.h.processes {
+			all = append(all, p)
+		}
+	})
+	sort.Slice(all, func(i, j int) bool { return all[i].PID < all[j].PID })
+	for _, p := range all {
+		c.print("%-25s %8d %-16s %11d %10s K\r\n", p.Name, p.PID, "Console", 0, "6,144")
+	}
+	return 0
+}
+
+// taskkill ends processes by /pid or /im.
+func taskkill(c *call) int {
+	pid, _ := c.after("/pid")
+	image, _ := c.after("/im")
+	n := 0
+	c.s.h.update(func() {
+		for _, p := range c.s.h.processes {
+			if p.PID == atoi(pid) || image != "" && strings.EqualFold(p.Name, image) {
+				n++
+				if p.stop != nil {
+					p.stop()
+				}
+			}
+		}
+	})
+	if n == 0 {
+		c.complain("ERROR: The process \"%s%s\" not found.\r\n", pid, image)
+		return 128
+	}
+	c.print("SUCCESS: The process with PID %s%s has been terminated.\r\n", pid, image)
+	return 0
+}

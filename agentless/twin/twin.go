@@ -1,0 +1,222 @@
+// Package twin is simulated Windows hosts with Exchange Server 2007 on them,
+// answering real WS-Management over TCP, so that the production client runs
+// against them unchanged. It is library and `wavekeeper twin`. It must not know
+// the production client: its wire is written on its own, from the protocol's
+// documents and recorded answers, and proven by clients that are not ours.
+//
+// A host here is Windows Server 2003 SP2 x64, English, with WinRM 2.0
+// (KB968930) and PowerShell, the oldest platform that Exchange 2007 runs on.
+package twin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"wavekeeper/server/exchange"
+)
+
+// Options describes a fleet.
+type Options struct {
+	Servers []exchange.Server // one host per row; a cluster's row stands for its nodes
+
+	User, Password       string // the WinRM account: a local administrator, unknown to AD
+	RunAs, RunAsPassword string // DOMAIN\account, the only account that reaches AD
+
+	// Speed divides durations (Setup, restarts, service stops); 0 is 1. Host
+	// clocks and the protocol's own time-outs run at real speed.
+	Speed float64
+
+	Journal  io.Writer // ground truth, one JSON line per write; nil = none
+	StateDir string    // hosts survive a restart of the twin here; empty = they do not
+	TLSDir   string    // https with a CA written here; empty = http
+
+	// RevocationListUnreachable makes Setup take hours when the account that
+	// runs it still checks publisher certificates (KB944752).
+	RevocationListUnreachable bool
+
+	// Observe is called before each command line runs (What "command") and
+	// after each journal entry was written, in the goroutine that did it.
+	Observe func(Observation)
+}
+
+// Observation is one thing that happened on a host.
+type Observation struct {
+	Time   time.Time
+	Host   string
+	What   string
+	Detail map[string]any
+}
+
+// Fleet is the running hosts.
+type Fleet struct {
+	opt     Options
+	journal *journal
+	hosts   []*host
+	tls     *authority
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+}
+
+// Start makes the hosts and listens for all of them before it returns. Every
+// address must lie in 127.0.0.0/8.
+func Start(ctx context.Context, o Options) (*Fleet, error) {
+	if o.Speed <= 0 {
+		o.Speed = 1
+	}
+	places, err := placesOf(o)
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{opt: o, journal: newJournal(o.Journal)}
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	if o.TLSDir != "" {
+		if f.tls, err = newAuthority(o.TLSDir); err != nil {
+			f.cancel()
+			return nil, err
+		}
+	}
+	for _, p := range places {
+		h, err := newHost(f, p)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		f.hosts = append(f.hosts, h)
+		f.journal.know(h)
+	}
+	for _, h := range f.hosts {
+		if err := h.listen(); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+	}
+	for _, h := range f.hosts {
+		h.resume()
+	}
+	return f, nil
+}
+
+// Close stops every host at once, as if the machine that runs the twin died:
+// nothing is journaled, and with a state folder a later Start finds the hosts.
+func (f *Fleet) Close() error {
+	f.cancel()
+	for _, h := range f.hosts {
+		h.closeDown()
+	}
+	f.wg.Wait()
+	return f.journal.failure()
+}
+
+// PowerLoss takes a host's power away for as long as a restart lasts.
+func (f *Fleet) PowerLoss(name string) error {
+	for _, h := range f.hosts {
+		if strings.EqualFold(h.name, name) {
+			h.powerLoss()
+			return nil
+		}
+	}
+	return fmt.Errorf("no host named %s", name)
+}
+
+// Certificates returns the PEM of the CA that signed the hosts' certificates,
+// or nil when the fleet speaks plain http.
+func (f *Fleet) Certificates() []byte {
+	if f.tls == nil {
+		return nil
+	}
+	return f.tls.caPEM
+}
+
+// goRun runs fn until it returns; Close waits for it.
+func (f *Fleet) goRun(fn func()) {
+	f.wg.Add(1)
+	go func() {
+		defer f.wg.Done()
+		fn()
+	}()
+}
+
+// place is where a host answers and whose rows it serves.
+type place struct {
+	host, address string // address is ip:port
+	rows          []exchange.Server
+}
+
+// placesOf turns rows into hosts: a standalone row is a host, a cluster's row
+// stands for its nodes, and rows with the same nodes share them.
+func placesOf(o Options) ([]place, error) {
+	byHost := map[string]*place{}
+	taken := map[string]string{} // ip:port -> host
+	add := func(name, address string, port int, row exchange.Server, node bool) error {
+		if port == 0 {
+			port = 5985
+			if o.TLSDir != "" {
+				port = 5986
+			}
+		}
+		ip := net.ParseIP(address)
+		if ip == nil || ip.To4() == nil || ip.To4()[0] != 127 {
+			return fmt.Errorf("%s: address %q: a simulated host answers only on an address in 127.0.0.0/8", name, address)
+		}
+		at := net.JoinHostPort(ip.String(), strconv.Itoa(port))
+		key := strings.ToUpper(name)
+		if old, ok := taken[at]; ok && (old != key || !node) {
+			return fmt.Errorf("%s and %s have the same address %s", old, key, at)
+		}
+		taken[at] = key
+		if p, ok := byHost[key]; ok {
+			if p.address != at {
+				return fmt.Errorf("node %s has two addresses, %s and %s", key, p.address, at)
+			}
+			p.rows = append(p.rows, row)
+			return nil
+		}
+		byHost[key] = &place{host: key, address: at, rows: []exchange.Server{row}}
+		return nil
+	}
+	for _, row := range o.Servers {
+		var err error
+		if row.Cluster == exchange.Standalone {
+			err = add(row.Name, row.Address, row.Port, row, false)
+		}
+		for _, n := range row.Nodes {
+			err = errors.Join(err, add(n.Name, n.Address, n.Port, row, true))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	places := make([]place, 0, len(byHost))
+	for _, p := range byHost {
+		places = append(places, *p)
+	}
+	sort.Slice(places, func(i, j int) bool { return places[i].host < places[j].host })
+	return places, nil
+}
+
+// listen opens the host's port.
+func (h *host) listen() error {
+	l, err := (&net.ListenConfig{}).Listen(h.fleet.ctx, "tcp4", h.address)
+	if err != nil {
+		return fmt.Errorf("listen for host %s: %w", h.name, err)
+	}
+	if h.fleet.tls != nil {
+		cert, err := h.fleet.tls.certificate(h)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		// Windows Server 2003 knows TLS 1.0 at most; the twin serves what the
+		// client offers, since Go's client cannot be proven against Schannel.
+		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS10})
+	}
+	h.serve(l)
+	return nil
+}

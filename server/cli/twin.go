@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"wavekeeper/agentless/twin"
+	"wavekeeper/server/exchange"
+)
+
+// TwinCmd runs simulated hosts for a fleet.
+type TwinCmd struct {
+	Fleet             string  `required:"" type:"existingfile" placeholder:"CSV" help:"Inventory file; one host per server, for clusters one per node."`
+	User              string  `required:"" help:"WinRM account of every host: a local administrator that AD does not know."`
+	PasswordFile      string  `required:"" type:"existingfile" placeholder:"FILE" help:"File with the WinRM account's password."`
+	Runas             string  `help:"Account of host tasks, DOMAIN\\name: the only one that reaches AD."`
+	RunasPasswordFile string  `type:"existingfile" placeholder:"FILE" help:"File with that account's password."`
+	Speed             float64 `default:"1" help:"Divides durations; host clocks run at real speed."`
+	Journal           string  `type:"path" placeholder:"FILE" help:"Ground truth as JSON lines, appended."`
+	State             string  `type:"path" placeholder:"DIR" help:"Hosts survive a restart of the twin here."`
+	TLS               string  `name:"tls" type:"path" placeholder:"DIR" help:"Speak https; the CA is written to ca.pem in DIR."`
+	NoCRL             bool    `name:"no-crl" help:"The revocation list is unreachable: Setup takes hours while the check is on."`
+}
+
+// Run starts the hosts, prints "ready" when all listen, and ends on a signal.
+func (c *TwinCmd) Run(g *Globals) (err error) {
+	if c.Speed <= 0 {
+		return fmt.Errorf("--speed %v: a number above 0 is wanted", c.Speed)
+	}
+	servers, err := c.servers()
+	if err != nil {
+		return err
+	}
+	o := twin.Options{
+		Servers: servers, User: c.User, RunAs: c.Runas, Speed: c.Speed, StateDir: c.State, TLSDir: c.TLS,
+		RevocationListUnreachable: c.NoCRL,
+	}
+	if o.Password, err = readPassword(c.PasswordFile); err != nil {
+		return err
+	}
+	if c.Runas != "" {
+		if c.RunasPasswordFile == "" {
+			return errors.New("--runas needs --runas-password-file")
+		}
+		if o.RunAsPassword, err = readPassword(c.RunasPasswordFile); err != nil {
+			return err
+		}
+	}
+	if c.Journal != "" {
+		file, err := os.OpenFile(c.Journal, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return fmt.Errorf("open journal: %w", err)
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		o.Journal = io.Writer(file)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	fleet, err := twin.Start(ctx, o)
+	if err != nil {
+		return fmt.Errorf("start simulated hosts: %w", err)
+	}
+	if _, err := fmt.Fprintln(g.Stdout, "ready"); err != nil {
+		return errors.Join(err, fleet.Close())
+	}
+	<-ctx.Done()
+	return fleet.Close()
+}
+
+// servers reads the fleet; a faulty line stops everything.
+func (c *TwinCmd) servers() ([]exchange.Server, error) {
+	file, err := os.Open(c.Fleet)
+	if err != nil {
+		return nil, fmt.Errorf("open fleet: %w", err)
+	}
+	inventory, faults := exchange.ReadInventory(file)
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("read fleet: %w", err)
+	}
+	if len(faults) > 0 {
+		all := []error{fmt.Errorf("the fleet %s has faulty lines", c.Fleet)}
+		for _, f := range faults {
+			all = append(all, f)
+		}
+		return nil, errors.Join(all...)
+	}
+	return inventory.Servers, nil
+}
