@@ -47,21 +47,22 @@ type Fault struct {
 func (f *Fault) Error() string {
 	var b strings.Builder
 	switch {
+	case f.Blame == "":
+		fmt.Fprintf(&b, "http status %d %s", f.HTTPStatus, http.StatusText(f.HTTPStatus))
+		if f.HTTPStatus == http.StatusUnauthorized {
+			b.WriteString(": the host does not take this account and password by this authentication")
+		}
+		return b.String()
 	case f.Code != 0:
 		fmt.Fprintf(&b, "wsman fault %d", f.Code)
-	case f.Blame != "":
-		b.WriteString("soap fault")
 	default:
-		b.WriteString("answer")
+		b.WriteString("soap fault")
 	}
 	if f.Subcode != "" {
 		fmt.Fprintf(&b, " (%s)", f.Subcode)
 	}
 	if f.HTTPStatus != http.StatusOK {
 		fmt.Fprintf(&b, ", http status %d", f.HTTPStatus)
-		if f.Blame == "" {
-			fmt.Fprintf(&b, " %s", http.StatusText(f.HTTPStatus))
-		}
 	}
 	if f.Reason != "" {
 		fmt.Fprintf(&b, ": %s", f.Reason)
