@@ -1,8 +1,8 @@
 package winrm
 
 import (
-	"bytes"
 	"context"
+	"io"
 	"net"
 	"sync"
 	"testing"
@@ -31,8 +31,7 @@ func TestWhatPlainMasterzenGetsWrong(t *testing.T) {
 	t.Run("the shell id of WinRM 1.1 and 2.0", func(t *testing.T) {
 		t.Parallel()
 		theirs, ours := newFakeHost(t), newFakeHost(t)
-		var out bytes.Buffer
-		if _, err := plain(t, theirs).RunWithContext(withDeadline(t, 5*time.Second), "hostname", &out, &out); err != nil {
+		if _, err := plain(t, theirs).RunWithContext(withDeadline(t, 5*time.Second), "hostname", io.Discard, io.Discard); err != nil {
 			t.Logf("plain: %v", err)
 		}
 		if got := selectorsOf(theirs.last(t, "Command").envelope)["ShellId"]; got != "" {
@@ -49,9 +48,8 @@ func TestWhatPlainMasterzenGetsWrong(t *testing.T) {
 	t.Run("a fault instead of output", func(t *testing.T) {
 		t.Parallel()
 		theirs, ours := newFakeHost(t).on("Receive", gone), newFakeHost(t).on("Receive", gone)
-		var out bytes.Buffer
 		// It ends only with its context, and how does not matter here.
-		_, _ = plain(t, theirs).RunWithContext(withDeadline(t, 500*time.Millisecond), "hostname", &out, &out)
+		_, _ = plain(t, theirs).RunWithContext(withDeadline(t, 500*time.Millisecond), "hostname", io.Discard, io.Discard)
 		if n := theirs.count("Receive"); n < 20 {
 			t.Errorf("plain: %d Receives, want a hot loop", n)
 		}
@@ -65,8 +63,7 @@ func TestWhatPlainMasterzenGetsWrong(t *testing.T) {
 		t.Parallel()
 		const line = `echo ]]>`
 		theirs, ours := newFakeHost(t), newFakeHost(t)
-		var out bytes.Buffer
-		_, _ = plain(t, theirs).RunWithContext(withDeadline(t, 5*time.Second), line, &out, &out)
+		_, _ = plain(t, theirs).RunWithContext(withDeadline(t, 5*time.Second), line, io.Discard, io.Discard)
 		if theirs.count("Command") != 0 && theirs.last(t, "Command").envelope.find("Command").text == line {
 			t.Error("plain: the line came as it was given")
 		}
@@ -85,8 +82,7 @@ func TestWhatPlainMasterzenGetsWrong(t *testing.T) {
 		client := plain(t, theirs)
 		go func() {
 			defer close(ended)
-			var out bytes.Buffer
-			_, _ = client.RunWithContext(withDeadline(t, 200*time.Millisecond), "hostname", &out, &out)
+			_, _ = client.RunWithContext(withDeadline(t, 200*time.Millisecond), "hostname", io.Discard, io.Discard)
 		}()
 		began := time.Now()
 		_, err := ours.dial(t).Run(withDeadline(t, 200*time.Millisecond), Command{Line: "hostname"})
@@ -158,8 +154,7 @@ func BenchmarkHundredHosts(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
 			twenty(hosts, func(h *fakeHost) {
-				var out bytes.Buffer
-				if _, err := plain(b, h).RunWithContext(context.Background(), "hostname", &out, &out); err != nil {
+				if _, err := plain(b, h).RunWithContext(context.Background(), "hostname", io.Discard, io.Discard); err != nil {
 					b.Error(err)
 				}
 			})

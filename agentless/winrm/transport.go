@@ -161,8 +161,12 @@ func (c call) answer(resp *http.Response, body []byte) (*node, []byte, error) {
 		kind = "" // decided by the status alone
 	}
 	isSoap := strings.Contains(kind, "xml")
-	if resp.StatusCode != http.StatusOK && !isSoap {
+	if resp.StatusCode != http.StatusOK && (!isSoap || len(body) == 0) {
 		return nil, nil, &Fault{HTTPStatus: resp.StatusCode}
+	}
+	if len(bytes.TrimSpace(body)) == 0 {
+		// Every answer of WS-Man is an envelope: a service that stops leaves these.
+		return nil, nil, fmt.Errorf("%w: an answer without content", ErrUnreachable)
 	}
 	utf8, err := toUTF8(body, params["charset"])
 	if err != nil {

@@ -86,7 +86,6 @@ func TestHostileAnswersAreRefusedWithinLimits(t *testing.T) {
 		"two":        soapBody("") + soapBody(""),
 		"other":      "<html/>",
 		"charset":    `<?xml version="1.0" encoding="ebcdic"?>` + soapBody(""),
-		"empty":      "",
 		"split text": soapBody("<a>" + strings.Repeat("x<!---->", 400_000) + "</a>"),
 	} {
 		t.Run(name, func(t *testing.T) {
