@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"agentless/runbook":      {"agentless/windows", "server/exchange", "server/rollout", "server/canon"},
 	"agentless/twin":         {"server/exchange"},
 	"migrations":             {},
+	"deploy/demo":            {},
 	"web/page":               {"web/ui", "server/rollout", "server/exchange"},
 	"web/ui":                 {"server/rollout", "server/exchange"},
 	"web/static":             {},
