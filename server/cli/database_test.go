@@ -118,3 +118,28 @@ func TestCredentialsGoInAndNeverOut(t *testing.T) {
 		t.Errorf("an unknown purpose: status %d, want 2", status)
 	}
 }
+
+// Not parallel: it sets the environment.
+func TestCommandLineWinsOverEnvironmentAndThatOverTheFile(t *testing.T) {
+	d := storetest.New(t)
+	must(t, "", "user", "add", "anna", "--role", "admin", "--generate", "--database-url", d.URL)
+	settings := func(url string) string {
+		path := filepath.Join(t.TempDir(), "settings.yaml")
+		if err := os.WriteFile(path, []byte("database-url: "+url+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	nowhere := "postgres://x@127.0.0.1:1/x"
+	if out := must(t, "", "user", "list", "--config", settings(d.URL)); !strings.HasPrefix(out, "anna") {
+		t.Errorf("with the file alone: %q, want anna", out)
+	}
+	t.Setenv("DATABASE_URL", d.URL)
+	if out := must(t, "", "user", "list", "--config", settings(nowhere)); !strings.HasPrefix(out, "anna") {
+		t.Errorf("with the environment over the file: %q, want anna", out)
+	}
+	t.Setenv("DATABASE_URL", nowhere)
+	if out := must(t, "", "user", "list", "--config", settings(nowhere), "--database-url", d.URL); !strings.HasPrefix(out, "anna") {
+		t.Errorf("with the command line over both: %q, want anna", out)
+	}
+}
