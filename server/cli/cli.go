@@ -52,6 +52,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Description("Takes a fleet of Exchange Server 2007 machines through a service pack without breaking mail."),
 		kong.Writers(stdout, stderr),
 		kong.Configuration(yamlSettings),
+		kong.DefaultEnvars("WAVEKEEPER"),
 		kong.Exit(func(code int) { status = code }),
 		kong.UsageOnError(),
 	)
