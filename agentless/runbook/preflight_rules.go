@@ -20,6 +20,7 @@ type seen struct {
 	net20     int
 	hasNET20  bool
 	install   string
+	umPacks   []string
 	media     proved
 	canary    proved
 }
@@ -36,6 +37,7 @@ func look(ctx context.Context, w *Work) (seen, error) {
 		func() (err error) { s.processes, err = h.Processes(ctx); return },
 		func() (err error) { s.net20, s.hasNET20, err = h.NET20ServicePack(ctx); return },
 		func() (err error) { s.install, err = h.InstallPath(ctx); return },
+		func() (err error) { s.umPacks, err = h.UMLanguagePacks(ctx); return },
 	} {
 		if err := ask(); err != nil {
 			return s, err
@@ -113,6 +115,18 @@ var rules = []rule{
 			return verdict{Blocker, "Windows waits for a restart", list(s.pending), "Restart the host."}
 		}
 		return pass("Windows does not wait for a restart", "")
+	}},
+	{"um-language-packs", "founding document; rule AdditionalUMLangPackExists of Setup", func(_ *Work, s seen) verdict {
+		var more []string
+		for _, pack := range s.umPacks {
+			if !strings.EqualFold(pack, "en-US") {
+				more = append(more, pack)
+			}
+		}
+		if len(more) > 0 {
+			return verdict{Blocker, "Unified Messaging language packs have to be removed first: " + list(more), list(s.umPacks), "Setup.com /RemoveUmLanguagePack for each, and record which they were."}
+		}
+		return pass("No Unified Messaging language pack is in the way", list(s.umPacks))
 	}},
 	{"media", "setup.com, read by SYSTEM on the host", ruleMedia},
 	{"organization-prepared", "recorded on the plan's page; the first Setup would extend the schema unasked", func(w *Work, _ seen) verdict {
@@ -292,9 +306,11 @@ func ruleCanary(w *Work, s seen) verdict {
 	return pass("The run-as account can run Setup: a task ran, Active Directory answered", evidence)
 }
 
+// has finds a word without regard to case; an update may carry its revision
+// behind it, "KB942288-v4".
 func has(all []string, one string) bool {
 	for _, s := range all {
-		if strings.EqualFold(s, one) {
+		if strings.EqualFold(s, one) || len(s) > len(one) && s[len(one)] == '-' && strings.EqualFold(s[:len(one)], one) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 
 	"wavekeeper/agentless/winrm"
@@ -160,4 +161,23 @@ func (h *Host) InstallPath(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	return path, err
+}
+
+// UMLanguagePacks lists the cultures of the installed Unified Messaging
+// language packs; empty where the role is not installed. Source: domain.md 3.4,
+// by analogy with later versions.
+func (h *Host) UMLanguagePacks(ctx context.Context) ([]string, error) {
+	values, err := h.Values(ctx, LocalMachine, exchangeKey+`\UnifiedMessagingRole\LanguagePacks`)
+	if errors.Is(err, ErrNoKey) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	packs := make([]string, 0, len(values))
+	for name := range values {
+		packs = append(packs, name)
+	}
+	sort.Strings(packs)
+	return packs, nil
 }
