@@ -3,7 +3,6 @@ package rollout
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"wavekeeper/server/exchange"
 )
@@ -225,10 +224,10 @@ func findNoFacing(m *maker) ([]string, string) {
 	}
 	sites := map[string]bool{}
 	for _, u := range m.units {
-		if u.server.InternetFacing {
+		if len(u.facing) > 0 {
 			return nil, ""
 		}
-		sites[strings.ToLower(u.site)] = true
+		sites[u.siteKey] = true
 	}
 	if len(sites) < 2 {
 		return nil, ""

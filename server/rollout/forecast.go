@@ -44,14 +44,8 @@ func (m *maker) forecast() Forecast {
 // criticalPath follows the longest chain of classes that wait for each other
 // and names the longest server of each.
 func (m *maker) criticalPath() []string {
-	after := map[*class][]*class{}
 	var first *class
 	for _, c := range m.order.classes {
-		for _, g := range c.before {
-			for _, p := range g.classes {
-				after[p] = append(after[p], c)
-			}
-		}
 		if first == nil || longest(c)+c.tail > longest(first)+first.tail {
 			first = c
 		}
@@ -66,14 +60,19 @@ func (m *maker) criticalPath() []string {
 		}
 		path = append(path, best.name)
 		var next *class
-		for _, s := range after[c] {
-			if longest(s)+s.tail == c.tail && next == nil {
+		for _, s := range m.order.classes {
+			if longest(s)+s.tail == c.tail && s.waitsFor(c) {
 				next = s
+				break
 			}
 		}
 		c = next
 	}
 	return path
+}
+
+func (c *class) waitsFor(p *class) bool {
+	return slices.ContainsFunc(c.before, func(g group) bool { return slices.Contains(g.classes, p) })
 }
 
 // lowerBound is what no schedule within the order and the limits can beat: the
@@ -192,20 +191,22 @@ func (h *endings) Pop() any {
 
 // simulation is one run of a plan in which every server takes its minutes.
 type simulation struct {
-	policy   Policy
-	ready    bucketHeap
-	parked   map[string][]*bucket // by site, until something there ends
-	running  endings
-	inSite   map[string]int
-	out      map[siteRole]int
-	may      map[siteRole]int
-	left     map[*class]int // units of a class that did not end
-	pending  map[*class]int // classes that a class waits for
-	after    map[*class][]*class
-	waveLeft []int
-	wave     int // the open wave; all are open with overlap
-	waiting  map[*class][]*bucket
-	changed  bool // a class or a wave may have become free to begin
+	policy      Policy
+	ready       bucketHeap
+	parked      map[string][]*bucket // by site, until something there ends
+	running     endings
+	inSite      map[string]int
+	out         map[siteRole]int
+	may         map[siteRole]int
+	left        map[*class]int // units of a class that did not end
+	pending     map[*class]int // classes that a class waits for
+	after       map[*class][]*class
+	facing      int // classes of internet-facing client access that did not end
+	waveLeft    []int
+	wave        int // the open wave; all are open with overlap
+	waiting     map[*class][]*bucket
+	afterFacing []*class // classes that wait for all of facing
+	changed     bool     // a class or a wave may have become free to begin
 }
 
 // simulate returns the minutes until the last server ends.
@@ -231,7 +232,7 @@ func (m *maker) newSimulation() *simulation {
 	s := &simulation{
 		policy: m.plan.Policy, parked: map[string][]*bucket{}, inSite: map[string]int{}, out: map[siteRole]int{}, may: map[siteRole]int{},
 		left: map[*class]int{}, pending: map[*class]int{}, after: map[*class][]*class{}, waveLeft: make([]int, len(m.plan.Waves)+2), wave: 1,
-		waiting: map[*class][]*bucket{}, changed: true,
+		waiting: map[*class][]*bucket{}, changed: true, facing: len(m.order.facing),
 	}
 	for key, n := range population(m.units, m.outside) {
 		s.may[key] = mayLeave(s.policy.Floor, n)
@@ -241,6 +242,11 @@ func (m *maker) newSimulation() *simulation {
 		s.waveLeft[c.wave] += len(c.units)
 		before := map[*class]bool{}
 		for _, g := range c.before {
+			if g.rule.Name == internetFacingFirst { // one token for all of them
+				s.pending[c]++
+				s.afterFacing = append(s.afterFacing, c)
+				continue
+			}
 			for _, p := range g.classes {
 				if !before[p] {
 					before[p] = true
@@ -248,7 +254,7 @@ func (m *maker) newSimulation() *simulation {
 				}
 			}
 		}
-		s.pending[c] = len(before)
+		s.pending[c] += len(before)
 		bySite := map[string]*bucket{}
 		for _, u := range c.units {
 			b, ok := bySite[u.siteKey]
@@ -330,10 +336,18 @@ func (s *simulation) end(u *unit) {
 	}
 	delete(s.parked, u.siteKey)
 	s.waveLeft[u.class.wave]--
-	if s.left[u.class]--; s.left[u.class] == 0 {
-		for _, c := range s.after[u.class] {
-			s.pending[c]--
-			s.changed = true
+	if s.left[u.class]--; s.left[u.class] > 0 {
+		return
+	}
+	if u.class.facing && u.class.has(exchange.ClientAccess) {
+		if s.facing--; s.facing == 0 {
+			for _, c := range s.afterFacing {
+				s.pending[c]--
+			}
 		}
+	}
+	s.changed = true
+	for _, c := range s.after[u.class] {
+		s.pending[c]--
 	}
 }

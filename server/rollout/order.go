@@ -49,8 +49,8 @@ func newOrder(list []*unit, rules RuleSet, scope string, p exchange.Package, tak
 	facing := map[string]bool{}
 	if o.bySite {
 		for _, u := range list {
-			if u.server.InternetFacing {
-				facing[u.siteKey] = true
+			for _, site := range u.facing {
+				facing[site] = true
 			}
 		}
 	}

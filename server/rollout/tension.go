@@ -23,23 +23,22 @@ func (o *order) tensions() []Tension {
 	for _, scoped := range o.scopes() {
 		named := map[[2]*class]bool{}
 		for i, r := range slices.Concat(o.rules.Rules, o.chains) {
-			chain := i >= len(o.rules.Rules)
-			members, strength := o.tense(scoped, r, chain, named)
-			if len(members) == 0 {
-				continue
-			}
-			t := Tension{Rule: r.Name, Strength: strength, Scope: scoped[0].scope}
-			var list []*unit
-			for _, c := range members {
-				list = append(list, c.units...)
-			}
-			t.Servers = names(list)
-			t.Text = o.tensionText(r, strength, list)
-			out = append(out, t)
-			if strength == Breaks {
-				number++
-				for _, c := range members {
-					c.tension = number
+			members := o.tense(scoped, r, i >= len(o.rules.Rules), named)
+			for _, strength := range []Strength{Breaks, Recommended} {
+				classes := members[strength]
+				if len(classes) == 0 {
+					continue
+				}
+				var list []*unit
+				for _, c := range classes {
+					list = append(list, c.units...)
+				}
+				out = append(out, Tension{r.Name, strength, scoped[0].scope, names(list), o.tensionText(r, strength, list)})
+				if strength == Breaks {
+					number++
+					for _, c := range classes {
+						c.tension = number
+					}
 				}
 			}
 		}
@@ -47,9 +46,9 @@ func (o *order) tensions() []Tension {
 	return out
 }
 
-func (o *order) tense(scoped []*class, r Rule, chain bool, named map[[2]*class]bool) ([]*class, Strength) {
-	var members []*class
-	strength := Recommended
+// tense returns the classes of one scope that are in tension by a rule.
+func (o *order) tense(scoped []*class, r Rule, chain bool, named map[[2]*class]bool) map[Strength][]*class {
+	members := map[Strength][]*class{}
 	for _, a := range scoped {
 		for _, b := range scoped {
 			if !a.has(r.Before) || !b.has(r.After) || a.rank.compare(b.rank) < 0 || (a == b && len(a.units) < 2) {
@@ -60,17 +59,18 @@ func (o *order) tense(scoped []*class, r Rule, chain bool, named map[[2]*class]b
 				continue
 			}
 			named[pair] = true
+			strength := Recommended
 			if r.Breaks && a.old {
 				strength = Breaks
 			}
 			for _, c := range pair {
-				if !slices.Contains(members, c) {
-					members = append(members, c)
+				if !slices.Contains(members[strength], c) {
+					members[strength] = append(members[strength], c)
 				}
 			}
 		}
 	}
-	return members, strength
+	return members
 }
 
 func (o *order) tensionText(r Rule, strength Strength, list []*unit) string {

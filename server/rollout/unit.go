@@ -17,12 +17,13 @@ type unit struct {
 	boxes    int
 	site     string // as spelled by the first server of the site, in order of names
 	siteKey  string
-	blocked  string // the rule of the finding that keeps it out of every wave; "" when none does
-	reached  bool   // at or above the target
-	minutes  int    // P50
-	slow     int    // P90
-	class    *class // nil when it takes no part in the order
-	priority int    // minutes from its start to the end of what waits for it
+	facing   []string // keys of the sites in which a member is internet-facing
+	blocked  string   // the rule of the finding that keeps it out of every wave; "" when none does
+	reached  bool     // at or above the target
+	minutes  int      // P50
+	slow     int      // P90
+	class    *class   // nil when it takes no part in the order
+	priority int      // minutes from its start to the end of what waits for it
 }
 
 // siteKey is how site names are compared.
@@ -50,6 +51,7 @@ func units(servers []exchange.Server, p exchange.Package) []*unit {
 			clusters[nodes] = &all[i]
 		}
 		all[i] = unit{name: s.Name, members: []string{s.Name}, server: s, build: s.Build, boxes: s.Mailboxes, site: spelling[key], siteKey: key}
+		all[i].face(s)
 		out = append(out, &all[i])
 	}
 	for _, u := range out {
@@ -71,8 +73,15 @@ func nodeKey(s exchange.Server) string {
 func (u *unit) join(s exchange.Server) {
 	u.members = append(u.members, s.Name)
 	u.boxes += s.Mailboxes
+	u.face(s)
 	if s.Build.IsZero() || s.Build.Compare(u.build) < 0 {
 		u.build = s.Build
+	}
+}
+
+func (u *unit) face(s exchange.Server) {
+	if s.InternetFacing {
+		u.facing = append(u.facing, siteKey(s.Site))
 	}
 }
 
