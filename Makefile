@@ -30,8 +30,8 @@ generate: ## regenerate templ pages, SQL code and the README's state diagrams
 
 assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder
 
-web/static/vendor/.done: web/package.json web/package-lock.json web/vendor.mjs
-	cd web && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && node vendor.mjs
+web/static/vendor/.done: web/package.json web/package-lock.json web/assets.sh
+	@web/assets.sh
 	@touch $@
 
 bench: ## every figure, measured side by side in one run

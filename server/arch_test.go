@@ -35,6 +35,7 @@ var arrows = map[string][]string{
 	"agentless/runbook":      {"agentless/windows", "server/exchange", "server/rollout", "server/canon"},
 	"agentless/twin":         {"server/exchange"},
 	"migrations":             {},
+	"web/gallery":            {"web/page", "web/ui", "server/rollout", "server/exchange"},
 	"deploy/demo":            {},
 	"web/page":               {"web/ui", "server/rollout", "server/exchange"},
 	"web/ui":                 {"server/rollout", "server/exchange"},
@@ -47,8 +48,10 @@ var never = map[string][]string{
 	"agentless/twin":         {"server/cli"},
 	"migrations":             {"server/cli", "server/store/storetest"},
 	"server/store/storetest": {},
-	"web/page":               {"server/httpd"},
-	"web/ui":                 {"server/httpd", "web/page"},
+	"web/page":               {"server/httpd", "web/gallery"},
+	"web/ui":                 {"server/httpd", "web/page", "web/gallery"},
+	"web/gallery":            {},
+	"deploy/demo":            {"server/cli"},
 }
 
 // outside holds third-party modules that only some packages may import.
