@@ -25,6 +25,17 @@ var reviewed = []struct {
 	{"folder-make", "1", "84897ff8caf673885e3859078cade08c9f4dd1c4878ff95b2e1a849a54d9804c", scriptFolderMake},
 }
 
+// Reviewed reports whether a script with that first line and that SHA-256 is one
+// that the twin runs.
+func Reviewed(head, sum string) bool {
+	for _, r := range reviewed {
+		if head == "# wavekeeper: "+r.name+" "+r.version && sum == r.sum {
+			return true
+		}
+	}
+	return false
+}
+
 // HRESULTs of the .NET exceptions that the scripts can meet.
 const (
 	hrFileNotFound      = "80070002"
@@ -71,7 +82,7 @@ func scriptFolderMake(r *records, args []string) int {
 		if f.Owner != "" {
 			owner = f.Owner
 		}
-		entries = f.Entries
+		entries = append([]string(nil), f.Entries...)
 		for _, sid := range append([]string{owner}, entries...) {
 			if sid != sidSystem && sid != "S-1-5-32-544" {
 				state = "foreign"
