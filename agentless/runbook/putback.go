@@ -25,6 +25,12 @@ func putBack(ctx context.Context, w *Work) (Outcome, error) {
 	}
 	var services []windows.Service
 	open := append([]Entry(nil), w.Ledger...)
+	if looked, err := lookBack(ctx, w, open); err != nil || looked {
+		if err != nil {
+			return trouble("read the services", err)
+		}
+		return again("The present state of %d changes is recorded", len(open)), nil
+	}
 	for i := len(open) - 1; i >= 0; i-- {
 		var out Outcome
 		var closed bool
@@ -50,6 +56,26 @@ func putBack(ctx context.Context, w *Work) (Outcome, error) {
 		}
 	}
 	return Outcome{Kind: Done, Message: fmt.Sprintf("%d changes are put back", len(open)), Percent: 100}, nil
+}
+
+// lookBack remembers how the services are found before the first is put back:
+// in a tick of its own, so that what we do ourselves is never taken for
+// somebody else's doing after a kill.
+func lookBack(ctx context.Context, w *Work, open []Entry) (looked bool, err error) {
+	var services []windows.Service
+	for _, e := range open {
+		if e.Kind != ServiceEntry || w.Memory[entryKey(e)] != "" {
+			continue
+		}
+		if services == nil {
+			if services, err = w.Host.Services(ctx); err != nil {
+				return false, err
+			}
+		}
+		asLeft(w, services, e)
+		looked = true
+	}
+	return looked, nil
 }
 
 // putBackRevocation closes one entry of the revocation switch. The Setup task

@@ -90,6 +90,7 @@ type fixture struct {
 	logged  []string
 	ticks   int
 	began   time.Time
+	kill    killer
 }
 
 func freePort(t *testing.T) int {
@@ -117,6 +118,7 @@ func newFixture(t *testing.T, change func(*twin.Options)) *fixture {
 		Servers: []exchange.Server{f.server}, User: user, Password: password, RunAs: runas, RunAsPassword: runasPass,
 		Speed: 2000, Journal: f.journal,
 	}
+	o.Observe = f.kill.observe
 	if change != nil {
 		change(&o)
 	}
@@ -249,9 +251,14 @@ func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 		}
 		w := f.work(s.Name)
 		ctx, cancel := context.WithTimeout(context.Background(), 28*time.Second)
+		f.kill.arm(cancel)
 		out, err := s.Tick(ctx, w)
+		killed := f.kill.disarm()
 		cancel()
 		f.ticks++
+		if killed {
+			continue
+		}
 		if err != nil {
 			t.Fatalf("step %s, tick %d: %v", s.Name, tick, err)
 		}
@@ -267,6 +274,48 @@ func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 		if tick > 0 {
 			pause(context.Background(), 20*time.Millisecond)
 		}
+	}
+}
+
+// killer ends a tick before the n-th command of it runs on the host, then before
+// the next, until the tick comes through: a coordinator that dies between any
+// two things it does. The host does what it was sent.
+type killer struct {
+	mu     sync.Mutex
+	on     bool
+	at     int // the command before which this tick dies
+	seen   int
+	cancel context.CancelFunc
+	kills  int
+}
+
+func (k *killer) arm(cancel context.CancelFunc) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.seen, k.cancel = 0, cancel
+}
+
+func (k *killer) disarm() (killed bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.cancel = nil
+	if killed = k.on && k.seen > k.at; killed {
+		k.at++
+		k.kills++
+	} else {
+		k.at = 0
+	}
+	return killed
+}
+
+func (k *killer) observe(o twin.Observation) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.on || k.cancel == nil || o.What != "command" || o.Detail["via"] != "shell" {
+		return
+	}
+	if k.seen++; k.seen > k.at {
+		k.cancel()
 	}
 }
 
@@ -372,4 +421,26 @@ func TestEveryTickMayBeKilled(t *testing.T) {
 		t.Errorf("deviations: %v", f.book.deviations)
 	}
 	f.clean(t)
+}
+
+func TestACoordinatorMayDieBetweenAnyTwoCommands(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	before := f.services(t)
+	f.kill.on = true
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	f.kill.on = false
+	if got := f.journal.count(t, "setup-started"); got != 1 {
+		t.Errorf("Setup started %d times, want once", got)
+	}
+	if after := f.services(t); after != before {
+		t.Errorf("services after: %s, before: %s", after, before)
+	}
+	if len(f.book.deviations) > 0 {
+		t.Errorf("deviations: %v", f.book.deviations)
+	}
+	f.clean(t)
+	t.Logf("%d kills in %d ticks", f.kill.kills, f.ticks)
 }

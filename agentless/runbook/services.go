@@ -127,21 +127,30 @@ const (
 	startPatient = 5 * time.Minute // until a service that does not start is a deviation
 )
 
+// asLeft remembers, before anything is put back, whether a service is as we
+// left it.
+func asLeft(w *Work, all []windows.Service, e Entry) {
+	s, ok := windows.FindService(all, e.Name)
+	now := map[string]string{"state": s.State, "start": s.StartMode}
+	if !ok || same(now, e.Meant) || same(now, e.Before) {
+		w.Memory[entryKey(e)] = asMeant
+		return
+	}
+	w.Memory[entryKey(e)] = fmt.Sprintf("it was found %s with start type %s, we had left it %s with %s",
+		s.State, s.StartMode, e.Meant["state"], e.Meant["start"])
+}
+
+const asMeant = "as meant"
+
+func entryKey(e Entry) string { return fmt.Sprintf("entry.%d", e.ID) }
+
 // putBackService puts one service back as the ledger says, one action a tick;
 // closed reports that its entry is closed.
 func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry) (out Outcome, closed bool, err error) {
-	key := fmt.Sprintf("entry.%d", e.ID)
+	key := entryKey(e)
 	s, ok := windows.FindService(all, e.Name)
 	if !ok {
 		return Outcome{}, true, w.restored(ctx, e, fmt.Sprintf("service %s no longer exists on the host", e.Name))
-	}
-	if w.Memory[key] == "" { // first look: is it as we left it?
-		w.Memory[key] = "as meant"
-		now := map[string]string{"state": s.State, "start": s.StartMode}
-		if !same(now, e.Meant) && !same(now, e.Before) {
-			w.Memory[key] = fmt.Sprintf("it was found %s with start type %s, we had left it %s with %s",
-				s.State, s.StartMode, e.Meant["state"], e.Meant["start"])
-		}
 	}
 	if s.StartMode != e.Before["start"] {
 		if err := w.intend(ctx, "set start type of service "+s.Name+" to "+e.Before["start"]); err != nil {
@@ -153,7 +162,7 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 		}
 	}
 	deviation := w.Memory[key]
-	if deviation == "as meant" {
+	if deviation == asMeant {
 		deviation = ""
 	}
 	ran := e.Before["state"] == windows.Running || e.Before["state"] == startPending
