@@ -146,32 +146,73 @@ func TestAKilledProgramTakesPostgresAlongAndTheNextStartWorks(t *testing.T) {
 	if _, err := findBinaries(""); err != nil {
 		t.Skip(err)
 	}
+	for name, both := range map[string]bool{"the program": false, "the program and Postgres": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(folder(t), "pg")
+			program := runProgram(t, dir)
+			url, err := os.ReadFile(dir + ".url")
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustExec(t, string(url), "CREATE TABLE kept AS SELECT 1 AS n")
+			pid, _, err := layout{root: dir}.postmaster()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := program.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if both {
+				// It may be gone already with its program.
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+			s := start(t, Options{Dir: dir})
+			eventually(t, "the rows", func() error { return exec1(t, s.OwnerURL(), "SELECT n FROM kept") })
+			if s.Pid() == pid {
+				t.Error("the postmaster of the killed program was adopted and will go away")
+			}
+		})
+	}
+}
+
+// runProgram starts this test binary as a program with a database in dir.
+func runProgram(t *testing.T, dir string) *os.Process {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(folder(t), "pg")
 	program := exec.Command(self)
 	program.Env = append(os.Environ(), "LOCALPG_TEST_RUN="+dir)
 	program.Stderr = os.Stderr
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = program.Wait() }) // it is killed
 	eventually(t, "the program's database", func() error {
 		_, err := os.Stat(dir + ".url")
 		return err
 	})
-	url, err := os.ReadFile(dir + ".url")
-	if err != nil {
+	return program.Process
+}
+
+func TestAClosedParentIsSaid(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		t.Skip("only root hands Postgres to another user")
+	}
+	dir := folder(t)
+	if err := os.Chmod(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	mustExec(t, string(url), "CREATE TABLE kept AS SELECT 1 AS n")
-	if err := program.Process.Kill(); err != nil {
-		t.Fatal(err)
+	_, err := Start(context.Background(), Options{Dir: filepath.Join(dir, "pg")})
+	if errors.Is(err, ErrNoBinaries) {
+		t.Skip(err)
 	}
-	_ = program.Wait() // it was killed
-	s := start(t, Options{Dir: dir})
-	eventually(t, "the rows", func() error { return exec1(t, s.OwnerURL(), "SELECT n FROM kept") })
+	if err == nil || !strings.Contains(err.Error(), dir+" is closed to the system user postgres") {
+		t.Errorf("Start below a closed folder: %v, want it named", err)
+	}
 }
 
 func TestAFolderOfSomebodyElseIsNotTouched(t *testing.T) {
