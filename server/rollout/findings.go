@@ -171,7 +171,7 @@ func findHeld(m *maker) ([]string, string) {
 	for _, u := range m.units {
 		inPlan[u.name] = u.todo()
 	}
-	o := newOrder(all, m.rules, m.plan.Scope, m.plan.Package, func(u *unit) bool { return !u.reached })
+	o := newOrder(all, m.rules, m.plan.Scope, m.plan.Package, false, func(u *unit) bool { return !u.reached })
 	var held, waits []string
 	for _, c := range o.classes {
 		stuck := stuckBefore(c, inPlan)

@@ -39,7 +39,7 @@ func Make(servers []exchange.Server, p exchange.Package, opt Options) (Plan, Rep
 	plan := Plan{Package: p, Scope: scope, RuleSet: rules.Ref, Policy: policy, Servers: oneSpelling(servers)}
 	m := maker{plan: &plan, rules: rules, units: units(plan.Servers, p)}
 	m.outside = units(opt.Outside, p)
-	m.order = newOrder(m.units, rules, scope, p, (*unit).todo)
+	m.order = newOrder(m.units, rules, scope, p, false, (*unit).todo)
 	m.tensions = m.order.tensions()
 	m.order.number()
 	m.order.rankTails()

@@ -108,7 +108,7 @@ func newDecision(s Snapshot, now time.Time) (*decision, error) {
 			d.outside[u.name] = outsideOf(u, known)
 		}
 	}
-	d.order = newOrder(list, rules, s.Plan.Scope, s.Plan.Package, func(*unit) bool { return true })
+	d.order = newOrder(list, rules, s.Plan.Scope, s.Plan.Package, true, func(*unit) bool { return true })
 	d.order.tensions()
 	d.limits = newLimits(d, list)
 	return d, nil

@@ -29,6 +29,7 @@ type group struct {
 	rule     Rule
 	strength Strength
 	scope    string
+	chain    bool // the rule only follows from others
 	classes  []*class
 	servers  []string // names, sorted
 }
@@ -39,13 +40,17 @@ type order struct {
 	chains  []Rule
 	pkg     exchange.Package
 	bySite  bool
+	every   bool
 	classes []*class
 	facing  []*class // classes with ClientAccess in internet-facing sites
 }
 
-// newOrder builds the order of units; takes decides which of them count.
-func newOrder(list []*unit, rules RuleSet, scope string, p exchange.Package, takes func(*unit) bool) *order {
-	o := &order{rules: rules, chains: rules.chains(), pkg: p, bySite: scope == ScopeSite}
+// newOrder builds the order of units; takes decides which of them count. every
+// keeps the groups of rules that only follow from others even where direct
+// rules lead to the same servers: once some of them are verified, they do not
+// lead there any more.
+func newOrder(list []*unit, rules RuleSet, scope string, p exchange.Package, every bool, takes func(*unit) bool) *order {
+	o := &order{every: every, rules: rules, chains: rules.chains(), pkg: p, bySite: scope == ScopeSite}
 	facing := map[string]bool{}
 	if o.bySite {
 		for _, u := range list {
@@ -142,7 +147,11 @@ func (o *order) linkScope(scoped []*class) {
 			o.link(c, scoped, r, nil, reached)
 		}
 		for _, r := range o.chains {
-			o.link(c, scoped, r, reached, reached)
+			except := reached
+			if o.every {
+				except = nil
+			}
+			o.link(c, scoped, r, except, reached)
 		}
 	}
 }
@@ -151,7 +160,7 @@ func (o *order) link(c *class, scoped []*class, r Rule, except, reached map[*cla
 	if !c.has(r.After) {
 		return
 	}
-	g := group{rule: r, strength: Recommended, scope: c.scope}
+	g := group{rule: r, strength: Recommended, scope: c.scope, chain: r.chain}
 	for _, p := range scoped {
 		if !p.has(r.Before) || p.rank.compare(c.rank) >= 0 || except[p] {
 			continue

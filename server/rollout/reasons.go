@@ -85,7 +85,7 @@ func (d *decision) fresh(readAt time.Time) bool {
 }
 
 // orderReasons has one reason for each rule whose earlier servers are not all
-// verified. When nothing but readings is missing, they are asked for.
+// verified; rules that only follow from others speak when no direct one does. When nothing but readings is missing, they are asked for.
 // Servers of one class wait for the same, so the answer is kept by class.
 func (d *decision) orderReasons(u *UpgradeStatus) []Reason {
 	c := d.units[u.Server].class
@@ -105,7 +105,7 @@ func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 	var read []string
 	only := true
 	for _, g := range waiting.before {
-		if slices.Contains(waived, g.rule.Name) {
+		if slices.Contains(waived, g.rule.Name) || (g.chain && len(out) > 0) {
 			continue
 		}
 		r := Reason{Rule: g.rule.Name, Strength: g.strength, Scope: g.scope, Servers: []string{}}

@@ -23,6 +23,7 @@ type Rule struct {
 	FromLevel     int  // service pack level of the earlier server at which it breaks
 	Reason        string
 	Source        string
+	chain         bool // it only follows from others
 }
 
 // RuleSet is a named, versioned list of rules; plans record which they used.
@@ -124,7 +125,7 @@ func (s RuleSet) chains() []Rule {
 			if pair := [2]exchange.Role{a, b}; reach[pair] && !direct[pair] {
 				out = append(out, Rule{
 					Name: roleSlug(a) + "-before-" + roleSlug(b), Before: a, After: b,
-					Reason: "it follows from the rules between them", Source: s.Source,
+					Reason: "it follows from the rules between them", Source: s.Source, chain: true,
 				})
 			}
 		}
