@@ -1,0 +1,216 @@
+package runbook_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+)
+
+func blockers(out runbook.Outcome) string {
+	var names []string
+	for _, f := range out.Findings {
+		if f.Severity == runbook.Blocker {
+			names = append(names, f.Rule)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+func TestPreflightNamesWhatBlocks(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		options func(*twin.Options)
+		work    func(*runbook.Work)
+		want    string
+	}{
+		"wrong run-as password":       {nil, func(w *runbook.Work) { w.RunAs.Password = "wrong" }, "canary"},
+		"run-as account without AD":   {nil, func(w *runbook.Work) { w.RunAs = runbook.Account{Name: user, Password: password} }, "canary"},
+		"other media":                 {nil, func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) }, "media"},
+		"no media":                    {nil, func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp9-en-US-x64` }, "media"},
+		"organization not prepared":   {nil, func(w *runbook.Work) { w.Prepared = false }, "organization-prepared"},
+		"package of another language": {nil, func(w *runbook.Work) { w.Package.Language = "de-DE" }, "language"},
+		"package older than the server": {func(o *twin.Options) {
+			o.Servers[0].Build = exchange.Build{Major: 8, Minor: 2, Build: 176, Revision: 2}
+		}, nil, "build"},
+		"a role the inventory lacks": {nil, func(w *runbook.Work) { w.Server.Roles = w.Server.Roles[1:] }, "roles"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, c.options)
+			f.change = c.work
+			step, out := f.walk(t, "facts")
+			if step != "preflight" || out.Kind != runbook.Failed || blockers(out) != c.want {
+				t.Errorf("%s ended %s, blockers %q, want %q: %s", step, out.Kind, blockers(out), c.want, out.Message)
+			}
+			if got := f.journal.count(t, "setup-started") + f.journal.count(t, "service-stopped"); got != 0 {
+				t.Errorf("%d things were done to the host", got)
+			}
+			f.clean(t)
+		})
+	}
+}
+
+func TestPowerLossDuringSetupIsAnInterruption(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.lost = func(step string, _ int) bool {
+		if step == "setup" && f.memory["setup"]["power"] == "" && f.journal.count(t, "service-stopped") > 4 {
+			f.memory["setup"]["power"] = "gone"
+			if err := f.fleet.PowerLoss("MBX1"); err != nil {
+				t.Error(err)
+			}
+			return true
+		}
+		return false
+	}
+	step, out := f.walk(t, "facts")
+	if step != "setup" || out.Kind != runbook.Interrupted {
+		t.Fatalf("%s ended %s: %s", step, out.Kind, out.Message)
+	}
+	if !out.Touched {
+		t.Error("the outcome does not say that the host was touched")
+	}
+	// A person decides to take it up again: the attempt is unwound first.
+	f.lost = nil
+	for _, s := range runbook.Standalone().Steps {
+		if s.PutBack {
+			if out := f.step(t, s); out.Kind != runbook.Done {
+				t.Fatalf("%s ended %s: %s", s.Name, out.Kind, out.Message)
+			}
+		}
+	}
+	if len(f.book.deviations) > 0 {
+		t.Errorf("deviations: %v", f.book.deviations)
+	}
+	f.clean(t)
+	for _, s := range runbook.Standalone().Steps {
+		f.attempt[s.Name]++
+	}
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("retry ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	if got := f.journal.count(t, "setup-started"); got != 2 {
+		t.Errorf("Setup started %d times, want once an attempt", got)
+	}
+	f.clean(t)
+}
+
+func TestNothingHappensThatTheBookRefuses(t *testing.T) {
+	t.Parallel()
+	for what, forbidden := range map[string]string{
+		"create host task wk-test-u17-setup": "setup-started", "run host task wk-test-u17-setup": "setup-started",
+		"stop service": "service-stopped", "disable service": "service-stopped",
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.book.refuse = what
+			for _, s := range runbook.Standalone().Steps {
+				if !f.refused(t, s) {
+					continue
+				}
+				if got := f.journal.count(t, forbidden); got != 0 {
+					t.Errorf("%s happened %d times", forbidden, got)
+				}
+				return
+			}
+			t.Error("the book was never asked")
+		})
+	}
+}
+
+// refused repeats a step until it ends or the book refuses.
+func (f *fixture) refused(t *testing.T, s runbook.Step) bool {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); {
+		w := f.work(s.Name)
+		out, err := s.Tick(context.Background(), w)
+		if errors.Is(err, errRefused) {
+			return true
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.memory[s.Name] = w.Memory
+		if out.Kind != runbook.Again {
+			return false
+		}
+	}
+	t.Fatalf("step %s does not end", s.Name)
+	return false
+}
+
+func TestSetupThatIsDoneAlreadyIsNotRun(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *twin.Options) { o.Servers[0].Build = sp1 })
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	if got := f.journal.count(t, "setup-started"); got != 0 {
+		t.Errorf("Setup started %d times", got)
+	}
+	f.clean(t)
+}
+
+func TestAHostThatForgotTheTaskIsNotRunAgain(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.memory["setup"] = map[string]string{"attempt": "1", "created": "yes"}
+	s, _ := runbook.Standalone().Step("setup")
+	if out := f.step(t, s); out.Kind != runbook.Unknown {
+		t.Errorf("ended %s: %s", out.Kind, out.Message)
+	}
+	if got := f.journal.count(t, "task-created"); got != 0 {
+		t.Errorf("%d tasks created", got)
+	}
+}
+
+func TestAHostOutOfReachDuringSetupIsOutOfSight(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	if err := f.fleet.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for created, want := range map[string]runbook.Kind{"": runbook.Again, "yes": runbook.OutOfSight} {
+		w := f.work("setup")
+		w.Memory["attempt"], w.Memory["created"] = "1", created
+		s, _ := runbook.Standalone().Step("setup")
+		out, err := s.Tick(context.Background(), w)
+		if err != nil || out.Kind != want {
+			t.Errorf("created %q: %s, %v, want %s: %s", created, out.Kind, err, want, out.Message)
+		}
+	}
+}
+
+func TestSweepTakesWhatOneInstallationLeft(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	ctx := context.Background()
+	for _, name := range []string{"wk-test-u1-setup-a1", "wk-test-u2-canary-a3", "wk-other-u1-setup-a1"} {
+		task, err := windows.ScriptTask(name, "file-hash", "", "", `C:\boot.ini`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.host.PrepareTask(ctx, task); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.host.CreateTask(ctx, task); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removed, err := runbook.Sweep(ctx, f.host, "test", func(task string) bool { return strings.Contains(task, "-u2-") })
+	if err != nil || len(removed) != 1 || removed[0] != "wk-test-u1-setup-a1" {
+		t.Errorf("removed %v, %v", removed, err)
+	}
+	left, err := f.host.RegisteredTasks(ctx, `C:\WINDOWS`)
+	if err != nil || len(left) != 2 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
