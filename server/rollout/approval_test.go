@@ -1,0 +1,89 @@
+package rollout
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+)
+
+func TestApprovalDigestAndDiffCoverEveryField(t *testing.T) {
+	t.Parallel()
+	base := ApprovalContent{
+		Revision: "r", Wave: 1, Server: "MBX1", Hosts: []ApprovalHost{{"MBX1", "10.0.0.1", 5985}}, Roles: []string{"Mailbox"}, Site: "A",
+		StartingBuild: "8.0.685.25", Runbook: "standalone-service-pack", Version: 1, Steps: "s", Package: "sp1", SetupSHA256: "h", RunAs: "CONTOSO\\svc",
+	}
+	digest, err := base.Digest()
+	const golden = "5448b6bc2b1b7f53dc1078628a719df39f2bcec52b4020184b5f3865be9a67e0"
+	if err != nil || digest != golden {
+		t.Errorf("digest %s, %v, want %s", digest, err, golden)
+	}
+	for i := range reflect.TypeFor[ApprovalContent]().NumField() {
+		changed := base
+		field := reflect.ValueOf(&changed).Elem().Field(i)
+		name := reflect.TypeFor[ApprovalContent]().Field(i).Name
+		switch field.Kind() {
+		case reflect.String:
+			field.SetString("other")
+		case reflect.Int:
+			field.SetInt(99)
+		default:
+			field.SetZero()
+		}
+		if name == "Format" {
+			continue // always the one format
+		}
+		other, err := changed.Digest()
+		if words := base.Diff(changed); err != nil || other == digest || len(words) != 1 {
+			t.Errorf("%s changed: digest %s, words %q, %v", name, other, words, err)
+		}
+	}
+	if words := base.Diff(base); len(words) != 0 {
+		t.Errorf("nothing changed: %q", words)
+	}
+}
+
+func TestRunbookHashCoversEveryFieldOfAStep(t *testing.T) {
+	t.Parallel()
+	base := Runbook{Name: "n", Version: 1, Words: "w", Steps: []Step{{Name: "a"}}}
+	want, err := base.Hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range reflect.TypeFor[Step]().NumField() {
+		step := base.Steps[0]
+		field := reflect.ValueOf(&step).Elem().Field(i)
+		switch field.Kind() {
+		case reflect.String:
+			field.SetString("other")
+		case reflect.Bool:
+			field.SetBool(true)
+		default:
+			field.SetInt(5e9)
+		}
+		got, err := Runbook{Name: "n", Version: 1, Words: "w", Steps: []Step{step}}.Hash()
+		if err != nil || got == want {
+			t.Errorf("%s does not change the hash, %v", reflect.TypeFor[Step]().Field(i).Name, err)
+		}
+	}
+}
+
+func TestRetryBeginsWhereThingsWerePutBack(t *testing.T) {
+	t.Parallel()
+	steps := []Step{
+		{Name: "facts", Repeatable: true}, {Name: "preflight", Repeatable: true}, {Name: "record", Repeatable: true}, {Name: "stop-services", Repeatable: true},
+		{Name: "setup", NoReturn: true}, {Name: "verify", Repeatable: true}, {Name: "put-back", Repeatable: true, PutBack: true},
+	}
+	marked := slices.Clone(steps)
+	marked[2].Undone = true
+	for _, c := range []struct {
+		steps        []Step
+		failed, want string
+	}{
+		{steps, "facts", "facts"}, {steps, "preflight", "preflight"}, {steps, "stop-services", "stop-services"}, {steps, "setup", "stop-services"},
+		{steps, "verify", "stop-services"}, {steps, "put-back", "stop-services"}, {marked, "setup", "record"}, {marked, "preflight", "preflight"},
+	} {
+		if got := RetryFrom(Runbook{Steps: c.steps}, c.failed); got != c.want {
+			t.Errorf("RetryFrom(%s) = %s, want %s", c.failed, got, c.want)
+		}
+	}
+}
