@@ -92,7 +92,11 @@ func printPlan(w io.Writer, r rollout.Report) error {
 		b.WriteString("\nNothing to do.\n")
 	}
 	for _, wave := range r.Waves {
-		fmt.Fprintf(&b, "\nWave %d: %s (%d servers)\n", wave.Number, wave.Name, len(wave.Servers))
+		count := "1 server"
+		if n := len(wave.Servers); n > 1 {
+			count = fmt.Sprintf("%d servers", n)
+		}
+		fmt.Fprintf(&b, "\nWave %d: %s (%s)\n", wave.Number, wave.Name, count)
 		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(t, "  SERVER\tRANK\tP50\tP90\tWAITS FOR")
 		for _, s := range wave.Servers {
