@@ -54,7 +54,7 @@ func TestPasswordsAreHashedAndChecked(t *testing.T) {
 			t.Errorf("CheckPassword(%q) = %v, %v, want %v", password, got, err, want)
 		}
 	}
-	if len(auth.NewPassword()) < auth.MinPassword || auth.NewPassword() == auth.NewPassword() {
+	if one, other := auth.NewPassword(), auth.NewPassword(); len(one) < auth.MinPassword || one == other {
 		t.Error("NewPassword is short or repeats itself")
 	}
 }

@@ -22,11 +22,11 @@ type endpoint struct {
 }
 
 // endpoint chooses the Unix socket where its path is short enough.
-func (l layout) endpoint(tcp bool) (endpoint, error) {
+func (l layout) endpoint(ctx context.Context, tcp bool) (endpoint, error) {
 	if !tcp && len(l.socketDir()) <= maxSocketDir {
 		return endpoint{host: l.socketDir(), port: 5432}, nil
 	}
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	free, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return endpoint{}, err
 	}

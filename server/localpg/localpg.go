@@ -131,7 +131,7 @@ func (s *Server) bringUp(ctx context.Context) error {
 // launch starts one postmaster and waits until it answers.
 func (s *Server) launch(ctx context.Context) error {
 	if s.where == (endpoint{}) {
-		where, err := s.dir.endpoint(s.options.TCP)
+		where, err := s.dir.endpoint(ctx, s.options.TCP)
 		if err != nil {
 			return err
 		}

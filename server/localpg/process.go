@@ -1,6 +1,7 @@
 package localpg
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -22,7 +23,8 @@ func startProcess(path string, args []string, log string, who osUser) (*process,
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(path, args...), ended: make(chan struct{})}
+	// It lives until stop, whatever becomes of the context that started it.
+	p := &process{cmd: exec.CommandContext(context.Background(), path, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
 	p.cmd.Dir = "/"
 	p.cmd.SysProcAttr = who.attributes()

@@ -67,7 +67,7 @@ func TestProgramCannotChangeTheRecord(t *testing.T) {
 	for _, table := range []string{"audit", "event"} {
 		for _, statement := range []string{"UPDATE " + table + " SET at = now()", "DELETE FROM " + table, "TRUNCATE " + table, "DROP TABLE " + table, "ALTER TABLE " + table + " DISABLE TRIGGER ALL"} {
 			err := run(t, d.URL, statement)
-			if err == nil || !(strings.Contains(err.Error(), "permission denied") || strings.Contains(err.Error(), "must be owner")) {
+			if err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 				t.Errorf("%s as the program: %v, want permission denied", statement, err)
 			}
 		}
