@@ -2,6 +2,7 @@ package twin_test
 
 import (
 	"bytes"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
@@ -31,6 +32,12 @@ func dial(tb testing.TB, s exchange.Server) *client {
 	}
 	tb.Cleanup(c.http.CloseIdleConnections)
 	return c
+}
+
+// secure makes the client speak https.
+func (c *client) secure(config *tls.Config) {
+	c.http.CloseIdleConnections()
+	c.http.Transport = &http.Transport{TLSClientConfig: config}
 }
 
 // node is an answer's element without namespaces' prefixes.

@@ -164,7 +164,7 @@ func (h *host) runShellLine(ctx context.Context, sh *shell, c *command, line str
 		s.env[strings.ToUpper(k)] = v
 	}
 	var p *process
-	h.update(func() {
+	h.look(func() {
 		name := "cmd.exe"
 		if skip {
 			name = base(firstWord(line))
@@ -172,7 +172,7 @@ func (h *host) runShellLine(ctx context.Context, sh *shell, c *command, line str
 		p = h.startProcess(name, `C:\WINDOWS\system32\`+name, line, s.who.name, 0, c.cancel)
 		s.pid = p.PID
 	})
-	defer h.update(func() { h.endProcess(p) })
+	defer h.look(func() { h.endProcess(p) })
 	io := streams{in: c.stdin.reader(ctx), out: stream{c, &c.stdout}, err: stream{c, &c.stderr}}
 	if skip {
 		return s.program(line, io)

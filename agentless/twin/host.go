@@ -127,6 +127,9 @@ func (h *host) observe(seen []Observation) {
 
 // happened writes the journal; the caller holds the host's lock.
 func (h *host) happened(what string, detail map[string]any) {
+	if h.fleet.ctx.Err() != nil {
+		return
+	}
 	h.pending = append(h.pending, h.fleet.journal.write(h.journalName(), what, detail))
 }
 

@@ -105,7 +105,7 @@ func (h *host) closeDown() {
 // resume goes on with what time has to do on a running machine: triggers of
 // scheduled tasks, and services that were on their way.
 func (h *host) resume() {
-	h.look(func() {
+	h.update(func() {
 		for _, t := range h.state.Tasks {
 			h.armTask(t)
 		}

@@ -133,7 +133,7 @@ func (s *session) program(line string, io streams) int {
 	}
 	c := &call{s: s, line: line, streams: io}
 	for _, w := range words[1:] {
-		c.args = append(c.args, strings.ReplaceAll(w, `"`, ""))
+		c.args = append(c.args, unquoted(w))
 	}
 	if run != nil {
 		return run(c)
@@ -150,6 +150,31 @@ func (s *session) program(line string, io streams) int {
 		return 193 & 0xff
 	}
 	return c.exchangeSetup(path, pkg, language, arch)
+}
+
+// unquoted takes the quotes off a word as the C runtime does: backslashes
+// before a quote come in pairs, an odd one makes the quote a letter.
+func unquoted(word string) string {
+	var b strings.Builder
+	for i := 0; i < len(word); i++ {
+		n := 0
+		for i < len(word) && word[i] == '\\' {
+			n++
+			i++
+		}
+		if i < len(word) && word[i] == '"' {
+			b.WriteString(strings.Repeat(`\`, n/2))
+			if n%2 == 1 {
+				b.WriteByte('"')
+			}
+			continue
+		}
+		b.WriteString(strings.Repeat(`\`, n))
+		if i < len(word) {
+			b.WriteByte(word[i])
+		}
+	}
+	return b.String()
 }
 
 // chain starts a batch file without CALL: the one that runs does not go on.

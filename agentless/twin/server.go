@@ -36,6 +36,10 @@ func (h *host) serve(l net.Listener) {
 
 // ServeHTTP answers one request as http.sys and the WinRM service do.
 func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !h.fleet.enter() {
+		return
+	}
+	defer h.fleet.wg.Done()
 	w.Header().Set("Server", "Microsoft-HTTPAPI/1.0")
 	switch {
 	case r.URL.Path != "/wsman" && r.URL.Path != "/wsman/":

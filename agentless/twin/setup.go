@@ -70,13 +70,18 @@ func (c *call) exchangeSetup(path, pkg, _, arch string) int {
 		code = s.run()
 	}
 	if c.s.ctx.Err() != nil { // ended from outside: it does not end itself
+		const killed = -1073741510 // STATUS_CONTROL_C_EXIT
 		s.h.update(func() {
-			if s.h.processes[s.pid] == p && !other {
+			if s.h.processes[s.pid] != p { // the power went: it did not end, it is gone
+				return
+			}
+			if !other {
 				s.h.state.Setup = nil
 			}
 			s.h.endProcess(p)
+			s.h.happened("setup-ended", map[string]any{"command": c.line, "pid": s.pid, "exit": killed, "build": s.h.build().String()})
 		})
-		return -1073741510
+		return killed
 	}
 	s.h.update(func() {
 		s.h.endProcess(p)

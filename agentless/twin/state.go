@@ -58,7 +58,7 @@ func (h *host) stateFile() string {
 
 // save writes the state atomically; the caller holds the lock.
 func (h *host) save() error {
-	if h.fleet.opt.StateDir == "" {
+	if h.fleet.opt.StateDir == "" || h.fleet.ctx.Err() != nil { // a fleet that ends is as dead as a killed one
 		return nil
 	}
 	raw, err := json.Marshal(h.state)

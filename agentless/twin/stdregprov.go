@@ -30,7 +30,12 @@ func (h *host) stdRegProv(r *request) (reply, *fault) {
 	}
 	var out instance
 	known := true
-	h.update(func() { out, known = h.regMethod(r.user, method, in) })
+	run := func() { out, known = h.regMethod(r.user, method, in) }
+	if strings.HasPrefix(method, "Get") || strings.HasPrefix(method, "Enum") || method == "CheckAccess" {
+		h.look(run)
+	} else {
+		h.update(run)
+	}
 	if !known {
 		return reply{}, faultAction()
 	}

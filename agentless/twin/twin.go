@@ -64,6 +64,9 @@ type Fleet struct {
 	tls     *authority
 	ctx     context.Context
 	cancel  context.CancelFunc
+
+	mu      sync.Mutex
+	closing bool
 	wg      sync.WaitGroup
 }
 
@@ -106,7 +109,11 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 
 // Close stops every host at once, as if the machine that runs the twin died:
 // nothing is journaled, and with a state folder a later Start finds the hosts.
+// It must not be called from Observe, for which it would wait.
 func (f *Fleet) Close() error {
+	f.mu.Lock()
+	f.closing = true
+	f.mu.Unlock()
 	f.cancel()
 	for _, h := range f.hosts {
 		h.closeDown()
@@ -135,9 +142,22 @@ func (f *Fleet) Certificates() []byte {
 	return f.tls.caPEM
 }
 
-// goRun runs fn until it returns; Close waits for it.
-func (f *Fleet) goRun(fn func()) {
+// enter counts work that Close waits for; false when the fleet is closing.
+func (f *Fleet) enter() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closing {
+		return false
+	}
 	f.wg.Add(1)
+	return true
+}
+
+// goRun runs fn until it returns, unless the fleet is closing.
+func (f *Fleet) goRun(fn func()) {
+	if !f.enter() {
+		return
+	}
 	go func() {
 		defer f.wg.Done()
 		fn()

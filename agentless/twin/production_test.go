@@ -1,0 +1,96 @@
+package twin_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/agentless/winrm"
+	"wavekeeper/server/exchange"
+)
+
+// host is a row's host as the product sees it.
+func host(tb testing.TB, s exchange.Server) *windows.Host {
+	tb.Helper()
+	conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, User: winrmUser, Password: password, OperationTimeout: 5 * time.Second})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(conn.Close)
+	return windows.New(conn)
+}
+
+func TestTheProductUpgradesAHost(t *testing.T) {
+	t.Parallel()
+	s := server(t, "multi1", "CAS+HT")
+	_, truth := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 3000})
+	h := host(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	facts, err := h.Facts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range facts {
+		t.Logf("%+v", f)
+	}
+	if len(facts) < 8 {
+		t.Errorf("%d facts", len(facts))
+	}
+	const name = "wk-test-u1-setup-a1"
+	body, err := windows.SetupBody(windows.TaskFolder(name), `C:\Wavekeeper\media\sp1-en-US-x64\setup.com`, "/mode:Upgrade")
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := windows.Task{Name: name, Body: body, Account: runAs, Password: runAsPass}
+	steps := []func() error{
+		func() error { return h.PrepareTask(ctx, task) },
+		func() error { return h.CreateTask(ctx, task) },
+		func() error { return h.RunTask(ctx, name) },
+	}
+	for i, step := range steps {
+		if err := step(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+	var look windows.TaskLook
+	within(t, 20*time.Second, "Setup has ended", func() bool {
+		if look, err = h.LookTask(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+		return look.State == windows.TaskEnded
+	})
+	if look.Exit != 0 || !look.Has("revocation-restored") {
+		t.Errorf("task: %+v", look)
+	}
+	roles, err := h.Roles(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, r := range roles {
+		if r.Configured != "8.1.240.6" {
+			t.Errorf("%s: %+v", key, r)
+		}
+	}
+	var states []float64 // the run-as account's switch: off, then back
+	for _, e := range truth.entries(t, "registry-changed") {
+		if e.Detail["value"] == "State" && !strings.Contains(e.Detail["key"].(string), "S-1-5-18") {
+			states = append(states, e.Detail["new"].(float64))
+		}
+	}
+	if len(states) != 2 || states[0] != 146944 || states[1] != 146432 {
+		t.Errorf("revocation switch: %v", states)
+	}
+	if err := h.DeleteTask(ctx, name); err != nil {
+		t.Error(err)
+	}
+	if err := h.RemoveFolder(ctx, windows.TaskFolder(name)); err != nil {
+		t.Error(err)
+	}
+	if look, err = h.LookTask(ctx, name); err != nil || look.State != windows.TaskAbsent {
+		t.Errorf("after tidying: %+v %v", look, err)
+	}
+}
