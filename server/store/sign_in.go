@@ -1,0 +1,122 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// NeedsFirstAdmin reports whether nobody can administer the installation yet.
+func (s *Store) NeedsFirstAdmin(ctx context.Context) (bool, error) {
+	n, err := s.q.CountAdmins(ctx)
+	if err != nil {
+		return false, fmt.Errorf("count admins: %w", err)
+	}
+	return n == 0, nil
+}
+
+// SetFirstAdminToken keeps the hash of a one-time token, in place of any
+// earlier one, for a day.
+func (s *Store) SetFirstAdminToken(ctx context.Context, token string) error {
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.q.DeleteFirstAdminTokens(ctx); err != nil {
+			return err
+		}
+		return t.q.AddFirstAdminToken(ctx, db.AddFirstAdminTokenParams{Hash: tokenHash(token), ExpiresAt: t.now.Add(24 * time.Hour)})
+	})
+	if err != nil {
+		return fmt.Errorf("keep the first admin's token: %w", err)
+	}
+	return nil
+}
+
+// AddFirstAdmin adds an admin for the one-time token, which is used up.
+func (s *Store) AddFirstAdmin(ctx context.Context, token, name, hash, from string) (int64, error) {
+	var id int64
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.q.LockPeople(ctx); err != nil {
+			return err
+		}
+		n, err := t.q.CountAdmins(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return rollout.Conflict("There is an admin already.")
+		}
+		used, err := t.q.TakeFirstAdminToken(ctx, tokenHash(token))
+		if err != nil {
+			return err
+		}
+		if used == 0 {
+			return rollout.Invalid("The token is wrong, used or older than a day. The next start of the server prints a new one.")
+		}
+		id, err = t.addPerson(ctx, Actor{Name: "first-admin token", From: from}, NewPerson{Name: name, Hash: hash, Roles: []string{"admin"}})
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("add the first admin: %w", err)
+	}
+	return id, nil
+}
+
+func tokenHash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// Password returns a person's id and password hash for auth; 0 when there is
+// no such person or the person is disabled.
+func (s *Store) Password(ctx context.Context, name string) (int64, string, error) {
+	p, err := s.q.PersonByName(ctx, name)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && p.Disabled {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", fmt.Errorf("load person: %w", err)
+	}
+	return p.ID, p.PasswordHash, nil
+}
+
+// SignInFailures counts the failed attempts of the last quarter of an hour from
+// the network: with this name, and with any.
+func (s *Store) SignInFailures(ctx context.Context, name, network string) (byName, byNetwork int, err error) {
+	n, err := s.q.CountSignInFailures(ctx, db.CountSignInFailuresParams{Name: name, Network: network})
+	if err != nil {
+		return 0, 0, fmt.Errorf("count failed attempts: %w", err)
+	}
+	return int(n.ByName), int(n.ByNetwork), nil
+}
+
+// SignInEnded writes down how an attempt ended: person is 0 when it failed;
+// refused ones count for nothing but are on the record.
+func (s *Store) SignInEnded(ctx context.Context, name, address, network string, person int64, refused bool) error {
+	err := s.inTx(ctx, func(t *txn) error {
+		actor := Actor{PersonID: person, Name: name, From: address}
+		switch {
+		case refused:
+			t.record(actor, Record{What: "sign-in.refused", Subject: name, Reason: "too many failed attempts from this network"})
+			return nil
+		case person == 0:
+			t.record(actor, Record{What: "sign-in.failed", Subject: name})
+			if err := t.q.DropOldSignInFailures(ctx); err != nil {
+				return err
+			}
+			return t.q.AddSignInFailure(ctx, db.AddSignInFailureParams{Name: name, Network: network})
+		}
+		t.record(actor, Record{What: "sign-in", Subject: name})
+		return t.q.ForgetSignInFailures(ctx, db.ForgetSignInFailuresParams{Name: name, Network: network})
+	})
+	if err != nil {
+		return fmt.Errorf("record the attempt to sign in: %w", err)
+	}
+	return nil
+}
