@@ -265,7 +265,7 @@ func bigFleet(n, sites int) []exchange.Server {
 	return out
 }
 
-func TestTenThousandServersArePlannedInASecond(t *testing.T) {
+func TestTenThousandServersArePlannedByGroup(t *testing.T) {
 	pkg := packageNamed(t, "sp1")
 	for _, c := range []struct {
 		sites int
@@ -282,7 +282,7 @@ func TestTenThousandServersArePlannedInASecond(t *testing.T) {
 		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
 		t.Logf("%d sites, scope %s: %s, %d MB allocated", c.sites, c.scope, took, (after.TotalAlloc-before.TotalAlloc)>>20)
-		if limit := 3 * time.Second; took > limit { // one second on a quiet machine; see the benchmark
+		if limit := 15 * time.Second; took > limit { // catches pairs; the benchmark shows the figure, a loaded machine cannot
 			t.Errorf("%d sites, scope %s: planned in %s", c.sites, c.scope, took)
 		}
 		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 200 {
