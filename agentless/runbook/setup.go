@@ -113,12 +113,12 @@ func markLog(ctx context.Context, w *Work) error {
 	if w.Memory["log"] != "" {
 		return nil
 	}
-	head, err := w.Host.ReadFile(ctx, setupLog, 0, 2)
+	head, err := w.Host.ReadFile(ctx, setupLog, 0, 4)
 	if err != nil {
 		return err
 	}
 	w.Memory["log"] = strconv.FormatInt(head.Length, 10)
-	w.Memory["wide"] = strconv.FormatBool(exchange.SetupLogIsWide(head.Data))
+	w.Memory["order"] = byteOrder(head.Data)
 	return nil
 }
 
@@ -223,52 +223,6 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task) (Outcome, erro
 	return out, nil
 }
 
-// readAtMost bounds what one tick reads of the log.
-const readAtMost = 4
-
-// follow reads the setup log on from where it was left. whole says that all of
-// it was read.
-func follow(ctx context.Context, w *Work, last bool) (out Outcome, whole bool, err error) {
-	out = Outcome{Kind: Again, After: soon}
-	progress := exchange.SetupProgress{
-		Phase: w.count("phase"), Lines: w.count("lines"), Verdict: exchange.SetupVerdict(w.Memory["verdict"]),
-	}
-	offset := int64(w.count("log"))
-	wide := w.Memory["wide"] == "true"
-	for range readAtMost {
-		chunk, err := w.Host.ReadFile(ctx, setupLog, offset, 0)
-		if err != nil {
-			return out, false, err
-		}
-		if chunk.Exists && chunk.Length < offset {
-			offset = 0 // the log was begun anew
-			continue
-		}
-		if offset == 0 {
-			wide = exchange.SetupLogIsWide(chunk.Data)
-		}
-		whole = offset+int64(len(chunk.Data)) >= chunk.Length
-		lines, used := exchange.SetupLines(chunk.Data, wide, last && whole)
-		if used == 0 && !whole { // one endless line: it is cut
-			lines, used = exchange.SetupLines(chunk.Data, wide, true)
-		}
-		for _, line := range lines {
-			progress = progress.Read(line)
-		}
-		out.Log = append(out.Log, lines...)
-		offset += int64(used)
-		if whole {
-			break
-		}
-	}
-	w.Memory["log"] = strconv.FormatInt(offset, 10)
-	w.Memory["wide"] = strconv.FormatBool(wide)
-	w.Memory["phase"], w.Memory["lines"] = strconv.Itoa(progress.Phase), strconv.Itoa(progress.Lines)
-	w.Memory["verdict"] = string(progress.Verdict)
-	out.Phase, out.Percent, out.Message = progress.Name(), progress.Percent(), "Setup runs: "+progress.Words()
-	return out, whole, nil
-}
-
 // setupJudge is a task with a result: success is the last sentence of the log,
 // the exit code and the registry, all three.
 func setupJudge(ctx context.Context, w *Work, look windows.TaskLook) (Outcome, error) {
@@ -290,7 +244,7 @@ func setupJudge(ctx context.Context, w *Work, look windows.TaskLook) (Outcome, e
 	if lowest, err := lowestBuild(roles); err == nil {
 		out.Build = lowest.String()
 	}
-	verdict := exchange.SetupVerdict(w.Memory["verdict"])
+	verdict := exchange.Verdict(w.Memory["verdict"])
 	wrong := setupWrong(look.Exit, verdict, below(roles, w.Server, w.Package.Target), markers(roles))
 	if len(wrong) == 0 {
 		out.Kind, out.Percent, out.Message = Done, 100, "Setup completed: every role is at "+w.Package.Target.String()
@@ -303,15 +257,15 @@ func setupJudge(ctx context.Context, w *Work, look windows.TaskLook) (Outcome, e
 }
 
 // setupWrong lists what speaks against success.
-func setupWrong(exit int, verdict exchange.SetupVerdict, below, markers []string) []string {
+func setupWrong(exit int, verdict exchange.Verdict, below, markers []string) []string {
 	var wrong []string
 	if exit != 0 {
 		wrong = append(wrong, fmt.Sprintf("its exit code is %d", exit))
 	}
 	switch verdict {
-	case exchange.SetupFailed:
+	case exchange.VerdictFailure:
 		wrong = append(wrong, "its log ends with a failure")
-	case exchange.SetupSays:
+	case exchange.VerdictNone:
 		wrong = append(wrong, "its log has no last sentence")
 	}
 	if len(below) > 0 {

@@ -43,12 +43,12 @@ func Standalone() Table {
 			{rollout.Step{
 				Name: "stop-services", Words: "Third-party services are stopped and disabled",
 				Expected: time.Minute, Soft: 5 * time.Minute, Hard: 10 * time.Minute, Silence: 5 * time.Minute,
-				Repeatable: true,
+				Repeatable: true, Undone: true,
 			}, stopServices},
 			{rollout.Step{
 				Name: "setup", Words: "Exchange Setup runs as a host task, certificate revocation checks off inside it",
 				Expected: 70 * time.Minute, Soft: 2 * time.Hour, Hard: 6 * time.Hour, Silence: 90 * time.Minute,
-				NoReturn: true,
+				NoReturn: true, Undone: true,
 			}, setup},
 			{rollout.Step{
 				Name: "verify", Words: "Builds and services are proven at the target",

@@ -1,0 +1,134 @@
+package runbook
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strconv"
+
+	"wavekeeper/server/exchange"
+)
+
+const (
+	readAtMost  = 4       // pieces of the log in one tick
+	longestLine = 1 << 16 // bytes; a longer line is cut
+)
+
+// byteOrder is the byte order mark of a UTF-16 log by its first bytes, or "".
+func byteOrder(head []byte) string {
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(head, []byte(mark)) {
+			return strconv.QuoteToASCII(mark)
+		}
+	}
+	return ""
+}
+
+// follow reads the setup log on from where the last saved tick left it: whole
+// lines only, so that a tick which is repeated reads them again. last takes an
+// unfinished line too. whole says that the end was reached.
+func follow(ctx context.Context, w *Work, last bool) (out Outcome, whole bool, err error) {
+	out = Outcome{Kind: Again, After: soon}
+	offset := int64(w.count("log"))
+	for range readAtMost {
+		chunk, err := w.Host.ReadFile(ctx, setupLog, offset, 0)
+		if err != nil {
+			return out, false, err
+		}
+		if chunk.Exists && chunk.Length < offset {
+			offset = 0 // the log was begun anew
+			continue
+		}
+		if offset == 0 && len(chunk.Data) > 0 {
+			w.Memory["order"] = byteOrder(chunk.Data)
+		}
+		whole = offset+int64(len(chunk.Data)) >= chunk.Length
+		lines, used := take(w, chunk.Data, last && whole)
+		out.Log = append(out.Log, lines...)
+		offset += int64(used)
+		if whole || used == 0 {
+			break
+		}
+	}
+	w.Memory["log"] = strconv.FormatInt(offset, 10)
+	out.Phase, out.Percent = w.Memory["phase"], w.count("percent")
+	out.Message = "Setup runs"
+	if out.Phase != "" {
+		out.Message += ": " + out.Phase
+	}
+	return out, whole, nil
+}
+
+// take reads the whole lines of one piece and moves the remembered phase,
+// percentage and verdict forward, never back. used is how many bytes they are.
+func take(w *Work, piece []byte, last bool) (lines []string, used int) {
+	mark, wide := "", false
+	if m, err := strconv.Unquote(w.Memory["order"]); err == nil && m != "" {
+		mark, wide = m, true
+	}
+	used = lastLineEnd(piece, mark)
+	if last || used == 0 && len(piece) >= longestLine/2 {
+		used = len(piece)
+		if wide {
+			used &^= 1
+		}
+	}
+	if used == 0 {
+		return nil, 0
+	}
+	reader := exchange.NewLogReader()
+	if wide && !bytes.HasPrefix(piece, []byte(mark)) {
+		reader.Feed([]byte(mark + lineEnd(mark))) // tells the encoding; its empty line is dropped
+	}
+	for _, l := range reader.Feed(piece[:used]) {
+		lines = append(lines, l.Text)
+	}
+	if rest := reader.Pending(); rest != "" {
+		lines = append(lines, rest)
+		for _, l := range reader.Feed([]byte(lineEnd(mark))) { // so that it counts
+			lines[len(lines)-1] = l.Text
+		}
+	}
+	remember(w, reader.Progress())
+	return lines, used
+}
+
+func remember(w *Work, p exchange.LogProgress) {
+	phases := exchange.Phases()
+	if slices.Index(phases, p.Phase) > slices.Index(phases, w.Memory["phase"]) {
+		w.Memory["phase"] = p.Phase
+	}
+	if p.Percent > w.count("percent") {
+		w.Memory["percent"] = strconv.Itoa(p.Percent)
+	}
+	if p.Verdict != exchange.VerdictNone {
+		w.Memory["verdict"] = string(p.Verdict)
+	}
+}
+
+// lineEnd is a line feed in the log's encoding.
+func lineEnd(mark string) string {
+	switch mark {
+	case "\xff\xfe":
+		return "\n\x00"
+	case "\xfe\xff":
+		return "\x00\n"
+	default:
+		return "\n"
+	}
+}
+
+// lastLineEnd is the number of bytes up to and with the last line feed.
+func lastLineEnd(piece []byte, mark string) int {
+	end := lineEnd(mark)
+	for rest := piece; ; {
+		i := bytes.LastIndex(rest, []byte(end))
+		if i < 0 {
+			return 0
+		}
+		if i%len(end) == 0 {
+			return i + len(end)
+		}
+		rest = rest[:i+len(end)-1]
+	}
+}
