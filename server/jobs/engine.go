@@ -84,7 +84,7 @@ func New(o Options) (*Engine, error) {
 		FetchCooldown:               100 * time.Millisecond,
 		FetchPollInterval:           500 * time.Millisecond,
 		CompletedJobRetentionPeriod: time.Hour,
-		Logger:                      o.Log,
+		Logger:                      slog.New(quiet{o.Log.Handler()}),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("make the job client: %w", err)

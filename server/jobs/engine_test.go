@@ -1,0 +1,278 @@
+package jobs_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/twin"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/jobs"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/secret"
+	"wavekeeper/server/store"
+	"wavekeeper/server/store/storetest"
+)
+
+const (
+	winrmPassword = "Winrm-Secret-1"
+	runasPassword = "Runas-Secret-2"
+)
+
+var admin = store.Actor{Name: "test", From: "test", Roles: []string{"admin"}}
+
+// world is a fleet of simulated hosts, a database that knows them, a plan that
+// is submitted, and an engine that works.
+type world struct {
+	storetest.DB
+	journal  *journal
+	operator store.Actor
+	rollout  int64
+	hash     string
+	book     rollout.Runbook
+}
+
+// journal collects what really happened.
+type journal struct {
+	mu    sync.Mutex
+	bytes bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.bytes.Write(b)
+}
+
+// count says how often something happened on a host ("" = on any).
+func (j *journal) count(host, what string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n := 0
+	for line := range bytes.Lines(j.bytes.Bytes()) {
+		var entry struct{ Host, What string }
+		if json.Unmarshal(line, &entry) == nil && entry.What == what && (host == "" || entry.Host == host) {
+			n++
+		}
+	}
+	return n
+}
+
+func newWorld(t *testing.T, csv string) *world {
+	t.Helper()
+	ctx := t.Context()
+	w := &world{DB: storetest.New(t), journal: &journal{}, book: runbook.Standalone().Plain()}
+	inv, faults := exchange.ReadInventory(strings.NewReader(csv))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	fleet, err := twin.Start(context.Background(), twin.Options{
+		Servers: inv.Servers, User: "wk", Password: winrmPassword, RunAs: `DEMO\setup`, RunAsPassword: runasPassword, Speed: 2000, Journal: w.journal,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = fleet.Close() })
+	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := w.Store
+	_, err = s.Installation(ctx, false)
+	must(err)
+	must(s.SavePackage(ctx, admin, store.Package{Name: "sp1", Language: "en-US", Arch: "x64", SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64")}))
+	profile, err := s.SaveProfile(ctx, admin, store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}})
+	must(err)
+	for purpose, account := range map[string][2]string{store.PurposeWinRM: {"wk", winrmPassword}, store.PurposeRunAs: {`DEMO\setup`, runasPassword}} {
+		sealed, err := key.Seal([]byte(account[1]), profile, purpose)
+		must(err)
+		must(s.SetCredential(ctx, admin, store.SealedCredential{ProfileID: profile, Purpose: purpose, Account: account[0], Sealed: sealed, KeyID: key.ID()}))
+	}
+	_, err = s.ImportInventory(ctx, admin, inv, nil, store.ImportOptions{})
+	must(err)
+	w.submit(t, inv)
+
+	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	must(err)
+	must(engine.Start(ctx))
+	t.Cleanup(func() {
+		stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := engine.Stop(stopping); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+func (w *world) submit(t *testing.T, inv exchange.Inventory) {
+	t.Helper()
+	ctx := t.Context()
+	lead := w.person(t, "lead", "planner")
+	w.operator = w.person(t, "operator", "operator")
+	pkg, err := exchange.PackageByName("sp1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, _, err := rollout.Make(inv.Servers, pkg, rollout.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, revision, err := w.Store.CreatePlan(ctx, lead, "SP1", plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.hash, err = plan.Hash(); err != nil {
+		t.Fatal(err)
+	}
+	if w.rollout, err = w.Store.SubmitRevision(ctx, lead, revision, w.hash, w.book); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.RecordPreparation(ctx, lead, "sp1", "PrepareAD ran"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) person(t *testing.T, name string, roles ...string) store.Actor {
+	t.Helper()
+	id, err := w.Store.AddPerson(t.Context(), admin, store.NewPerson{Name: name, Hash: "x", Roles: roles})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.Actor{PersonID: id, Name: name, From: "test", Roles: roles}
+}
+
+// await approves waves as they come up and polls until the claim holds.
+func (w *world) await(t *testing.T, what string, within time.Duration, claim func(store.RolloutView) bool) store.RolloutView {
+	t.Helper()
+	deadline := time.NewTimer(within)
+	defer deadline.Stop()
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for {
+		v, err := w.Store.Rollout(t.Context(), w.rollout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if claim(v) {
+			return v
+		}
+		for _, wave := range v.Waves {
+			if wave.State == rollout.WaveWaiting {
+				if err := w.Store.ApproveWave(t.Context(), w.operator, wave.ID, w.hash, "go", w.book); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		select {
+		case <-deadline.C:
+			w.say(t)
+			t.Fatalf("not within %s: %s", within, what)
+		case <-every.C:
+		}
+	}
+}
+
+// say logs where everything stands.
+func (w *world) say(t *testing.T) {
+	t.Helper()
+	v, err := w.Store.Rollout(t.Context(), w.rollout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, wave := range v.Waves {
+		for _, u := range wave.Upgrades {
+			t.Logf("wave %d %s: %s is %s at %s: %s %s %v", wave.Number, wave.State, u.Server, u.State, u.Step, u.Message, u.Remedy, u.Reasons)
+		}
+	}
+	events, err := w.Store.LatestEvents(t.Context(), w.rollout, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := len(events) - 1; i >= 0; i-- {
+		t.Logf("event %d %s %s %s: %s", events[i].Number, events[i].Kind, events[i].Server, events[i].Step, events[i].Text)
+	}
+}
+
+func TestOneServerToItsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `server,roles,site,build,address,port,services
+CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.1,5985,BackupAgent
+`)
+	v := w.await(t, "the rollout is done", 90*time.Second, func(v store.RolloutView) bool { return v.State == rollout.RolloutDone })
+	u := v.Waves[0].Upgrades[0]
+	if u.State != rollout.Done || u.Build != "8.1.240.6" || u.VerifiedAt == nil {
+		t.Errorf("%s is %s at %s, want done at 8.1.240.6", u.Server, u.State, u.Build)
+	}
+	if n := w.journal.count("CAS1", "setup-started"); n != 1 {
+		t.Errorf("Setup was started %d times, want once", n)
+	}
+	full, err := w.Store.Upgrade(t.Context(), u.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(full.Ledger) == 0 {
+		t.Error("the ledger is empty, want the stopped service in it")
+	}
+	for _, l := range full.Ledger {
+		if l.RestoredAt == nil || l.Deviation != "" {
+			t.Errorf("ledger entry %s %s is not put back: %q", l.Kind, l.Name, l.Deviation)
+		}
+	}
+	lines, err := w.Store.SetupLog(t.Context(), u.ID, 0, 100000)
+	if err != nil || len(lines) == 0 {
+		t.Errorf("the setup log has %d lines, %v", len(lines), err)
+	}
+	events, err := w.Store.Events(t.Context(), w.rollout, 0, 10000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range events {
+		if e.Number != int64(i)+1 {
+			t.Fatalf("event %d has number %d, want no gap", i+1, e.Number)
+		}
+	}
+	w.noSecrets(t)
+}
+
+// noSecrets looks for the passwords in every table of the database.
+func (w *world) noSecrets(t *testing.T) {
+	t.Helper()
+	rows, err := w.Store.Pool().Query(t.Context(), "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			t.Fatal(err)
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		var n int
+		if err := w.Store.Pool().QueryRow(t.Context(), "SELECT count(*) FROM "+table+" r WHERE r::text LIKE '%'||$1||'%' OR r::text LIKE '%'||$2||'%'", winrmPassword, runasPassword).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		if n > 0 {
+			t.Errorf("a password is in table %s", table)
+		}
+	}
+}
