@@ -112,17 +112,27 @@ func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
 	if !known {
 		return "", errors.New("there is no such role; create it (CREATE ROLE ... LOGIN PASSWORD ...) or use one role for both")
 	}
+	// Only what this owner owns: a database may hold tables of others.
+	var tables, sequences string
+	err := tx.QueryRow(ctx, `
+		SELECT COALESCE(string_agg(quote_ident(c.relname), ', ') FILTER (WHERE c.relkind IN ('r', 'p')), ''),
+		       COALESCE(string_agg(quote_ident(c.relname), ', ') FILTER (WHERE c.relkind = 'S'), '')
+		FROM pg_class c
+		WHERE c.relnamespace = 'public'::regnamespace
+		  AND c.relowner = current_user::regrole`).Scan(&tables, &sequences)
+	if err != nil {
+		return "", err
+	}
 	role := pgx.Identifier{program}.Sanitize()
 	for _, statement := range []string{
 		"GRANT USAGE ON SCHEMA public TO " + role,
 		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
-		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
-		"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO " + role,
+		"REVOKE ALL ON " + tables + " FROM " + role,
+		"GRANT SELECT, INSERT, UPDATE, DELETE ON " + tables + " TO " + role,
 		"REVOKE UPDATE, DELETE ON event, audit FROM " + role,
 		"REVOKE INSERT, DELETE ON audit_head FROM " + role,
 		"REVOKE INSERT, UPDATE, DELETE ON goose_db_version, river_migration FROM " + role,
-		"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO " + role,
-		"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO " + role,
+		"GRANT USAGE, SELECT ON SEQUENCE " + sequences + " TO " + role,
 	} {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return "", fmt.Errorf("%s: %w", statement, err)
