@@ -13,6 +13,8 @@ import (
 	"wavekeeper/server/exchange"
 )
 
+const keyNET20 = `SOFTWARE\Microsoft\NET Framework Setup\NDP\v2.0.50727`
+
 func blockers(out runbook.Outcome) string {
 	var names []string
 	for _, f := range out.Findings {
@@ -29,22 +31,34 @@ func TestPreflightNamesWhatBlocks(t *testing.T) {
 		options func(*twin.Options)
 		work    func(*runbook.Work)
 		want    string
+		host    func(context.Context, *windows.Host) error
 	}{
-		"wrong run-as password":       {nil, func(w *runbook.Work) { w.RunAs.Password = "wrong" }, "canary"},
-		"run-as account without AD":   {nil, func(w *runbook.Work) { w.RunAs = runbook.Account{Name: user, Password: password} }, "canary"},
-		"other media":                 {nil, func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) }, "media"},
-		"no media":                    {nil, func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp9-en-US-x64` }, "media"},
-		"organization not prepared":   {nil, func(w *runbook.Work) { w.Prepared = false }, "organization-prepared"},
-		"package of another language": {nil, func(w *runbook.Work) { w.Package.Language = "de-DE" }, "language"},
+		"wrong run-as password":       {nil, func(w *runbook.Work) { w.RunAs.Password = "wrong" }, "canary", nil},
+		"run-as account without AD":   {nil, func(w *runbook.Work) { w.RunAs = runbook.Account{Name: user, Password: password} }, "canary", nil},
+		"other media":                 {nil, func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) }, "media", nil},
+		"no media":                    {nil, func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp9-en-US-x64` }, "media", nil},
+		"organization not prepared":   {nil, func(w *runbook.Work) { w.Prepared = false }, "organization-prepared", nil},
+		"package of another language": {nil, func(w *runbook.Work) { w.Package.Language = "de-DE" }, "language", nil},
 		"package older than the server": {func(o *twin.Options) {
 			o.Servers[0].Build = exchange.Build{Major: 8, Minor: 2, Build: 176, Revision: 2}
-		}, nil, "build"},
-		"a role the inventory lacks": {nil, func(w *runbook.Work) { w.Server.Roles = w.Server.Roles[1:] }, "roles"},
+		}, nil, "build", nil},
+		"a role the inventory lacks": {nil, func(w *runbook.Work) { w.Server.Roles = w.Server.Roles[1:] }, "roles", nil},
+		".NET without service pack": {nil, nil, "dotnet20-sp1", func(ctx context.Context, h *windows.Host) error {
+			return h.SetDWORD(ctx, windows.LocalMachine, keyNET20, "SP", 0)
+		}},
+		"an earlier Setup that broke": {nil, nil, "interrupted-setup", func(ctx context.Context, h *windows.Host) error {
+			return h.SetString(ctx, windows.LocalMachine, `SOFTWARE\Microsoft\Exchange\v8.0\MailboxRole`, "Action", "Install")
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, c.options)
 			f.change = c.work
+			if c.host != nil {
+				if err := c.host(context.Background(), f.host); err != nil {
+					t.Fatal(err)
+				}
+			}
 			step, out := f.walk(t, "facts")
 			if step != "preflight" || out.Kind != runbook.Failed || blockers(out) != c.want {
 				t.Errorf("%s ended %s, blockers %q, want %q: %s", step, out.Kind, blockers(out), c.want, out.Message)
@@ -213,4 +227,48 @@ func TestSweepTakesWhatOneInstallationLeft(t *testing.T) {
 	if err != nil || len(left) != 2 {
 		t.Errorf("left %v, %v", left, err)
 	}
+}
+
+func TestAFailedSetupIsUnwoundAndCanBeRetried(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	before := f.services(t)
+	pack := func(sp uint32) {
+		if err := f.host.SetDWORD(context.Background(), windows.LocalMachine, keyNET20, "SP", sp); err != nil {
+			t.Error(err)
+		}
+	}
+	f.lost = func(step string, tick int) bool { // what preflight saw is no longer so
+		if step == "setup" && tick == 0 {
+			pack(0)
+		}
+		return false
+	}
+	step, out := f.walk(t, "facts")
+	if step != "setup" || out.Kind != runbook.Failed || !strings.Contains(out.Message, "exit code is 1") || out.Remedy == "" {
+		t.Fatalf("%s ended %s: %s", step, out.Kind, out.Message)
+	}
+	if after := f.services(t); after != before {
+		t.Errorf("services after the failure: %s, before: %s", after, before)
+	}
+	if len(f.book.deviations) > 0 {
+		t.Errorf("deviations: %v", f.book.deviations)
+	}
+	f.clean(t)
+
+	pack(1)
+	f.lost = nil
+	for _, s := range runbook.Standalone().Steps {
+		f.attempt[s.Name]++
+	}
+	if step, out := f.walk(t, "stop-services"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("retry ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	if after := f.services(t); after != before {
+		t.Errorf("services after the retry: %s, before: %s", after, before)
+	}
+	if got := f.journal.count(t, "setup-started"); got != 2 {
+		t.Errorf("Setup started %d times, want once an attempt", got)
+	}
+	f.clean(t)
 }
