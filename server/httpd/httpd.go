@@ -1,0 +1,142 @@
+// Package httpd is the console: addresses, forms and event streams. A handler
+// reads the request, calls the store and renders a page; it decides nothing
+// that the store or rollout decides. Errors are answered in one place, see edge.go.
+package httpd
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/live"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+// Options is what the console is made of.
+type Options struct {
+	Store    *store.Store
+	Live     *live.Hub
+	Runbook  rollout.Runbook  // what a plan's servers walk
+	Demo     bool             // every page says so
+	Insecure bool             // cookies also over http: the demo, or a loopback address
+	Log      *slog.Logger     // request errors; required
+	Now      func() time.Time // the clock; nil = time.Now
+}
+
+type server struct {
+	Options
+	sessions *scs.SessionManager
+	assets   assets
+	reports  reportCache
+	chain    chainCheck
+}
+
+// New makes the console's handler.
+func New(o Options) http.Handler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &server{Options: o, assets: loadAssets()}
+	s.sessions = scs.New()
+	s.sessions.Store = o.Store.Sessions()
+	s.sessions.HashTokenInStore = true
+	s.sessions.Lifetime = 12 * time.Hour
+	s.sessions.Cookie.Name = "wavekeeper"
+	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
+	s.sessions.Cookie.Secure = !o.Insecure
+	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { s.answer(w, r, err) }
+	return s.routes()
+}
+
+// routes is the table of contents: every address, in one place.
+func (s *server) routes() http.Handler {
+	r := chi.NewRouter()
+	r.Use(requestID, s.recovered, secureHeaders)
+	r.Get("/healthz", healthy)
+	r.Get("/static/*", s.assets.serve)
+
+	r.Group(func(r chi.Router) {
+		r.Use(limitBody, http.NewCrossOriginProtection().Handler, s.withSession)
+
+		// Event streams: never compressed, never buffered.
+		r.Get("/stream", s.on(s.homeStream))
+		r.Get("/rollouts/{rollout}/stream", s.on(s.rolloutStream))
+		r.Get("/rollouts/{rollout}/upgrades/{server}/stream", s.on(s.upgradeStream))
+
+		r.Group(func(r chi.Router) {
+			r.Use(middleware.Compress(5, "text/html", "text/plain", "text/csv", "application/x-ndjson"))
+
+			// Who is there.
+			r.Get("/signin", s.on(s.signInForm))
+			r.Post("/signin", s.on(s.signIn))
+			r.Post("/signout", s.on(s.signOut))
+			r.Get("/first-admin", s.on(s.firstAdminForm))
+			r.Post("/first-admin", s.on(s.firstAdmin))
+			r.Post("/theme", s.on(s.setTheme))
+
+			r.Get("/", s.on(s.home))
+
+			// Servers.
+			r.Get("/servers", s.on(s.servers))
+			r.Post("/servers/probe", s.on(s.probeServers))
+			r.Get("/servers/import", s.on(s.importForm))
+			r.Post("/servers/import", s.on(s.importPreview))
+			r.Post("/servers/import/apply", s.on(s.importApply))
+			r.Get("/servers/{server}", s.on(s.server))
+			r.Post("/servers/{server}/probe", s.on(s.probeServer))
+
+			// Plans.
+			r.Get("/plans", s.on(s.plans))
+			r.Get("/plans/new", s.on(s.planNew))
+			r.Post("/plans", s.on(s.planCreate))
+			r.Get("/plans/{plan}", s.on(s.plan))
+			r.Get("/plans/{plan}/revisions/{number}", s.on(s.plan))
+			r.Get("/plans/{plan}/edit", s.on(s.planEdit))
+			r.Post("/plans/{plan}/revisions", s.on(s.planRevise))
+			r.Post("/plans/{plan}/submit", s.on(s.planSubmit))
+			r.Post("/plans/{plan}/prepared", s.on(s.planPrepared))
+
+			// Rollouts.
+			r.Get("/rollouts", s.on(s.rollouts))
+			r.Get("/rollouts/{rollout}", s.on(s.rollout))
+			r.Get("/rollouts/{rollout}/pause", s.on(s.rolloutAsk(pauseQuestion)))
+			r.Post("/rollouts/{rollout}/pause", s.on(s.rolloutDo(auth.Pause, s.Store.PauseRollout, "The rollout is paused.")))
+			r.Get("/rollouts/{rollout}/resume", s.on(s.rolloutAsk(resumeQuestion)))
+			r.Post("/rollouts/{rollout}/resume", s.on(s.rolloutDo(auth.Resume, s.Store.ResumeRollout, "The rollout goes on.")))
+			r.Get("/rollouts/{rollout}/stop", s.on(s.rolloutAsk(stopQuestion)))
+			r.Post("/rollouts/{rollout}/stop", s.on(s.rolloutDo(auth.Stop, s.Store.StopRollout, "The rollout is stopped: nothing starts in it any more.")))
+
+			// Waves.
+			r.Get("/rollouts/{rollout}/waves/{wave}", s.on(s.wave))
+			r.Post("/rollouts/{rollout}/waves/{wave}/approve", s.on(s.waveApprove))
+			r.Post("/rollouts/{rollout}/waves/{wave}/withdraw", s.on(s.waveWithdraw))
+			r.Get("/rollouts/{rollout}/waves/{wave}/resume", s.on(s.waveResumeAsk))
+			r.Post("/rollouts/{rollout}/waves/{wave}/resume", s.on(s.waveResume))
+
+			// Upgrades: one server in one rollout.
+			r.Get("/rollouts/{rollout}/upgrades/{server}", s.on(s.upgrade))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/log", s.on(s.upgradeLog))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/retry", s.on(s.upgradeRetryAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/retry", s.on(s.upgradeRetry))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/skip", s.on(s.upgradeSkipAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/skip", s.on(s.upgradeSkip))
+
+			// The record.
+			r.Get("/history", s.on(s.history))
+			r.Get("/history.csv", s.on(s.historyCSV))
+			r.Get("/history.ndjson", s.on(s.historyNDJSON))
+		})
+	})
+	r.NotFound(s.withSession(s.on(nowhere)).ServeHTTP)
+	return r
+}
+
+func nowhere(http.ResponseWriter, *http.Request) error {
+	return rollout.NotFound("There is no page at this address.")
+}

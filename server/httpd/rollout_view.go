@@ -1,0 +1,317 @@
+package httpd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+const rowsPerPage = 200
+
+// rolloutView is a rollout as its page shows it.
+func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int64) (page.Rollout, store.RolloutView, error) {
+	o, err := s.Store.Rollout(ctx, id)
+	if err != nil {
+		return page.Rollout{}, o, err
+	}
+	view := page.Rollout{Steps: s.matrixSteps()}
+	if view.Decisions, err = s.waitingIn(ctx, v, id); err != nil {
+		return view, o, err
+	}
+	events, err := s.Store.LatestEvents(ctx, id, 25)
+	if err != nil {
+		return view, o, err
+	}
+	clock := v.clock(s.Now())
+	for _, e := range events {
+		view.Events = append(view.Events, rolloutEvent(e, clock))
+	}
+	who, err := s.personWords(ctx, o.Submitter)
+	if err != nil {
+		return view, o, err
+	}
+	view.Head = s.rolloutHead(o, v, who, len(view.Decisions))
+	for i, w := range o.Waves {
+		view.Lanes = append(view.Lanes, lane(w, v, o, i))
+	}
+	view.Groups, view.More = s.matrix(o, after)
+	if after > 0 {
+		view.First = rolloutHref(id)
+	}
+	return view, o, nil
+}
+
+func (s *server) personWords(ctx context.Context, id int64) (string, error) {
+	if id == 0 {
+		return "–", nil
+	}
+	p, err := s.Store.PersonByID(ctx, id)
+	return p.Name, err
+}
+
+func rolloutEvent(e store.Event, clock ui.Clock) page.Event {
+	out := page.Event{Number: ui.Digits(int(e.Number)), At: clock.Moment(e.At), State: eventState(e.Kind, e.Text), Text: clean(e.Text)}
+	switch {
+	case e.Server != "":
+		out.Where, out.Href = e.Server, upgradeHref(e.Rollout, e.Server)
+	case e.Wave > 0:
+		out.Where, out.Href = fmt.Sprintf("Wave %d", e.Wave), waveHref(e.Rollout, e.Wave)
+	}
+	return out
+}
+
+func (s *server) rolloutHead(o store.RolloutView, v viewer, by string, decisions int) page.RolloutHead {
+	clock := v.clock(s.Now())
+	h := page.RolloutHead{
+		ID: ui.Digits(int(o.ID)), Name: o.PlanName, Package: packageWords(o.Package) + ", to " + o.Content.Package.Target.String(), State: stateOf(o.State),
+		PlanHref: fmt.Sprintf("%s/revisions/%d", planHref(o.Plan), o.Revision), Hash: o.Hash, By: by, Started: clock.MomentOf(o.StartedAt),
+		Elapsed: took(o.StartedAt, o.EndedAt, clock.Now), Words: fmt.Sprintf("%d of %s done", o.Done, ui.Count(o.Servers, "server", "servers")), Parts: parts(o.Waves), Left: s.left(o),
+	}
+	h.Note, h.NoteKey = rolloutNote(o, decisions)
+	act := func(name, text, kind string, p auth.Permission) {
+		if v.may(p) {
+			h.Acts = append(h.Acts, ui.Act{Href: rolloutHref(o.ID) + "/" + name, Text: text, Kind: kind})
+		}
+	}
+	switch o.State {
+	case rollout.RolloutRunning, rollout.RolloutWaiting:
+		if o.State == rollout.RolloutRunning {
+			act("pause", "Pause", "", auth.Pause)
+		}
+		act("stop", "Stop", "danger", auth.Stop)
+	case rollout.RolloutPaused:
+		act("resume", "Resume", "primary", auth.Resume)
+		act("stop", "Stop", "danger", auth.Stop)
+	case rollout.RolloutStopped, rollout.RolloutDone:
+	}
+	return h
+}
+
+// rolloutNote says in one sentence what goes on, or why nothing does.
+func rolloutNote(o store.RolloutView, decisions int) (text, key string) {
+	switch o.State {
+	case rollout.RolloutDone:
+		return "Every wave is done.", "done"
+	case rollout.RolloutStopped:
+		return said("Stopped: nothing starts in it any more", "", o.StopReason), "stopped"
+	case rollout.RolloutPaused:
+		return said("Paused", o.PausedBy, o.PauseReason) + " Nothing starts until it is resumed.", "paused"
+	case rollout.RolloutWaiting, rollout.RolloutRunning:
+	}
+	var open, next *store.WaveView
+	for i := range o.Waves {
+		w := &o.Waves[i]
+		switch w.State {
+		case rollout.WaveStopped:
+			return fmt.Sprintf("Wave %d stopped by itself. %s Its servers start again when a person decides about what failed and resumes it.", w.Number, sentenceOf(w.StopReason)), "stopped"
+		case rollout.WavePaused:
+			return fmt.Sprintf("Wave %d is paused; no server of it starts.", w.Number), "paused"
+		case rollout.WaveRunning:
+			open = w
+		case rollout.WaveWaiting:
+			if next == nil {
+				next = w
+			}
+		case rollout.WaveApproved, rollout.WaveDone:
+		}
+	}
+	switch {
+	case open != nil && o.Running == 0 && o.Failed > 0:
+		return fmt.Sprintf("Wave %d waits for a decision about %s.", open.Number, ui.Count(o.Failed, "server", "servers")), "held"
+	case open != nil && next != nil:
+		return fmt.Sprintf("Wave %d is under way. Wave %d is not approved yet: %s.", open.Number, next.Number, ui.Count(len(next.Upgrades), "server", "servers")), "running"
+	case open != nil:
+		return fmt.Sprintf("Wave %d is under way.", open.Number), "running"
+	case next != nil:
+		return fmt.Sprintf("Nothing runs: wave %d waits for the approval of an operator who did not write the plan.", next.Number), "held"
+	default:
+		return "Approved waves start in a moment.", "running"
+	}
+}
+
+func said(what, who, why string) string {
+	if who != "" {
+		what += " by " + who
+	}
+	if why != "" {
+		what += ": " + strings.TrimRight(why, ".")
+	}
+	return what + "."
+}
+
+func sentenceOf(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
+}
+
+func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane {
+	l := page.Lane{
+		Number: w.Number, Title: "Wave " + ui.Digits(w.Number), State: stateOf(w.State), Parts: parts([]store.WaveView{w}), Href: waveHref(o.ID, w.Number),
+		Words: ui.Count(len(w.Upgrades), "server", "servers"), Here: w.State == rollout.WaveRunning || w.State == rollout.WaveStopped || w.State == rollout.WavePaused,
+	}
+	if w.Name != "" {
+		l.Words += ": " + w.Name
+	}
+	if w.StartedAt != nil && w.EndedAt != nil {
+		l.Words += ", " + ui.Duration(w.EndedAt.Sub(*w.StartedAt))
+	}
+	over := o.State == rollout.RolloutDone || o.State == rollout.RolloutStopped
+	if w.State == rollout.WaveWaiting && v.may(auth.Approve) && !over {
+		l.Act = "Look and approve"
+	}
+	if w.State == rollout.WaveApproved && index > 0 {
+		l.Words += ", opens when wave " + ui.Digits(index) + " is done"
+	}
+	return l
+}
+
+func (s *server) matrixSteps() []page.MatrixStep {
+	var steps []page.MatrixStep
+	for _, st := range s.Runbook.Steps {
+		steps = append(steps, page.MatrixStep{Name: st.Name, Words: st.Words, Short: shortStep(st.Name)})
+	}
+	return steps
+}
+
+// shortStep is a step's name as the matrix has room for it.
+func shortStep(name string) string {
+	switch name {
+	case "stop-services":
+		return "Stop"
+	case "":
+		return ""
+	default:
+		name = strings.ReplaceAll(name, "-", " ")
+		return strings.ToUpper(name[:1]) + name[1:]
+	}
+}
+
+// matrix is the rows of server x step by wave: waves that are on first open,
+// those that are done folded; at most 200 rows after the given upgrade.
+func (s *server) matrix(o store.RolloutView, after int64) (groups []page.MatrixGroup, more string) {
+	rows, begun := 0, after == 0
+	var last int64
+	for _, w := range o.Waves {
+		g := page.MatrixGroup{ID: "g" + ui.Digits(w.Number), Title: "Wave " + ui.Digits(w.Number), State: stateOf(w.State), Words: ui.Count(len(w.Upgrades), "server", "servers"), Open: w.State != rollout.WaveDone}
+		for _, u := range w.Upgrades {
+			if !begun {
+				begun = u.ID == after
+				continue
+			}
+			if rows == rowsPerPage {
+				more = fmt.Sprintf("%s?after=%d", rolloutHref(o.ID), last)
+				break
+			}
+			rows++
+			last = u.ID
+			g.Rows = append(g.Rows, s.matrixRow(o, w, u))
+		}
+		if len(g.Rows) > 0 {
+			groups = append(groups, g)
+		}
+	}
+	return groups, more
+}
+
+func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.UpgradeRow) page.MatrixRow {
+	row := page.MatrixRow{
+		ID: ui.Digits(int(u.ID)), Server: u.Server, Href: upgradeHref(o.ID, u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u),
+		Message: clean(s.rowMessage(o, w, u)), Percent: u.Percent, Busy: u.Step == "setup" && u.State == rollout.Running,
+	}
+	for _, step := range s.Runbook.Steps {
+		cell := page.MatrixCell{State: string(rollout.Waiting), Title: step.Words + ": " + ui.State{Key: "waiting"}.Word()}
+		for _, st := range u.Steps {
+			if st.Name == step.Name {
+				cell.State = string(st.State)
+				cell.Title = step.Words + ": " + ui.State{Key: cell.State}.Word()
+				if d := stepTook(st, s.Now()); d != "" {
+					cell.Title += ", " + d
+				}
+			}
+		}
+		row.Cells = append(row.Cells, cell)
+	}
+	return row
+}
+
+func upgradeState(u store.UpgradeRow) ui.State {
+	state := ui.State{Key: string(u.State)}
+	switch {
+	case u.Repaired:
+		state.Note = "repaired"
+	case u.Attempt > 1 && !u.State.Decided():
+		state.Note = fmt.Sprintf("attempt %d", u.Attempt)
+	}
+	return state
+}
+
+func stepTook(st store.StepWork, now time.Time) string {
+	if st.State == rollout.Waiting {
+		return ""
+	}
+	return took(st.StartedAt, st.EndedAt, now)
+}
+
+// rowMessage says what a server does, or why it does not start.
+func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.UpgradeRow) string {
+	switch u.State {
+	case rollout.Done:
+		return "Verified at " + orDash(u.Build)
+	case rollout.Held, rollout.Waiting:
+		return whyNot(o, w, u)
+	case rollout.Running:
+		text := u.Message
+		if u.Step == "setup" && u.Phase != "" {
+			text = u.Phase
+		}
+		if text == "" {
+			for _, st := range s.Runbook.Steps {
+				if st.Name == u.Step {
+					text = st.Words
+				}
+			}
+		}
+		if u.Unwinding {
+			text = "Putting back after a failure: " + text
+		}
+		return text
+	case rollout.Paused, rollout.OutOfSight, rollout.Interrupted, rollout.Unknown, rollout.Failed, rollout.Skipped:
+		return u.Message
+	}
+	return u.Message
+}
+
+func whyNot(o store.RolloutView, w store.WaveView, u store.UpgradeRow) string {
+	if len(u.Reasons) > 0 {
+		text := u.Reasons[0].Text
+		if n := len(u.Reasons) - 1; n > 0 {
+			text += fmt.Sprintf(" (and %s)", ui.Count(n, "more reason", "more reasons"))
+		}
+		return text
+	}
+	switch {
+	case o.State == rollout.RolloutStopped:
+		return "The rollout is stopped"
+	case o.State == rollout.RolloutPaused:
+		return "The rollout is paused"
+	case w.State == rollout.WaveWaiting:
+		return fmt.Sprintf("Wave %d is not approved", w.Number)
+	case w.State == rollout.WaveApproved:
+		return "Starts when the wave before is done"
+	case w.State == rollout.WaveStopped:
+		return fmt.Sprintf("Wave %d is stopped", w.Number)
+	case w.State == rollout.WavePaused:
+		return fmt.Sprintf("Wave %d is paused", w.Number)
+	default:
+		return "Starts as soon as limits allow"
+	}
+}

@@ -1,0 +1,204 @@
+package httpd
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+func part(r *http.Request, name string) string { return chi.URLParam(r, name) }
+
+func (s *server) server(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	one, err := s.Store.ServerByName(r.Context(), part(r, "server"))
+	if err != nil {
+		return err
+	}
+	upgrades, err := s.Store.UpgradesOfServer(r.Context(), one.ID)
+	if err != nil {
+		return err
+	}
+	clock := v.clock(s.Now())
+	build := one.Build
+	var hosts []page.Host
+	for _, h := range one.Hosts {
+		facts, err := s.Store.Facts(r.Context(), h.ID)
+		if err != nil {
+			return err
+		}
+		if read, ok := store.LowestBuild(facts["roles"].Value); ok {
+			build = read
+		}
+		hosts = append(hosts, hostView(h, facts, clock))
+	}
+	view := page.Server{
+		Name: one.Name, Roles: short(one.Roles), Lead: siteWords(one.Site) + " · " + buildWords(build) + " · " + windowsWords(one.OS),
+		Items: inventoryItems(one, clock), Hosts: hosts,
+		Acts: []ui.Act{{Href: serverHref(one.Name) + "/probe", Text: "Probe", Post: true, Why: v.why(auth.Probe)}},
+	}
+	for i, u := range upgrades {
+		view.Upgrades = append(view.Upgrades, upgradeLine(one.Name, u, clock))
+		if i == 0 && !u.Over {
+			view.State = ui.State{Key: u.State}
+			text := fmt.Sprintf("In rollout %s: %s", u.PlanName, ui.State{Key: u.State}.Word())
+			if u.Step != "" {
+				text += ", step " + u.Step
+			}
+			view.Waits = append(view.Waits, ui.Link{Href: upgradeHref(u.Rollout, one.Name), Text: text})
+		}
+	}
+	view.Frame = s.frame(r, v, one.Name, "servers")
+	return s.render(w, r, http.StatusOK, page.ServerPage(view))
+}
+
+func windowsWords(os string) string {
+	switch os {
+	case "":
+		return "Windows not known"
+	case "2008R2":
+		return "Windows Server 2008 R2"
+	default:
+		return "Windows Server " + os
+	}
+}
+
+func inventoryItems(one store.Server, clock ui.Clock) []page.Item {
+	roles := make([]string, 0, len(one.Roles))
+	for _, r := range one.Roles {
+		roles = append(roles, string(r))
+	}
+	items := []page.Item{
+		{Name: "Roles", Value: strings.Join(roles, ", ")},
+		{Name: "AD site", Value: siteWords(one.Site)},
+		{Name: "Build", Value: orDash(one.Build.String()), Note: "as imported, " + buildWords(one.Build)},
+		{Name: "Full name", Value: orDash(one.FQDN)},
+		{Name: "Windows", Value: windowsWords(one.OS)},
+		{Name: "Language", Value: one.Language},
+		{Name: "Architecture", Value: one.Arch},
+		{Name: "Mailboxes", Value: ui.Number(one.Mailboxes)},
+		{Name: "Services", Value: orDash(strings.Join(one.Services, ", ")), Note: "third-party, stopped during Setup"},
+		{Name: "Profile", Value: one.Profile},
+		{Name: "Imported", Value: clock.Moment(one.ImportedAt).Text, Note: "by " + one.ImportedBy},
+	}
+	if one.InternetFacing {
+		items[1].Note = "internet-facing"
+	}
+	if one.Cluster != exchange.Standalone {
+		items = append(items, page.Item{Name: "Cluster", Value: string(one.Cluster)})
+	}
+	if len(one.Tags) > 0 {
+		items = append(items, page.Item{Name: "Tags", Value: strings.Join(one.Tags, ", ")})
+	}
+	return items
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "–"
+	}
+	return text
+}
+
+func hostView(h store.Host, facts map[string]store.Fact, clock ui.Clock) page.Host {
+	out := page.Host{Name: h.Name, Address: h.Address, At: clock.MomentOf(h.FactsAt), Stale: h.FactsAt != nil && clock.Now.Sub(*h.FactsAt) > 24*time.Hour}
+	if h.Port > 0 {
+		out.Address = net.JoinHostPort(h.Address, strconv.Itoa(h.Port))
+	}
+	if h.LastProbeAt != nil {
+		out.Probe = "Last probe " + clock.Ago(*h.LastProbeAt) + ": " + h.Outcome
+		if h.Outcome != "done" {
+			out.Bad = true
+			out.Probe += ". " + h.Error
+		}
+	}
+	names := make([]string, 0, len(facts))
+	for name := range facts {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		f := facts[name]
+		out.Facts = append(out.Facts, page.HostFact{Name: strings.ReplaceAll(name, "_", " "), Value: factWords(name, f.Value), Source: f.Source, At: clock.Moment(f.At)})
+	}
+	return out
+}
+
+// factWords shows a fact's JSON as words: text as it is, a list with commas,
+// roles with their builds, services as a count.
+func factWords(name string, value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return clean(text)
+	}
+	var list []any
+	if json.Unmarshal(value, &list) == nil {
+		if len(list) > 12 || name == "services" {
+			return ui.Count(len(list), "entry", "entries")
+		}
+		words := make([]string, 0, len(list))
+		for _, one := range list {
+			words = append(words, fmt.Sprint(one))
+		}
+		return clean(strings.Join(words, ", "))
+	}
+	var roles map[string]struct {
+		Configured, Action, Watermark string
+	}
+	if name == "roles" && json.Unmarshal(value, &roles) == nil {
+		words := make([]string, 0, len(roles))
+		for role, r := range roles {
+			one := role + " " + r.Configured
+			if r.Action != "" || r.Watermark != "" {
+				one += " (Setup began and did not end)"
+			}
+			words = append(words, one)
+		}
+		slices.Sort(words)
+		return clean(strings.Join(words, ", "))
+	}
+	var object map[string]any
+	if json.Unmarshal(value, &object) == nil && len(object) > 12 {
+		return ui.Count(len(object), "entry", "entries")
+	}
+	return clean(string(value))
+}
+
+func upgradeLine(name string, u store.UpgradeOfServer, clock ui.Clock) page.UpgradeLine {
+	line := page.UpgradeLine{
+		Href: upgradeHref(u.Rollout, name), Rollout: u.PlanName, Package: packageWords(u.Package), State: ui.State{Key: u.State},
+		Started: clock.MomentOf(u.StartedAt), Build: u.Build,
+	}
+	line.Took = took(u.StartedAt, u.EndedAt, clock.Now)
+	return line
+}
+
+// took says how long something took, or has taken so far.
+func took(began, ended *time.Time, now time.Time) string {
+	switch {
+	case began == nil:
+		return ""
+	case ended == nil:
+		return ui.Duration(now.Sub(*began)) + " so far"
+	default:
+		return ui.Duration(ended.Sub(*began))
+	}
+}
+
+// stateOf is a state as a component takes it.
+func stateOf[T ~string](s T) ui.State { return ui.State{Key: string(s)} }

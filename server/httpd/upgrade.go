@@ -1,0 +1,226 @@
+package httpd
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/live"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+const linesOfLog = 500
+
+// upgradeOf loads the upgrade that the address names.
+func (s *server) upgradeOf(r *http.Request) (store.UpgradeView, error) {
+	id, err := number(r, "rollout")
+	if err != nil {
+		return store.UpgradeView{}, err
+	}
+	upgrade, err := s.Store.UpgradeID(r.Context(), id, part(r, "server"))
+	if err != nil {
+		return store.UpgradeView{}, err
+	}
+	return s.Store.Upgrade(r.Context(), upgrade)
+}
+
+func (s *server) upgrade(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	u, err := s.upgradeOf(r)
+	if err != nil {
+		return err
+	}
+	before, _ := strconv.ParseInt(r.URL.Query().Get("before"), 10, 64) // no number = the newest lines
+	query := strings.TrimSpace(r.URL.Query().Get("log"))
+	view, err := s.upgradeView(r.Context(), v, u)
+	if err != nil {
+		return err
+	}
+	if view.Log, err = s.logView(r.Context(), u, before, query); err != nil {
+		return err
+	}
+	view.Frame = s.frame(r, v, u.Server, "rollouts")
+	view.Frame.Stream = upgradeHref(u.Rollout, u.Server) + "/stream"
+	if before > 0 || query != "" {
+		view.Frame.Stream += "?log=still"
+	}
+	return s.render(w, r, http.StatusOK, page.UpgradePage(view))
+}
+
+func (s *server) upgradeStream(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	u, err := s.upgradeOf(r)
+	if err != nil {
+		return err
+	}
+	still := r.URL.Query().Get("log") == "still"
+	topics := []string{fmt.Sprintf("upgrade:%d", u.ID), fmt.Sprintf("rollout:%d", u.Rollout)}
+	return s.Live.Serve(w, r, s.streamPage(r, v, fmt.Sprintf("upgrade:%d?%t", u.ID, still), topics, func(ctx context.Context, v viewer) (live.Update, error) {
+		var out live.Update
+		one, err := s.Store.Upgrade(ctx, u.ID)
+		if err != nil {
+			return out, err
+		}
+		view, err := s.upgradeView(ctx, v, one)
+		if err != nil {
+			return out, err
+		}
+		if !still {
+			if view.Log, err = s.logView(ctx, one, 0, ""); err != nil {
+				return out, err
+			}
+		}
+		return out, upgradeFragments(ctx, &out, view, !still)
+	}))
+}
+
+func upgradeFragments(ctx context.Context, u *live.Update, view page.Upgrade, log bool) error {
+	if err := fragment(ctx, u, "#upgrade-top", page.UpgradeHead(view.Top)); err != nil {
+		return err
+	}
+	if err := fragment(ctx, u, "#steps", page.UpgradeSteps(view.Steps)); err != nil {
+		return err
+	}
+	if err := fragment(ctx, u, "#ledger", page.UpgradeLedger(view.Ledger)); err != nil {
+		return err
+	}
+	if err := fragment(ctx, u, "#findings", page.UpgradeFindings(view.Findings)); err != nil {
+		return err
+	}
+	if !log {
+		return nil
+	}
+	return fragment(ctx, u, "#log", page.UpgradeLog(view.Log))
+}
+
+// upgradeView is an upgrade as its page shows it, without the log.
+func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView) (page.Upgrade, error) {
+	o, err := s.Store.Rollout(ctx, u.Rollout)
+	if err != nil {
+		return page.Upgrade{}, err
+	}
+	clock := v.clock(s.Now())
+	view := page.Upgrade{Crumbs: rolloutCrumbs(u.Rollout, u.PlanName), Steps: s.stepRows(u, clock), Top: s.upgradeTop(v, u, o, clock)}
+	for _, f := range u.Findings {
+		view.Findings = append(view.Findings, page.Finding{Severity: f.Severity, Rule: f.Rule, Text: clean(f.Evidence), Remedy: f.Remedy})
+	}
+	for _, l := range u.Ledger {
+		view.Ledger = append(view.Ledger, page.LedgerRow{
+			Thing: ledgerThing(l), Before: pairs(l.Before), Meant: pairs(l.Meant), Changed: clock.Moment(l.ChangedAt), Restored: clock.MomentOf(l.RestoredAt), Deviation: clean(l.Deviation),
+		})
+	}
+	return view, nil
+}
+
+func (s *server) upgradeTop(v viewer, u store.UpgradeView, o store.RolloutView, clock ui.Clock) page.UpgradeTop {
+	t := page.UpgradeTop{
+		Server: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
+		From: "–", To: o.Content.Package.Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
+		Percent: u.Percent, Phase: clean(u.Phase), Busy: u.Step == "setup" && (u.State == rollout.Running || u.State == rollout.OutOfSight), Message: clean(u.Message), Remedy: u.Remedy,
+	}
+	for _, one := range o.Content.Servers {
+		if one.Name == u.Server {
+			t.From = orDash(one.Build.String())
+		}
+	}
+	t.Now = "not started"
+	for i, st := range s.Runbook.Steps {
+		if st.Name != u.Step {
+			continue
+		}
+		t.Now = fmt.Sprintf("step %d of %d: %s", i+1, len(s.Runbook.Steps), st.Words)
+		if u.LastHeardAt != nil && t.Busy {
+			t.Silence = fmt.Sprintf("heard %s; quiet for up to %s is normal here", clock.Ago(*u.LastHeardAt), ui.Duration(st.Silence))
+		}
+	}
+	switch u.State {
+	case rollout.Done:
+		t.Now = "done: verified at " + orDash(u.Build)
+	case rollout.Waiting, rollout.Held:
+		for _, one := range u.Reasons {
+			t.Reasons = append(t.Reasons, one.Text)
+		}
+		if len(t.Reasons) == 0 {
+			for _, w := range o.Waves {
+				if w.Number == u.Wave {
+					t.Reasons = []string{whyNot(o, w, u.UpgradeRow)}
+				}
+			}
+		}
+	case rollout.Failed, rollout.Interrupted, rollout.Unknown, rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Skipped:
+	}
+	t.Acts = s.upgradeActs(v, u)
+	return t
+}
+
+// upgradeActs is what a person can decide about the upgrade now.
+func (s *server) upgradeActs(v viewer, u store.UpgradeView) []ui.Act {
+	if u.RolloutState == rollout.RolloutStopped || u.RolloutState == rollout.RolloutDone {
+		return nil
+	}
+	var acts []ui.Act
+	base := upgradeHref(u.Rollout, u.Server)
+	if _, err := rollout.UpgradeTable.After(u.State, rollout.Retry); err == nil {
+		acts = append(acts, ui.Act{Href: base + "/retry", Text: "Retry from " + shortStep(rollout.RetryFrom(s.Runbook, u.Step)), Kind: "primary", Why: v.why(auth.Decide)})
+	}
+	if _, err := rollout.UpgradeTable.After(u.State, rollout.Skip); err == nil && v.may(auth.Decide) {
+		acts = append(acts, ui.Act{Href: base + "/skip", Text: "Skip this server", Kind: "danger"})
+	}
+	return acts
+}
+
+func (s *server) stepRows(u store.UpgradeView, clock ui.Clock) []page.StepRow {
+	var rows []page.StepRow
+	for _, plain := range s.Runbook.Steps {
+		row := page.StepRow{Name: plain.Name, Words: plain.Words, State: ui.State{Key: string(rollout.Waiting)}, NoReturn: plain.NoReturn}
+		for _, st := range u.Steps {
+			if st.Name != plain.Name {
+				continue
+			}
+			row.State, row.Message, row.Started, row.Took = stateOf(st.State), clean(st.Message), clock.MomentOf(st.StartedAt), stepTook(st, clock.Now)
+			if st.Attempt > 1 {
+				row.State.Note = fmt.Sprintf("attempt %d", st.Attempt)
+			}
+			if st.State == rollout.Running && st.StartedAt != nil {
+				row.Late = clock.Now.Sub(*st.StartedAt) > plain.Soft
+			}
+		}
+		if row.State.Key != string(rollout.Done) {
+			row.Expected = "usually " + ui.Duration(plain.Expected)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func ledgerThing(l store.LedgerEntry) string {
+	switch l.Kind {
+	case "service":
+		return "Service " + l.Name
+	case "revocation":
+		return "Certificate revocation check, " + l.Name
+	default:
+		return l.Kind + " " + l.Name
+	}
+}
+
+// pairs shows the values of a ledger entry by name.
+func pairs(values map[string]string) string {
+	out := make([]string, 0, len(values))
+	for _, key := range sortedKeys(values) {
+		out = append(out, strings.ReplaceAll(key, "_", " ")+" "+orEmpty(values[key]))
+	}
+	return clean(strings.Join(out, ", "))
+}

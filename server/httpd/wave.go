@@ -1,0 +1,347 @@
+package httpd
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+// waveOf loads the rollout and the wave that the address names.
+func (s *server) waveOf(r *http.Request) (store.RolloutView, store.WaveView, error) {
+	id, err := number(r, "rollout")
+	if err != nil {
+		return store.RolloutView{}, store.WaveView{}, err
+	}
+	n, err := number(r, "wave")
+	if err != nil {
+		return store.RolloutView{}, store.WaveView{}, err
+	}
+	o, err := s.Store.Rollout(r.Context(), id)
+	if err != nil {
+		return o, store.WaveView{}, err
+	}
+	i := slices.IndexFunc(o.Waves, func(w store.WaveView) bool { return int64(w.Number) == n })
+	if i < 0 {
+		return o, store.WaveView{}, rollout.NotFound("The rollout has no wave %d.", n)
+	}
+	return o, o.Waves[i], nil
+}
+
+func (s *server) wave(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	o, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	view, err := s.approveView(r, v, o, wave)
+	if err != nil {
+		return err
+	}
+	view.Frame = s.frame(r, v, view.Title, "rollouts")
+	return s.render(w, r, http.StatusOK, page.ApprovePage(view))
+}
+
+func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wave store.WaveView) (page.Approve, error) {
+	report, err := s.reports.of(o.Hash, o.Content)
+	if err != nil {
+		return page.Approve{}, err
+	}
+	lines, err := s.Store.ServerLines(r.Context())
+	if err != nil {
+		return page.Approve{}, err
+	}
+	preparations, err := s.Store.Preparations(r.Context())
+	if err != nil {
+		return page.Approve{}, err
+	}
+	clock := v.clock(s.Now())
+	by := map[string]store.ServerLine{}
+	for _, l := range lines {
+		by[l.Name] = l
+	}
+	base := waveHref(o.ID, wave.Number)
+	count := ui.Count(len(wave.Upgrades), "server", "servers")
+	view := page.Approve{
+		Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: fmt.Sprintf("Approve wave %d", wave.Number), State: stateOf(wave.State),
+		Lead: o.PlanName + " · " + packageWords(o.Package) + ", to " + o.Content.Package.Target.String(), Hash: o.Hash, Revision: "Revision " + ui.Digits(o.Revision),
+		Button: fmt.Sprintf("Approve wave %d: %s", wave.Number, count), Action: base + "/approve",
+		Diff:  "The content below is revision " + ui.Digits(o.Revision) + " as it was submitted; it cannot change any more.",
+		Stops: stopSentence(o.Content.Policy), Floor: floorSentence(o.Content.Policy), Prepared: prepared(v, o.Plan, o.Content.Package, preparations, clock).Text,
+		NoReturn: s.noReturn(o.Content.Package),
+	}
+	if wave.State != rollout.WaveWaiting {
+		view.Title = fmt.Sprintf("Wave %d", wave.Number)
+	}
+	view.Servers, view.Blast = approveServers(wave, o, report, by)
+	view.Evidence = waveEvidence(wave, report)
+	view.Fresh = freshness(wave, by, clock)
+	view.When = waveTimes(wave, o, report, clock)
+	view.Why = s.whyNotApprove(v, o, wave)
+	if wave.ApprovedBy != "" {
+		view.Standing = fmt.Sprintf("%s approved it, %s: %s", wave.ApprovedBy, clock.MomentOf(wave.ApprovedAt).Text, wave.ApprovalReason)
+		if v.may(auth.Approve) && wave.State == rollout.WaveApproved {
+			view.Withdraw = base + "/withdraw"
+		}
+	}
+	return view, nil
+}
+
+// whyNotApprove is empty when the viewer can approve the wave now. The store
+// holds the same rules; here they are said before the button is pressed.
+func (s *server) whyNotApprove(v viewer, o store.RolloutView, wave store.WaveView) string {
+	switch {
+	case !v.may(auth.Approve):
+		return v.why(auth.Approve)
+	case v.ID == o.AuthorID:
+		return "You wrote this plan; a second person approves it."
+	case v.ID == o.Submitter:
+		return "You submitted this plan; a second person approves it."
+	case o.State == rollout.RolloutStopped || o.State == rollout.RolloutDone:
+		return "The rollout is " + strings.ToLower(stateOf(o.State).Word()) + "."
+	case wave.State == rollout.WaveDone:
+		return "The wave is done."
+	case wave.ApprovedBy != "":
+		return "It is approved already."
+	default:
+		return ""
+	}
+}
+
+func approveServers(wave store.WaveView, o store.RolloutView, report rollout.Report, by map[string]store.ServerLine) ([]page.ApproveServer, []page.Item) {
+	only := map[string]bool{}
+	for _, f := range report.Findings {
+		if f.Rule == "only-server-of-its-role-in-its-site" {
+			for _, name := range f.Servers {
+				only[name] = true
+			}
+		}
+	}
+	after := map[string][]string{}
+	for _, w := range report.Waves {
+		for _, one := range w.Servers {
+			after[one.Server] = afterWords(one.After)
+		}
+	}
+	var servers []page.ApproveServer
+	mailboxes, last := 0, 0
+	sites := map[string]bool{}
+	for _, u := range wave.Upgrades {
+		l := by[u.Server]
+		one := page.ApproveServer{
+			Name: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), From: orDash(l.Build.String()), To: o.Content.Package.Target.String(),
+			Mailboxes: ui.Number(l.Mailboxes),
+		}
+		if !slices.Contains(u.Roles, exchange.Mailbox) && l.Mailboxes == 0 {
+			one.Mailboxes = "–"
+		}
+		if a := after[u.Server]; len(a) > 0 {
+			one.After = a[0]
+		}
+		if only[u.Server] {
+			one.Last = "the only one of a role in " + siteWords(u.Site)
+			last++
+		}
+		mailboxes += l.Mailboxes
+		sites[siteWords(u.Site)] = true
+		servers = append(servers, one)
+	}
+	var names []string
+	for name := range sites {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return servers, []page.Item{
+		{Name: "Servers", Value: ui.Number(len(servers))},
+		{Name: "Mailboxes", Value: ui.Number(mailboxes)},
+		{Name: "AD sites", Value: ui.Number(len(names)), Note: ui.List(names, 4)},
+		{Name: "Last of a role in its site", Value: ui.Number(last)},
+	}
+}
+
+// waveEvidence is what planning found about the servers of a wave.
+func waveEvidence(wave store.WaveView, report rollout.Report) []page.Finding {
+	in := func(names []string) []string {
+		var out []string
+		for _, u := range wave.Upgrades {
+			if slices.Contains(names, u.Server) {
+				out = append(out, u.Server)
+			}
+		}
+		return out
+	}
+	var out []page.Finding
+	for _, f := range report.Findings {
+		if names := in(f.Servers); len(names) > 0 {
+			out = append(out, page.Finding{Severity: string(f.Severity), Rule: f.Rule, Text: f.Text, Servers: ui.List(names, 12)})
+		}
+	}
+	for _, t := range report.Tensions {
+		if names := in(t.Servers); len(names) > 0 {
+			severity := "warning"
+			if t.Strength == rollout.Breaks {
+				severity = "blocker"
+			}
+			out = append(out, page.Finding{Severity: severity, Rule: t.Rule, Text: t.Text, Servers: ui.List(names, 12)})
+		}
+	}
+	return out
+}
+
+func freshness(wave store.WaveView, by map[string]store.ServerLine, clock ui.Clock) string {
+	var oldest time.Time
+	missing := 0
+	for _, u := range wave.Upgrades {
+		at := by[u.Server].FactsAt
+		if at == nil {
+			missing++
+			continue
+		}
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = *at
+		}
+	}
+	text := "read again from the hosts when each server starts; the preflight runs then"
+	switch {
+	case missing == len(wave.Upgrades):
+		return "none were read yet; they are " + text
+	case missing > 0:
+		return fmt.Sprintf("%s without; the oldest are %s old; %s", ui.Count(missing, "server", "servers"), ui.Duration(clock.Now.Sub(oldest)), text)
+	default:
+		return "at most " + ui.Duration(clock.Now.Sub(oldest)) + " old; " + text
+	}
+}
+
+func floorSentence(p rollout.Policy) string {
+	if p.Floor.Count == 0 && p.Floor.Percent == 0 {
+		return "none: all servers of a role in a site may be out of service together"
+	}
+	return p.Floor.String() + " that has two or more; checked again at every start"
+}
+
+func waveTimes(wave store.WaveView, o store.RolloutView, report rollout.Report, clock ui.Clock) []page.Item {
+	expected, slow := map[string]time.Duration{}, map[string]time.Duration{}
+	for _, w := range report.Waves {
+		for _, one := range w.Servers {
+			expected[one.Server] = time.Duration(one.P50Minutes) * time.Minute
+			slow[one.Server] = time.Duration(one.P90Minutes) * time.Minute
+		}
+	}
+	begins := "as soon as it is approved"
+	for _, w := range o.Waves {
+		if w.Number < wave.Number && w.State != rollout.WaveDone {
+			begins = fmt.Sprintf("when wave %d is done or decided", wave.Number-1)
+			if o.Content.Policy.Overlap {
+				begins = "each server as soon as what it waits for is verified"
+			}
+		}
+	}
+	if wave.StartedAt != nil {
+		begins = "began " + clock.MomentOf(wave.StartedAt).Text
+	}
+	items := []page.Item{
+		{Name: "Window", Value: "the plan has none: it may start at any time"},
+		{Name: "Begins", Value: begins},
+	}
+	if d := waveLeft(wave, expected, o.Content.Policy.AtOnce); d > 0 {
+		items = append(items, page.Item{Name: "Takes", Value: "about " + ui.Duration(d) + ", " + ui.Duration(waveLeft(wave, slow, o.Content.Policy.AtOnce)) + " if it goes slowly"})
+	}
+	return items
+}
+
+// noReturn says what cannot be undone.
+func (s *server) noReturn(p exchange.Package) []string {
+	out := []string{"Setup takes each server to " + p.Words + ". There is no way back but to restore it."}
+	for _, st := range s.Runbook.Steps {
+		if st.NoReturn {
+			out = append(out, "The point of no return is the step “"+shortStep(st.Name)+"”: "+st.Words+".")
+		}
+	}
+	return append(out, "Databases of a Mailbox server are upgraded when they are mounted the first time afterwards.")
+}
+
+func (s *server) waveApprove(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Approve)
+	if err != nil {
+		return err
+	}
+	o, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.ApproveWave(r.Context(), v.actor(r), wave.ID, r.PostFormValue("hash"), reason(r), s.Runbook); err != nil {
+		return err
+	}
+	return s.done(w, r, rolloutHref(o.ID), fmt.Sprintf("Wave %d is approved: %s.", wave.Number, ui.Count(len(wave.Upgrades), "server", "servers")))
+}
+
+func (s *server) waveWithdraw(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Approve)
+	if err != nil {
+		return err
+	}
+	_, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.WithdrawApproval(r.Context(), v.actor(r), wave.ID, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, strings.TrimSuffix(r.URL.Path, "/withdraw"), "The approval is taken back.")
+}
+
+func (s *server) waveResumeAsk(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	o, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	view := page.Confirm{
+		Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: fmt.Sprintf("Resume wave %d", wave.Number), Action: waveHref(o.ID, wave.Number) + "/resume",
+		Lead:   "Servers of the wave that have not started may start again. What failed stays failed until a person retries or skips it.",
+		Reason: "Reason, kept on record", Kind: "primary", Back: ui.Link{Href: rolloutHref(o.ID), Text: "Back, change nothing"}, Why: v.why(auth.Resume),
+	}
+	open := 0
+	for _, u := range wave.Upgrades {
+		then := "stays as it is"
+		if u.State == rollout.Waiting || u.State == rollout.Held {
+			then = "may start"
+			open++
+		}
+		if !u.State.Decided() {
+			view.Rows = append(view.Rows, page.ConfirmRow{Server: u.Server, State: upgradeState(u), Then: then})
+		}
+	}
+	view.Button = fmt.Sprintf("Resume wave %d: %s may start", wave.Number, ui.Count(open, "server", "servers"))
+	view.Frame = s.frame(r, v, view.Title, "rollouts")
+	return s.render(w, r, http.StatusOK, page.ConfirmPage(view))
+}
+
+func (s *server) waveResume(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Resume)
+	if err != nil {
+		return err
+	}
+	o, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.ResumeWave(r.Context(), v.actor(r), wave.ID, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, rolloutHref(o.ID), fmt.Sprintf("Wave %d goes on.", wave.Number))
+}

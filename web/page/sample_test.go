@@ -1,0 +1,66 @@
+package page_test
+
+import (
+	"time"
+
+	"github.com/a-h/templ"
+
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+// entry is one page in one condition.
+type entry struct {
+	Name string
+	Page templ.Component
+}
+
+var now = time.Date(2008, 3, 14, 14, 5, 0, 0, time.UTC)
+
+var clock = ui.Clock{Now: now, Zone: time.UTC}
+
+func ago(d time.Duration) ui.Moment { return clock.Moment(now.Add(-d)) }
+
+func frame(theme, title, section string) ui.Frame {
+	return ui.Frame{
+		Title: title, Section: section, Theme: theme, Demo: true, Zone: "UTC", Waiting: 2,
+		Person: ui.Person{Name: "operator", Shown: "Operator", Roles: "operator"},
+		Now:    clock.Moment(now), ReturnTo: "/",
+	}
+}
+
+func state(key string) ui.State { return ui.State{Key: key} }
+
+// entries lists the pages in the theme: "light", "dark" or "" by the system.
+func entries(theme string) []entry {
+	f := func(title, section string) ui.Frame { return frame(theme, title, section) }
+	plain := ui.Frame{Title: "Sign in", Theme: theme, Demo: true}
+	return []entry{
+		{"signin", page.SignInPage(page.SignIn{Frame: plain, Name: "lead", Error: "Name or password is wrong."})},
+		{"first-admin", page.FirstAdminPage(page.FirstAdmin{Frame: plain})},
+		{"home", page.HomePage(home(f("Home", "home")))},
+		{"home-empty", page.HomePage(homeEmpty(f("Home", "home")))},
+		{"servers", page.ServersPage(servers(f("Servers", "servers")))},
+		{"servers-empty", page.ServersPage(page.Servers{
+			Frame: f("Servers", "servers"), Words: "none yet",
+			Empty: ui.Empty{Title: "No servers yet", Text: "Import the inventory as a CSV file. A preview shows what would change before anything does.", Action: ui.Link{Href: "/servers/import", Text: "Import servers"}},
+		})},
+		{"import", page.ImportPage(importPage(f("Import", "servers")))},
+		{"server", page.ServerPage(server(f("MBX01", "servers")))},
+		{"plans", page.PlansPage(plans(f("Plans", "plans")))},
+		{"plan-form", page.PlanFormPage(planForm(f("New plan", "plans")))},
+		{"plan", page.PlanPage(plan(f("Plan", "plans")))},
+		{"rollouts", page.RolloutsPage(rollouts(f("Rollouts", "rollouts")))},
+		{"rollout", page.RolloutPage(rollout(f("Rollout", "rollouts")))},
+		{"confirm", page.ConfirmPage(confirm(f("Pause", "rollouts")))},
+		{"approve", page.ApprovePage(approve(f("Approve wave 2", "rollouts"), ""))},
+		{"approve-refused", page.ApprovePage(approve(f("Approve wave 2", "rollouts"), "You made this plan; a second person approves it."))},
+		{"upgrade", page.UpgradePage(upgrade(f("MBX01", "rollouts")))},
+		{"upgrade-failed", page.UpgradePage(upgradeFailed(f("MBX01", "rollouts")))},
+		{"history", page.HistoryPage(history(f("History", "history")))},
+		{"failure", page.FailurePage(page.Failure{
+			Frame: f("Conflict", ""), Title: "Somebody was quicker", Text: "Wave 2 was approved by lead2 at 14:03:10 UTC; nothing was done a second time.",
+			Safe: "No server was touched by this request.", Next: ui.Link{Href: "/rollouts/42", Text: "Back to the rollout"}, ID: "7f3a9c21",
+		})},
+	}
+}
