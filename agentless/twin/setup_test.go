@@ -350,3 +350,21 @@ func TestHostsSurviveTheTwin(t *testing.T) {
 		t.Errorf("Setup ended with %s", rc)
 	}
 }
+
+func TestAnUnreachableRevocationListMakesSetupTakeHours(t *testing.T) {
+	t.Parallel()
+	slow, fast := server(t, "ht1", "HT"), server(t, "ht2", "HT")
+	start(t, twin.Options{Servers: []exchange.Server{slow, fast}, Speed: 3000, RevocationListUnreachable: true})
+	const key = `"HKCU\Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing"`
+	a, b := dial(t, slow), dial(t, fast)
+	a.prepare("wk-t-u1-setup-a1", runAsArguments, setupCommand)
+	b.prepare("wk-t-u1-setup-a1", runAsArguments, `reg add `+key+` /v State /t REG_DWORD /d 146944 /f >nul`, setupCommand)
+	a.start("wk-t-u1-setup-a1")
+	b.start("wk-t-u1-setup-a1")
+	if rc := b.result("wk-t-u1-setup-a1", 10*time.Second); rc != "0" {
+		t.Errorf("Setup with the check off ended with %s", rc)
+	}
+	if exit, _, _ := a.run("type " + taskFolder("wk-t-u1-setup-a1") + `\rc`); exit == "0" {
+		t.Error("Setup with the check on has ended as well")
+	}
+}
