@@ -102,12 +102,12 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 // holds the same rules; here they are said before the button is pressed.
 func (s *server) whyNotApprove(v viewer, o store.RolloutView, wave store.WaveView) string {
 	switch {
-	case !v.may(auth.Approve):
-		return v.why(auth.Approve)
 	case v.ID == o.AuthorID:
 		return "You wrote this plan; a second person approves it."
 	case v.ID == o.Submitter:
 		return "You submitted this plan; a second person approves it."
+	case !v.may(auth.Approve):
+		return v.why(auth.Approve)
 	case o.State == rollout.RolloutStopped || o.State == rollout.RolloutDone:
 		return "The rollout is " + strings.ToLower(stateOf(o.State).Word()) + "."
 	case wave.State == rollout.WaveDone:
