@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
-
 	"wavekeeper/server/exchange"
 )
 

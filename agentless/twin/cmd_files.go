@@ -137,7 +137,7 @@ func (s *session) dir(rest string, io streams) int {
 		}
 		exists := false
 		s.h.look(func() { exists = s.h.folderAt(path) })
-		if len(kept) == 0 && !(exists && !flags["b"]) {
+		if len(kept) == 0 && (!exists || flags["b"]) {
 			return s.fail(io, "File Not Found")
 		}
 		if flags["b"] {

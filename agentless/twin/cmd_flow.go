@@ -2,6 +2,7 @@ package twin
 
 import (
 	"bytes"
+	"errors"
 	"strconv"
 	"strings"
 )
@@ -235,7 +236,7 @@ func (s *session) runLines(b *batch, io streams) int {
 		}
 		text := s.expand(line)
 		n, err := parseCommand(text)
-		for err == errOpen && b.next < len(b.lines) {
+		for errors.Is(err, errOpen) && b.next < len(b.lines) {
 			text += "\n" + s.expand(b.lines[b.next])
 			b.next++
 			n, err = parseCommand(text)
@@ -250,6 +251,7 @@ func (s *session) runLines(b *batch, io streams) int {
 		}
 		code = s.run(n, io)
 		switch s.flow {
+		case flowOn:
 		case flowGoto:
 			s.flow = flowOn
 			if !b.find(s.label) {

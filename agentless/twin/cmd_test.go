@@ -5,7 +5,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )
@@ -94,8 +93,10 @@ func TestServicesTakeTimeAndHoldTheirDependants(t *testing.T) {
 	}
 	within(t, 5*time.Second, "MSExchangeRepl is stopped", func() bool { return len(truth.entries(t, "service-stopped")) == 1 })
 	for _, tc := range []struct{ line, exit string }{
-		{"sc.exe stop MSExchangeRepl", "1062"}, {"sc.exe start MSExchangeRepl", "1058"},
-		{"sc.exe config MSExchangeRepl start= auto", "0"}, {"sc.exe start MSExchangeRepl", "0"},
+		{"sc.exe stop MSExchangeRepl", "1062"},
+		{"sc.exe start MSExchangeRepl", "1058"},
+		{"sc.exe config MSExchangeRepl start= auto", "0"},
+		{"sc.exe start MSExchangeRepl", "0"},
 	} {
 		if exit, out, _ := c.run(tc.line); exit != tc.exit {
 			t.Errorf("%s: %s, want %s\n%s", tc.line, exit, tc.exit, out)

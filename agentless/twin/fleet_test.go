@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

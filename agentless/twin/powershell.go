@@ -39,6 +39,13 @@ func powershell(c *call) int {
 	if text == "" && len(c.args) > 0 && !strings.HasPrefix(c.args[len(c.args)-1], "-") {
 		text = strings.Trim(strings.Join(c.args, " "), `"`)
 	}
+	if text == "-" { // the script comes by stdin
+		raw, err := io.ReadAll(c.in)
+		if err != nil {
+			return 1
+		}
+		text = decode(raw, c.s.codePage)
+	}
 	code := c.powershellText(text, wide)
 	if in, ok := c.in.(inputReader); ok && !in.i.console {
 		if _, err := io.Copy(io.Discard, in); err != nil {

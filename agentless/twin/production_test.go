@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"

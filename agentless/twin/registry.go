@@ -220,6 +220,5 @@ func (h *host) changed(path, name string, old, now any) {
 	h.happened("registry-changed", map[string]any{"key": path, "value": name, "old": old, "new": now})
 }
 
-func text(name, s string) regValue            { return regValue{Name: name, Type: regSZ, Text: s} }
-func dword(name string, n uint32) regValue    { return regValue{Name: name, Type: regDWORD, Number: n} }
-func multi(name string, s ...string) regValue { return regValue{Name: name, Type: regMultiSZ, Many: s} }
+func text(name, s string) regValue         { return regValue{Name: name, Type: regSZ, Text: s} }
+func dword(name string, n uint32) regValue { return regValue{Name: name, Type: regDWORD, Number: n} }

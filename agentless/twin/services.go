@@ -3,7 +3,6 @@ package twin
 import (
 	"strings"
 	"time"
-
 	"wavekeeper/server/exchange"
 )
 

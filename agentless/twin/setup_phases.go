@@ -3,7 +3,6 @@ package twin
 import (
 	"fmt"
 	"strings"
-
 	"wavekeeper/server/exchange"
 )
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )
@@ -366,5 +365,30 @@ func TestAnUnreachableRevocationListMakesSetupTakeHours(t *testing.T) {
 	}
 	if exit, _, _ := a.run("type " + taskFolder("wk-t-u1-setup-a1") + `\rc`); exit == "0" {
 		t.Error("Setup with the check on has ended as well")
+	}
+}
+
+func TestPowerLossLeavesSetupInterrupted(t *testing.T) {
+	t.Parallel()
+	s := server(t, "ht1", "HT")
+	f, truth := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1500})
+	c := dial(t, s)
+	c.prepare("wk-t-u1-setup-a1", runAsArguments, setupCommand)
+	c.start("wk-t-u1-setup-a1")
+	const key = `SOFTWARE\Microsoft\Exchange\v8.0\HubTransportRole`
+	within(t, 10*time.Second, "Setup is at work", func() bool { return c.registry("GetStringValue", key, "Action").one("sValue") != "" })
+	if err := f.PowerLoss("ht1"); err != nil {
+		t.Fatal(err)
+	}
+	c.http.CloseIdleConnections()
+	within(t, 10*time.Second, "the host answers again", func() bool { status, _, err := c.post("<x/>"); return err == nil && status > 0 })
+	if got := c.registry("GetStringValue", key, "Action").one("sValue"); got != "BuildToBuildUpgrade" {
+		t.Errorf("Action is %q", got)
+	}
+	if _, out, _ := c.run("dir /b " + taskFolder("wk-t-u1-setup-a1")); strings.Contains(out, "rc") || !strings.Contains(out, "started") {
+		t.Errorf("the task's folder holds %q", out)
+	}
+	if n := len(truth.entries(t, "power-loss")); n != 1 || len(truth.entries(t, "setup-ended")) != 0 {
+		t.Errorf("journal:\n%s", truth)
 	}
 }

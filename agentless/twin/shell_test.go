@@ -2,7 +2,6 @@ package twin_test
 
 import (
 	"testing"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

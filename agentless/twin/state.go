@@ -121,6 +121,6 @@ func (h *host) loadState() (*state, error) {
 // so that hosts differ and a run can be repeated.
 func (h *host) number(word string, n int) int {
 	sum := fnv.New32a()
-	fmt.Fprintf(sum, "%s/%s", h.name, word)
+	_, _ = sum.Write([]byte(h.name + "/" + word)) // a hash takes everything
 	return int(sum.Sum32() % uint32(n))
 }

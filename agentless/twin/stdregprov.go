@@ -77,7 +77,7 @@ func (h *host) regMethod(user, method string, in *element) (instance, bool) {
 		switch {
 		case v == nil:
 			return instance{{"ReturnValue", regNotFound}, {field, nil}}
-		case v.Type != kind && !(kind == regSZ && v.Type == regExpandSZ):
+		case v.Type != kind && (kind != regSZ || v.Type != regExpandSZ):
 			return instance{{"ReturnValue", wbemTypeMismatch}, {field, nil}}
 		}
 		return instance{{"ReturnValue", regOK}, {field, value(v)}}

@@ -20,7 +20,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
 	"wavekeeper/server/exchange"
 )
 

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 	"time"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

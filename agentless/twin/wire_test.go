@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

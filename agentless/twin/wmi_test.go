@@ -8,7 +8,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )
