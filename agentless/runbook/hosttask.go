@@ -12,7 +12,7 @@ import (
 
 // Bounds of a short host task: Task Scheduler 1.0 begins within seconds.
 const (
-	runAgainAfter = 20 * time.Second // a run that shows nothing is sent again
+	runAgainAfter = 40 * time.Second // a run that shows nothing is sent again
 	runsAtMost    = 3
 	deathCertain  = 2 // looks in a row without a live process
 )

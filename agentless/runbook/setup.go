@@ -102,10 +102,10 @@ func setupBegin(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	if err := markLog(ctx, w); err != nil {
 		return trouble("look at the setup log", err)
 	}
-	if err := w.Host.PrepareTask(ctx, task); err != nil {
-		return trouble("prepare the Setup task", err)
+	if err := w.Host.MakeTaskFolder(ctx, task.Name); err != nil {
+		return trouble("make the folder of the Setup task", err)
 	}
-	return again("The Setup task is prepared"), nil
+	return again("The folder of the Setup task is made"), nil
 }
 
 // markLog remembers where the log ends before Setup runs.

@@ -77,8 +77,9 @@ var ErrTaskCOM = errors.New("host tasks on Windows Server 2008 and later (regist
 // of 00:00:00 could lie in the future or fire; come back in two minutes.
 var ErrMidnight = errors.New("the host's clock is too near midnight to register a task")
 
-// ErrPlainChannel says that a password would cross the network readable.
-var ErrPlainChannel = errors.New("the run-as password is sent over https or to the loopback address only")
+// ErrPlainChannel says that what a host task is made of, a password among it,
+// would cross the network readable and changeable.
+var ErrPlainChannel = errors.New("host tasks are made over https or on the loopback address only")
 
 // ErrPassword says that a password cannot stand on a command line of schtasks.exe.
 var ErrPassword = errors.New("the run-as password holds a double quote or a control character, which schtasks.exe cannot be given")
@@ -138,16 +139,25 @@ func (h *Host) taskRegistered(ctx context.Context, name string) (bool, error) {
 	return result.Exit == 0, nil
 }
 
+// MakeTaskFolder makes the protected folders of a task, or checks that they are
+// ours.
+func (h *Host) MakeTaskFolder(ctx context.Context, name string) error {
+	if !taskName.MatchString(name) {
+		return fmt.Errorf("%q is no name of a host task", name)
+	}
+	for _, folder := range []string{Root, Tasks, TaskFolder(name)} {
+		if err := h.MakeFolder(ctx, folder); err != nil {
+			return fmt.Errorf("prepare task %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // PrepareTask makes the protected folders and writes the task's files, the
 // body last. Nothing runs. It may be repeated.
 func (h *Host) PrepareTask(ctx context.Context, t Task) error {
-	if !taskName.MatchString(t.Name) {
-		return fmt.Errorf("%q is no name of a host task", t.Name)
-	}
-	for _, folder := range []string{Root, Tasks, t.Folder()} {
-		if err := h.MakeFolder(ctx, folder); err != nil {
-			return fmt.Errorf("prepare task %s: %w", t.Name, err)
-		}
+	if err := h.MakeTaskFolder(ctx, t.Name); err != nil {
+		return err
 	}
 	var names []string
 	for name := range t.Files {
@@ -173,7 +183,7 @@ func (h *Host) CreateTask(ctx context.Context, t Task) error {
 	if err != nil {
 		return fmt.Errorf("create task %s: %w", t.Name, err)
 	}
-	if t.Account != "" && !h.conn.Private() {
+	if !h.conn.Private() {
 		return fmt.Errorf("create task %s: %w", t.Name, ErrPlainChannel)
 	}
 	os, err := h.OS(ctx)

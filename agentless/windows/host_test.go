@@ -1,0 +1,207 @@
+package windows_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/agentless/winrm"
+	"wavekeeper/server/exchange"
+)
+
+const user, password = "wkadmin", "winrm-Secret1"
+
+// host is one simulated host, over TCP.
+func host(t *testing.T) *windows.Host {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := twin.Start(context.Background(), twin.Options{
+		User: user, Password: password, RunAs: `LAB\svc`, RunAsPassword: "x", Speed: 1000,
+		Servers: []exchange.Server{{
+			Name: "MBX1", FQDN: "mbx1.lab.test", Roles: []exchange.Role{exchange.Mailbox}, Language: "en-US", Arch: "x64",
+			Address: "127.0.0.1", Port: port, Services: []string{"ScanMail_Master"},
+		}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fleet.Close() })
+	conn, err := winrm.New(winrm.Config{Address: "127.0.0.1", Port: port, User: user, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return windows.New(conn)
+}
+
+func TestFilesArriveAsTheyWere(t *testing.T) {
+	t.Parallel()
+	h, ctx := host(t), context.Background()
+	folder := windows.TaskFolder("wk-test-u1-files-a1")
+	if err := h.MakeTaskFolder(ctx, "wk-test-u1-files-a1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.MakeFolder(ctx, folder); err != nil {
+		t.Errorf("a folder of ours is not known again: %v", err)
+	}
+	for name, data := range map[string][]byte{
+		"empty": {}, "one chunk": []byte("a\r\n\x00b"), "it's quoted": []byte("x"), "three chunks": bytes.Repeat([]byte{0, 1, 254, 255, '\n'}, 3000),
+	} {
+		path := folder + `\` + name
+		for range 2 { // a repeated write starts again
+			if err := h.WriteFile(ctx, path, data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []byte
+		for {
+			chunk, err := h.ReadFile(ctx, path, int64(len(got)), 4096)
+			if err != nil || !chunk.Exists {
+				t.Fatalf("read %s: %+v, %v", name, chunk, err)
+			}
+			got = append(got, chunk.Data...)
+			if int64(len(got)) >= chunk.Length {
+				break
+			}
+		}
+		if !bytes.Equal(got, data) {
+			t.Errorf("%s: %d bytes came back, want %d", name, len(got), len(data))
+		}
+	}
+	entries, exists, err := h.List(ctx, folder)
+	if err != nil || !exists || len(entries) != 4 {
+		t.Errorf("list: %v, %t, %v", entries, exists, err)
+	}
+	if _, exists, err := h.List(ctx, `C:\nowhere`); exists || err != nil {
+		t.Errorf("a folder that does not exist: %t, %v", exists, err)
+	}
+	if chunk, err := h.ReadFile(ctx, `C:\nowhere`, 0, 10); chunk.Exists || err != nil {
+		t.Errorf("a file that does not exist: %+v, %v", chunk, err)
+	}
+	if err := h.RemoveFolder(ctx, folder); err != nil {
+		t.Fatal(err)
+	}
+	if _, exists, err := h.List(ctx, folder); exists || err != nil {
+		t.Errorf("removed folder: %t, %v", exists, err)
+	}
+}
+
+func TestAFolderOfSomebodyElseIsRefused(t *testing.T) {
+	t.Parallel()
+	h, ctx := host(t), context.Background()
+	if _, err := h.Run(ctx, `md C:\Theirs`); err != nil {
+		t.Fatal(err)
+	}
+	var foreign *windows.ForeignFolderError
+	if err := h.MakeFolder(ctx, `C:\Theirs`); !errors.As(err, &foreign) || foreign.Path != `C:\Theirs` {
+		t.Errorf("MakeFolder of a folder that anybody could have made: %v", err)
+	}
+}
+
+func TestServicesObeyByExitCode(t *testing.T) {
+	t.Parallel()
+	h, ctx := host(t), context.Background()
+	const name = "ScanMail_Master"
+	until := func(state, mode string) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); ; {
+			all, err := h.Services(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, ok := windows.FindService(all, strings.ToLower(name))
+			if ok && s.State == state && s.StartMode == mode {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("service is %+v, want %s and %s", s, state, mode)
+			}
+		}
+	}
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	until(windows.Running, windows.StartAuto)
+	do(h.StartService(ctx, name)) // runs already
+	do(h.SetStartMode(ctx, name, windows.StartDisabled))
+	do(h.StopService(ctx, name))
+	until(windows.Stopped, windows.StartDisabled)
+	do(h.StopService(ctx, name)) // stopped already
+	if err := h.StartService(ctx, name); !errors.Is(err, windows.ErrServiceDisabled) {
+		t.Errorf("start of a disabled service: %v", err)
+	}
+	do(h.SetStartMode(ctx, name, windows.StartManual))
+	do(h.StartService(ctx, name))
+	until(windows.Running, windows.StartManual)
+	if err := h.StopService(ctx, "NoSuch"); !errors.Is(err, windows.ErrNoService) {
+		t.Errorf("a service that does not exist: %v", err)
+	}
+	if err := h.StopService(ctx, `a" & calc`); err == nil {
+		t.Error("a name that is none was sent")
+	}
+}
+
+func TestRegistryIsTyped(t *testing.T) {
+	t.Parallel()
+	h, ctx := host(t), context.Background()
+	const key = `SOFTWARE\Microsoft\Exchange\v8.0\MailboxRole`
+	if err := h.SetString(ctx, windows.LocalMachine, key, "Watermark", "a<&>b"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.SetDWORD(ctx, windows.LocalMachine, key, "Action", 4294967295); err != nil {
+		t.Fatal(err)
+	}
+	roles, err := h.Roles(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := roles["Mailbox"], (windows.Role{Configured: "8.0.685.25", Unpacked: "8.0.685.25", Action: "4294967295", Watermark: "a<&>b"}); got != want {
+		t.Errorf("role %+v, want %+v", got, want)
+	}
+	if err := h.DeleteValue(ctx, windows.LocalMachine, key, "Action"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.DWORDValue(ctx, windows.LocalMachine, key, "Action"); !errors.Is(err, windows.ErrNoKey) {
+		t.Errorf("a deleted value: %v", err)
+	}
+	if _, err := h.Keys(ctx, windows.LocalMachine, key+`\Nowhere`); !errors.Is(err, windows.ErrNoKey) {
+		t.Errorf("a key that does not exist: %v", err)
+	}
+}
+
+func TestARestartShowsInTheBootTime(t *testing.T) {
+	t.Parallel()
+	h, ctx := host(t), context.Background()
+	before, err := h.BootTime(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		after, err := h.BootTime(ctx)
+		if err == nil && after.After(before) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("boot time %s, %v, before %s", after, err, before)
+		}
+	}
+}
