@@ -78,10 +78,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	}
 	parts.then("coordinator", engine.Stop)
 
-	handler, ops, err := c.console(s, hub, log)
-	if err != nil {
-		return err
-	}
+	handler, ops := c.console(s, hub, log)
 	failed := make(chan error, 2)
 	if err := parts.listen("console", c.Listen, handler, failed); err != nil {
 		return err

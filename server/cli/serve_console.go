@@ -1,17 +1,76 @@
 package cli
 
 import (
+	"crypto/subtle"
 	"log/slog"
+	"net"
 	"net/http"
+	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/server/httpd"
 	"wavekeeper/server/live"
 	"wavekeeper/server/store"
 )
 
-// console makes the handler of the pages, and the one of /metrics and /readyz
-// for a listener of their own.
-func (c *ServeCmd) console(_ *store.Store, _ *live.Hub, _ *slog.Logger) (pages, ops http.Handler, err error) {
+// console makes the handler of the pages, and the one of /metrics and /readyz.
+// With a token the second is at the console's address, too.
+func (c *ServeCmd) console(s *store.Store, hub *live.Hub, log *slog.Logger) (pages, ops http.Handler) {
+	pages = httpd.New(httpd.Options{
+		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Log: log,
+	})
+	ops = operations(s, hub)
+	if c.MetricsToken == "" {
+		return pages, ops
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
-	return mux, mux, nil
+	mux.Handle("/", pages)
+	for _, path := range []string{"GET /metrics", "GET /readyz"} {
+		mux.Handle(path, withToken(c.MetricsToken, ops))
+	}
+	return mux, ops
+}
+
+// insecure says that cookies may travel over http: only on loopback, where
+// nothing says that people come by https.
+func (c *ServeCmd) insecure() bool {
+	if strings.HasPrefix(c.PublicURL, "https://") {
+		return false
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return c.Demo || host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// operations answers those who watch the program: is it ready, how is it.
+func operations(s *store.Store, hub *live.Hub) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "wavekeeper_streams", Help: "Event streams that are open."},
+			func() float64 { return float64(hub.Streams()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "wavekeeper_database_connections", Help: "Connections to the database that are in use."},
+			func() float64 { return float64(s.Pool().Stat().AcquiredConns()) }),
+	)
+	return httpd.Internal(s.Ping, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+}
+
+// withToken lets those pass who know the token.
+func withToken(token string, next http.Handler) http.Handler {
+	want := []byte("Bearer " + token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
