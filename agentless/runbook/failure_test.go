@@ -42,7 +42,8 @@ func TestPreflightNamesWhatBlocks(t *testing.T) {
 		"package older than the server": {func(o *twin.Options) {
 			o.Servers[0].Build = exchange.Build{Major: 8, Minor: 2, Build: 176, Revision: 2}
 		}, nil, "build", nil},
-		"a role the inventory lacks": {nil, func(w *runbook.Work) { w.Server.Roles = w.Server.Roles[1:] }, "roles", nil},
+		"a service that is not there": {nil, func(w *runbook.Work) { w.Server.Services = []string{"NoSuch"} }, "services", nil},
+		"a role the inventory lacks":  {nil, func(w *runbook.Work) { w.Server.Roles = w.Server.Roles[1:] }, "roles", nil},
 		".NET without service pack": {nil, nil, "dotnet20-sp1", func(ctx context.Context, h *windows.Host) error {
 			return h.SetDWORD(ctx, windows.LocalMachine, keyNET20, "SP", 0)
 		}},

@@ -21,6 +21,7 @@ type seen struct {
 	hasNET20  bool
 	install   string
 	umPacks   []string
+	services  []windows.Service
 	media     proved
 	canary    proved
 }
@@ -37,6 +38,7 @@ func look(ctx context.Context, w *Work) (seen, error) {
 		func() (err error) { s.processes, err = h.Processes(ctx); return },
 		func() (err error) { s.net20, s.hasNET20, err = h.NET20ServicePack(ctx); return },
 		func() (err error) { s.install, err = h.InstallPath(ctx); return },
+		func() (err error) { s.services, err = h.Services(ctx); return },
 		func() (err error) { s.umPacks, err = h.UMLanguagePacks(ctx); return },
 	} {
 		if err := ask(); err != nil {
@@ -102,6 +104,13 @@ var rules = []rule{
 		}
 		return pass("Windows Management Framework 3.0 is not installed", "")
 	}},
+	{"windows-installer", "Exchange team blog on SP2 prerequisites (KB942288)", func(w *Work, s seen) verdict {
+		if w.Package.Target.ServicePack() < 2 || s.os.Name() != "2003" || has(s.hotfixes, "KB942288") {
+			return pass("Windows Installer is new enough", "")
+		}
+		return verdict{Blocker, "Windows Installer 4.5 is missing", fmt.Sprintf("KB942288 is not among %d updates", len(s.hotfixes)), "Install KB942288."}
+	}},
+	{"services", "inventory; rules of Setup on W3SVC and MSDTC", ruleServices},
 	{"disk", "release notes of Exchange 2007 Beta 2", ruleDisk},
 	{"interrupted-setup", "founding document; Exchange team blog on watermarks", ruleInterrupted},
 	{"no-other-setup", "processes of Setup", func(_ *Work, s seen) verdict {
@@ -192,6 +201,33 @@ func ruleTimeZone(_ *Work, s seen) verdict {
 		Blocker, "The time zone update KB931836 is missing",
 		fmt.Sprintf("none of %s among %d updates", list(TimeZoneUpdates), len(s.hotfixes)), "Install KB931836 or a later cumulative time zone update.",
 	}
+}
+
+// ruleServices: the third-party services of the inventory exist, and what Setup
+// needs is not disabled.
+func ruleServices(w *Work, s seen) verdict {
+	var unknown, disabled []string
+	for _, name := range w.Server.Services {
+		if _, ok := windows.FindService(s.services, name); !ok {
+			unknown = append(unknown, name)
+		}
+	}
+	needed := map[string]bool{
+		"W3SVC": w.Server.Has(exchange.ClientAccess) || w.Server.Has(exchange.Mailbox),
+		"MSDTC": w.Server.Has(exchange.ClientAccess) || w.Server.Has(exchange.UnifiedMessaging),
+	}
+	for _, name := range []string{"W3SVC", "MSDTC"} {
+		if found, ok := windows.FindService(s.services, name); needed[name] && (!ok || found.StartMode == windows.StartDisabled) {
+			disabled = append(disabled, name)
+		}
+	}
+	switch {
+	case len(unknown) > 0:
+		return verdict{Blocker, "The host has no service " + list(unknown), fmt.Sprintf("%d services", len(s.services)), "Correct the server's services in the inventory."}
+	case len(disabled) > 0:
+		return verdict{Blocker, "Setup needs services that are disabled or missing: " + list(disabled), "", "Enable and start them."}
+	}
+	return pass("The services are there", list(w.Server.Services))
 }
 
 func ruleDisk(w *Work, s seen) verdict {

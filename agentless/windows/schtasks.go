@@ -1,0 +1,149 @@
+package windows
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// CreateTask registers a prepared task with the scheduler, without a trigger
+// that can fire: its start time is the midnight that has passed by the host's
+// own clock. Registering one that is registered already changes nothing.
+func (h *Host) CreateTask(ctx context.Context, t Task) error {
+	args, err := createArguments(t)
+	if err != nil {
+		return fmt.Errorf("create task %s: %w", t.Name, err)
+	}
+	if !h.conn.Private() {
+		return fmt.Errorf("create task %s: %w", t.Name, ErrPlainChannel)
+	}
+	os, err := h.OS(ctx)
+	if err != nil {
+		return fmt.Errorf("create task %s: %w", t.Name, err)
+	}
+	if !os.before6() {
+		return fmt.Errorf("create task %s: %w", t.Name, ErrTaskCOM)
+	}
+	if nearMidnight(os.Now.In(os.Zone)) {
+		return fmt.Errorf("create task %s: %w", t.Name, ErrMidnight)
+	}
+	registered, err := h.taskRegistered(ctx, t.Name)
+	if err != nil {
+		return fmt.Errorf("create task %s: %w", t.Name, err)
+	}
+	if registered {
+		return nil
+	}
+	result, err := h.program(ctx, "schtasks.exe", args...)
+	if err != nil {
+		return fmt.Errorf("create task %s: %w", t.Name, err)
+	}
+	if registered, err = h.taskRegistered(ctx, t.Name); err != nil {
+		return fmt.Errorf("create task %s: %w", t.Name, err)
+	}
+	if !registered {
+		return fmt.Errorf("create task %s: schtasks.exe ended with %d and there is no task", t.Name, result.Exit)
+	}
+	return nil
+}
+
+// nearMidnight: half a minute before, two minutes after.
+func nearMidnight(local time.Time) bool {
+	h, m, s := local.Clock()
+	return h == 23 && m == 59 && s >= 30 || h == 0 && m < 2
+}
+
+// createArguments are those of schtasks.exe /create on Windows Server 2003:
+// no /rl /xml /v1 /np /delay, /tr at most 262 characters, /st HH:MM:SS, no /sd
+// (its form depends on the locale), no /f (it replaces silently).
+func createArguments(t Task) ([]string, error) {
+	if !taskName.MatchString(t.Name) {
+		return nil, fmt.Errorf("%q is no name of a host task", t.Name)
+	}
+	args := []string{"/create", "/tn", t.Name, "/tr", `"` + t.Folder() + `\body.cmd"`, "/sc", "ONCE", "/st", "00:00:00"}
+	if t.Account == "" {
+		return append(args, "/ru", "SYSTEM"), nil
+	}
+	account, err := argument(t.Account)
+	if err != nil {
+		return nil, fmt.Errorf("run-as account: %w", err)
+	}
+	if t.Password == "" {
+		return nil, fmt.Errorf("run-as account %s has no password", t.Account)
+	}
+	password, err := argument(t.Password)
+	if err != nil {
+		return nil, ErrPassword
+	}
+	return append(args, "/ru", account, "/rp", password), nil
+}
+
+// argument quotes a word for the C runtime's rules: in double quotes, with the
+// backslashes at its end doubled. A double quote is refused.
+func argument(s string) (string, error) {
+	for _, r := range s {
+		if r == '"' || r < ' ' || r == 0x7f {
+			return "", fmt.Errorf("a character that cannot be quoted")
+		}
+	}
+	trailing := len(s) - len(strings.TrimRight(s, `\`))
+	return `"` + s + strings.Repeat(`\`, trailing) + `"`, nil
+}
+
+// RunTask starts a registered task. Its body's guard makes a second start
+// harmless.
+func (h *Host) RunTask(ctx context.Context, name string) error {
+	if !taskName.MatchString(name) {
+		return fmt.Errorf("%q is no name of a host task", name)
+	}
+	result, err := h.Run(ctx, "schtasks.exe /run /tn "+name)
+	if err != nil {
+		return fmt.Errorf("run task %s: %w", name, err)
+	}
+	if result.Exit != 0 {
+		return fmt.Errorf("run task %s: schtasks.exe ended with %d", name, result.Exit)
+	}
+	return nil
+}
+
+// DeleteTask takes a task out of the scheduler, and with it the stored
+// password; one that is not there is fine.
+func (h *Host) DeleteTask(ctx context.Context, name string) error {
+	registered, err := h.TaskRegistered(ctx, name)
+	if err != nil || !registered {
+		return err
+	}
+	result, err := h.Run(ctx, "schtasks.exe /delete /tn "+name+" /f")
+	if err != nil {
+		return fmt.Errorf("delete task %s: %w", name, err)
+	}
+	if registered, err = h.TaskRegistered(ctx, name); err != nil {
+		return err
+	}
+	if registered {
+		return fmt.Errorf("delete task %s: schtasks.exe ended with %d and the task is still there", name, result.Exit)
+	}
+	return nil
+}
+
+// TaskRegistered reports whether the scheduler knows a task.
+func (h *Host) TaskRegistered(ctx context.Context, name string) (bool, error) {
+	if !taskName.MatchString(name) {
+		return false, fmt.Errorf("%q is no name of a host task", name)
+	}
+	registered, err := h.taskRegistered(ctx, name)
+	if err != nil {
+		return false, fmt.Errorf("look for task %s: %w", name, err)
+	}
+	return registered, nil
+}
+
+// taskRegistered looks for the file that Task Scheduler 1.0 keeps per task.
+func (h *Host) taskRegistered(ctx context.Context, name string) (bool, error) {
+	result, err := h.Run(ctx, `if exist "%windir%\Tasks\`+name+`.job" (exit 0) else (exit 1)`)
+	if err != nil {
+		return false, err
+	}
+	return result.Exit == 0, nil
+}
