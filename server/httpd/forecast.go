@@ -22,7 +22,7 @@ func (s *server) left(o store.RolloutView) string {
 	if !known || d == 0 {
 		return ""
 	}
-	return "about " + ui.Duration(d) + " left"
+	return "about " + ui.Duration(d)
 }
 
 // remaining adds up the waves that are not over: each takes as long as its

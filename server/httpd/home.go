@@ -83,7 +83,7 @@ func (s *server) homeView(ctx context.Context, v viewer) (page.Home, error) {
 	if len(rollouts) == 0 {
 		view.Start = firstSteps(v, len(servers))
 	}
-	events, err := s.Store.LastEvents(ctx, 12)
+	events, err := s.Store.LastEvents(ctx, 9)
 	if err != nil {
 		return view, err
 	}
@@ -101,6 +101,7 @@ func homeEvent(e store.HistoryEntry, clock ui.Clock) page.Event {
 	case e.Wave > 0:
 		out.Where, out.Href = fmt.Sprintf("Wave %d", e.Wave), waveHref(e.Rollout, e.Wave)
 	}
+	out.Text = afterName(out.Where, out.Text)
 	return out
 }
 
@@ -109,6 +110,9 @@ func (s *server) running(o store.RolloutView, v viewer) page.Running {
 	out := page.Running{
 		Href: rolloutHref(o.ID), Name: o.PlanName, Package: packageWords(o.Package), State: ui.State{Key: string(o.State)},
 		Parts: parts(o.Waves), Words: fmt.Sprintf("%d of %s done", o.Done, ui.Count(o.Servers, "server", "servers")), Left: s.left(o),
+	}
+	if out.Left != "" {
+		out.Left += " left"
 	}
 	for _, w := range o.Waves {
 		if w.State != rollout.WaveDone {

@@ -87,11 +87,11 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	view.Policy = append(view.Policy, scopeSentence(content))
 	for _, f := range report.Findings {
 		if f.Severity != rollout.Info {
-			view.Findings = append(view.Findings, page.Finding{Severity: string(f.Severity), Rule: f.Rule, Text: f.Text, Servers: ui.List(f.Servers, 12)})
+			view.Findings = append(view.Findings, page.Finding{Severity: string(f.Severity), Rule: f.Rule, Text: f.Text, Servers: unnamed(f.Text, f.Servers)})
 		}
 	}
 	for _, t := range report.Tensions {
-		view.Tensions = append(view.Tensions, page.Tension{Strength: string(t.Strength), Text: t.Text, Servers: ui.List(t.Servers, 12)})
+		view.Tensions = append(view.Tensions, page.Tension{Strength: string(t.Strength), Text: t.Text, Servers: unnamed(t.Text, t.Servers)})
 	}
 	view.Left = inNoWave(content, report)
 	view.Verdict = verdict(content, report)
@@ -114,6 +114,16 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 		})
 	}
 	return view, nil
+}
+
+// unnamed lists servers that a text does not name itself.
+func unnamed(text string, servers []string) string {
+	for _, name := range servers {
+		if !strings.Contains(text, name) {
+			return ui.List(servers, 12)
+		}
+	}
+	return ""
 }
 
 func scopeSentence(p rollout.Plan) string {

@@ -64,7 +64,16 @@ func rolloutEvent(e store.Event, clock ui.Clock) page.Event {
 	case e.Wave > 0:
 		out.Where, out.Href = fmt.Sprintf("Wave %d", e.Wave), waveHref(e.Rollout, e.Wave)
 	}
+	out.Text = afterName(out.Where, out.Text)
 	return out
+}
+
+// afterName leaves the name out of a text that is shown right behind it.
+func afterName(name, text string) string {
+	if rest, ok := strings.CutPrefix(text, name); ok && name != "" {
+		return strings.TrimLeft(rest, ": ")
+	}
+	return text
 }
 
 func (s *server) rolloutHead(o store.RolloutView, v viewer, by string, decisions int) page.RolloutHead {
@@ -125,6 +134,8 @@ func rolloutNote(o store.RolloutView, decisions int) (text, key string) {
 	switch {
 	case open != nil && o.Running == 0 && o.Failed > 0:
 		return fmt.Sprintf("Wave %d waits for a decision about %s.", open.Number, ui.Count(o.Failed, "server", "servers")), "held"
+	case open != nil && o.Running == 0:
+		return fmt.Sprintf("Wave %d is open, but nothing runs in it now: each of its servers says below what it waits for.", open.Number), "held"
 	case open != nil && next != nil:
 		return fmt.Sprintf("Wave %d is under way. Wave %d is not approved yet: %s.", open.Number, next.Number, ui.Count(len(next.Upgrades), "server", "servers")), "running"
 	case open != nil:
@@ -153,6 +164,16 @@ func sentenceOf(text string) string {
 	return strings.ToUpper(text[:1]) + strings.TrimRight(text[1:], ".") + "."
 }
 
+// nextToApprove is the number of the first wave without an approval, 0 = none.
+func nextToApprove(waves []store.WaveView) int {
+	for _, w := range waves {
+		if w.State == rollout.WaveWaiting {
+			return w.Number
+		}
+	}
+	return 0
+}
+
 func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane {
 	l := page.Lane{
 		Number: w.Number, Title: "Wave " + ui.Digits(w.Number), State: stateOf(w.State), Parts: parts([]store.WaveView{w}), Href: waveHref(o.ID, w.Number),
@@ -165,8 +186,8 @@ func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane 
 		l.Words += ", " + ui.Duration(w.EndedAt.Sub(*w.StartedAt))
 	}
 	over := o.State == rollout.RolloutDone || o.State == rollout.RolloutStopped
-	if w.State == rollout.WaveWaiting && v.may(auth.Approve) && !over {
-		l.Act = "Look and approve"
+	if w.Number == nextToApprove(o.Waves) && v.may(auth.Approve) && v.ID != o.AuthorID && v.ID != o.Submitter && !over {
+		l.Act = "Approve"
 	}
 	if w.State == rollout.WaveApproved && index > 0 {
 		l.Words += ", opens when wave " + ui.Digits(index) + " is done"

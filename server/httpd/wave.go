@@ -79,7 +79,7 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 		Button: fmt.Sprintf("Approve wave %d: %s", wave.Number, count), Action: base + "/approve",
 		Diff:  "The content below is revision " + ui.Digits(o.Revision) + " as it was submitted; it cannot change any more.",
 		Stops: stopSentence(o.Content.Policy), Floor: floorSentence(o.Content.Policy), Prepared: prepared(v, o.Plan, o.Content.Package, preparations, clock).Text,
-		NoReturn: s.noReturn(o.Content.Package),
+		NoReturn: s.noReturn(o.Content.Package, wave),
 	}
 	if wave.State != rollout.WaveWaiting {
 		view.Title = fmt.Sprintf("Wave %d", wave.Number)
@@ -261,14 +261,17 @@ func waveTimes(wave store.WaveView, o store.RolloutView, report rollout.Report, 
 }
 
 // noReturn says what cannot be undone.
-func (s *server) noReturn(p exchange.Package) []string {
+func (s *server) noReturn(p exchange.Package, wave store.WaveView) []string {
 	out := []string{"Setup takes each server to " + p.Words + ". There is no way back but to restore it."}
 	for _, st := range s.Runbook.Steps {
 		if st.NoReturn {
-			out = append(out, "The point of no return is the step “"+shortStep(st.Name)+"”: "+st.Words+".")
+			out = append(out, "The point of no return is the step “"+shortStep(st.Name)+"”.")
 		}
 	}
-	return append(out, "Databases of a Mailbox server are upgraded when they are mounted the first time afterwards.")
+	if slices.ContainsFunc(wave.Upgrades, func(u store.UpgradeRow) bool { return slices.Contains(u.Roles, exchange.Mailbox) }) {
+		out = append(out, "Mailbox databases are upgraded when they are mounted the first time afterwards.")
+	}
+	return out
 }
 
 func (s *server) waveApprove(w http.ResponseWriter, r *http.Request) error {

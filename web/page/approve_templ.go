@@ -564,7 +564,7 @@ func approveForm(v Approve) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "\"> <label class=\"form-label\" for=\"reason\">Reason</label> <textarea class=\"form-control\" id=\"reason\" name=\"reason\" rows=\"2\" required maxlength=\"1000\" placeholder=\"Change 4712, agreed with the help desk\"></textarea><div class=\"acts\"><button class=\"btn btn-primary btn-large\" type=\"submit\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 44, "\"> <label class=\"form-label\" for=\"reason\">Reason</label> <input class=\"form-control\" id=\"reason\" name=\"reason\" required maxlength=\"1000\" placeholder=\"Change 4712, agreed with the help desk\"><div class=\"acts\"><button class=\"btn btn-primary btn-large\" type=\"submit\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -432,7 +432,7 @@ func ServersPage(v Servers) templ.Component {
 						return templ_7745c5c3_Err
 					}
 					if r.Facing {
-						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "<span class=\"tag\">internet-facing</span>")
+						templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "<span class=\"mini\">internet-facing</span>")
 						if templ_7745c5c3_Err != nil {
 							return templ_7745c5c3_Err
 						}
