@@ -29,7 +29,8 @@ import (
 type DemoCmd struct {
 	Dir    string  `help:"Folder of the demo: database, hosts, accounts. Empty: wavekeeper-demo in the user's data folder (root: /var/lib)." env:"WAVEKEEPER_DEMO_DIR" type:"path" placeholder:"DIR"`
 	Listen string  `default:"127.0.0.1:8080" help:"Address of the console; loopback only." env:"WAVEKEEPER_DEMO_LISTEN" placeholder:"HOST:PORT"`
-	Speed  float64 `default:"120" help:"Divides how long the simulated hosts take."`
+	Speed  float64 `default:"400" help:"Divides how long the simulated hosts take." env:"WAVEKEEPER_DEMO_SPEED"`
+	Fleet  string  `help:"Inventory file of the simulated hosts. Empty: the demo's own twelve servers." env:"WAVEKEEPER_DEMO_FLEET" type:"existingfile" placeholder:"FILE"`
 }
 
 // The demo's accounts on the simulated hosts.
@@ -37,6 +38,9 @@ const (
 	demoUser  = "wavekeeper"
 	demoRunAs = `DEMO\wk-setup`
 )
+
+// fleetFile is the inventory of the simulated hosts, in the demo's folder.
+const fleetFile = "fleet.csv"
 
 // demoPeople are the sample accounts, in the order in which they are shown.
 var demoPeople = []struct{ name, words string }{
@@ -179,9 +183,15 @@ func (c *DemoCmd) secrets() (demoSecrets, error) {
 			return s, fmt.Errorf("keep the demo's secrets: %w", err)
 		}
 	}
-	for name, content := range map[string][]byte{"winrm.password": []byte(s.WinRM), "runas.password": []byte(s.RunAs), "fleet-12.csv": demo.Fleet} {
+	fleet := demo.Fleet
+	if c.Fleet != "" {
+		if fleet, err = os.ReadFile(c.Fleet); err != nil {
+			return s, fmt.Errorf("read --fleet: %w", err)
+		}
+	}
+	for name, content := range map[string][]byte{"winrm.password": []byte(s.WinRM), "runas.password": []byte(s.RunAs), fleetFile: fleet} {
 		mode := fs.FileMode(0o600)
-		if strings.HasSuffix(name, ".csv") {
+		if name == fleetFile {
 			mode = 0o644
 		}
 		if err := os.WriteFile(c.path(name), content, mode); err != nil {
@@ -217,9 +227,8 @@ func (c *DemoCmd) furnish(ctx context.Context, url string, secrets demoSecrets) 
 			return err
 		}
 	}
-	if _, err := s.ProfileByName(ctx, "default"); err == nil {
-		return nil // furnished before
-	} else if !errors.Is(err, rollout.ErrNotFound) {
+	kept, err := s.Credentials(ctx)
+	if err != nil || len(kept) > 0 { // furnished before
 		return err
 	}
 	return furnishHosts(ctx, s, actor, c.path("wavekeeper.key"), secrets)
@@ -292,5 +301,5 @@ A rollout from its beginning to its end:
 Killing the serve process leaves the hosts running; it is started again here and
 finds them as they are. What really happened on the hosts: %s
 Stop with Ctrl-C. Everything is kept in %s.
-`, c.path("fleet-12.csv"), c.path("journal.jsonl"), c.Dir)
+`, c.path(fleetFile), c.path("journal.jsonl"), c.Dir)
 }

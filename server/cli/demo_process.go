@@ -107,7 +107,7 @@ func (c *child) stop() {
 // startHosts starts the simulated hosts and waits until they listen.
 func startHosts(ctx context.Context, g *Globals, self string, c *DemoCmd) (*child, error) {
 	hosts, up := keep(ctx, g, "twin", func() *exec.Cmd {
-		return exec.Command(self, "twin", "--fleet", c.path("fleet-12.csv"),
+		return exec.Command(self, "twin", "--fleet", c.path(fleetFile),
 			"--user", demoUser, "--password-file", c.path("winrm.password"),
 			"--runas", demoRunAs, "--runas-password-file", c.path("runas.password"),
 			"--speed", strconv.FormatFloat(c.Speed, 'f', -1, 64),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"wavekeeper/server/exchange"
@@ -202,7 +203,7 @@ func (one *reading) add(r db.FleetRow, now time.Time) {
 			one.triedAt = *r.LastProbeAt
 		}
 		if r.LastProbeOutcome != "done" && r.LastProbeAt.After(at) {
-			one.readError = r.LastProbeError
+			one.readError = strings.TrimRight(r.LastProbeError, ". ") // it becomes part of a sentence
 		}
 	}
 	if r.ProbeAskedAt != nil && now.Sub(*r.ProbeAskedAt) < askedFor && (r.LastProbeAt == nil || r.ProbeAskedAt.After(*r.LastProbeAt)) {
