@@ -79,6 +79,7 @@ func step(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook, w
 		return waitFor(ctx, w, t, words)
 	case windows.TaskCreated:
 		return run(ctx, w, t, words)
+	case windows.TaskAbsent, windows.TaskPrepared:
 	}
 	if look.Files["body.cmd"] != int64(len(t.Body)) || look.Has("body.cmd.part") || !complete(look, t) {
 		if err := w.Host.PrepareTask(ctx, t); err != nil {

@@ -105,6 +105,7 @@ func prove(ctx context.Context, w *Work, key, script string, as Account, words s
 			said[r.Name] = r.Value
 		}
 		return again("Done: %s", words), keep(w, key, proved{Said: said})
+	default:
+		return out, nil
 	}
-	return out, nil
 }

@@ -214,6 +214,7 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task) (Outcome, erro
 		return out, nil
 	}
 	if w.raise("dead") < deathCertain+1 {
+		out.After = 5 * time.Second
 		out.Message = "Setup has no result yet, and its program is not seen"
 		return out, nil
 	}
@@ -263,6 +264,7 @@ func setupWrong(exit int, verdict exchange.Verdict, below, markers []string) []s
 		wrong = append(wrong, fmt.Sprintf("its exit code is %d", exit))
 	}
 	switch verdict {
+	case exchange.VerdictSuccess:
 	case exchange.VerdictFailure:
 		wrong = append(wrong, "its log ends with a failure")
 	case exchange.VerdictNone:

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"wavekeeper/agentless/windows"
-	"wavekeeper/agentless/winrm"
 )
 
 const (
@@ -97,7 +96,7 @@ func trouble(doing string, err error) (Outcome, error) {
 		return Outcome{Kind: Again, After: 2 * time.Minute, Message: message}, nil
 	}
 	out := Outcome{Kind: Again, After: later, Message: message}
-	if winrm.Outcome(err) == winrm.OutcomeDenied {
+	if windows.Denied(err) {
 		out.Remedy = "Check the WinRM account and its password in the server's profile."
 	}
 	return out, nil

@@ -70,6 +70,9 @@ func (h *Host) script(ctx context.Context, name string, args ...string) (Records
 	return records, nil
 }
 
+// Denied reports whether the host refused the account.
+func Denied(err error) bool { return winrm.Outcome(err) == winrm.OutcomeDenied }
+
 // clip shortens a host's text for a message.
 func clip(s string) string {
 	s = strings.TrimSpace(s)
