@@ -105,16 +105,18 @@ func newWorld(t *testing.T, csv string) *world {
 	must(err)
 	w.submit(t, inv)
 
-	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-	must(err)
-	must(engine.Start(ctx))
-	t.Cleanup(func() {
-		stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		if err := engine.Stop(stopping); err != nil {
-			t.Error(err)
-		}
-	})
+	for range 2 { // two coordinators share the work, always
+		engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		must(err)
+		must(engine.Start(ctx))
+		t.Cleanup(func() {
+			stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			if err := engine.Stop(stopping); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	return w
 }
 
@@ -246,6 +248,45 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.1,5985,BackupAgent
 		}
 	}
 	w.noSecrets(t)
+}
+
+func TestFailedPreflightIsRetriedWhenItsCauseIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `server,roles,site,build,address,port,services
+CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.2,5985,BackupAgent
+`)
+	media := store.Package{Name: "sp1", Language: "en-US", Arch: "x64", SetupSHA256: strings.Repeat("0", 64)}
+	if err := w.Store.SavePackage(t.Context(), admin, media); err != nil {
+		t.Fatal(err)
+	}
+	v := w.await(t, "the upgrade failed", 60*time.Second, func(v store.RolloutView) bool { return v.Waves[0].Upgrades[0].State == rollout.Failed })
+	u := v.Waves[0].Upgrades[0]
+	if u.Step != "preflight" || u.Message == "" || u.Remedy == "" {
+		t.Errorf("failed at %s: %q, %q; want preflight with cause and remedy", u.Step, u.Message, u.Remedy)
+	}
+	w.await(t, "the wave stopped", 20*time.Second, func(v store.RolloutView) bool { return v.Waves[0].State == rollout.WaveStopped })
+	if n := w.journal.count("", "setup-started") + w.journal.count("", "service-stopped"); n != 0 {
+		t.Errorf("%d changes on the host, want none", n)
+	}
+
+	media.SetupSHA256 = twin.SetupSHA256("sp1", "en-US", "x64")
+	if err := w.Store.SavePackage(t.Context(), admin, media); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Store.RetryUpgrade(t.Context(), w.operator, u.ID, "the right media are there", w.book); err != nil {
+		t.Fatal(err)
+	}
+	w.await(t, "the upgrade is held by its approval", 20*time.Second, func(v store.RolloutView) bool { return v.Waves[0].Upgrades[0].State == rollout.Held })
+	if err := w.Store.ApproveWave(t.Context(), w.operator, v.Waves[0].ID, w.hash, "other media, looked at", w.book); err != nil {
+		t.Fatal(err)
+	}
+	v = w.await(t, "the rollout is done", 90*time.Second, func(v store.RolloutView) bool { return v.State == rollout.RolloutDone })
+	if u := v.Waves[0].Upgrades[0]; u.State != rollout.Done || u.Steps[1].Attempt != 2 {
+		t.Errorf("%s after attempt %d, want done after the second", u.State, u.Steps[1].Attempt)
+	}
+	if n := w.journal.count("CAS1", "setup-started"); n != 1 {
+		t.Errorf("Setup was started %d times, want once", n)
+	}
 }
 
 // noSecrets looks for the passwords in every table of the database.
