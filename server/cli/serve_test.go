@@ -1,0 +1,82 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"wavekeeper/server/localpg"
+	"wavekeeper/server/store"
+	"wavekeeper/server/store/storetest"
+)
+
+func TestServeRefusesADatabaseThatIsNotMigrated(t *testing.T) {
+	t.Parallel()
+	pg := storetest.Server(t)
+	conn, err := pgx.Connect(t.Context(), pg.AdminURL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), "CREATE DATABASE serve_empty OWNER "+localpg.OwnerRole); err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(pg.AppURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	address.Path = "/serve_empty"
+	serve := &ServeCmd{DatabaseFlags: DatabaseFlags{Database: address.String()}, Listen: "127.0.0.1:0"}
+	serve.KeyFile = filepath.Join(t.TempDir(), "key")
+	var out bytes.Buffer
+	err = serve.Run(&Globals{Stdout: &out, Stderr: &out})
+	if !errors.Is(err, store.ErrNotMigrated) || !strings.Contains(err.Error(), "wavekeeper migrate") {
+		t.Errorf("serve on an empty database: %v, want a message that says to migrate", err)
+	}
+}
+
+func TestServeRefusesADemosDatabase(t *testing.T) {
+	t.Parallel()
+	d := storetest.New(t)
+	if _, err := d.Store.Installation(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	serve := &ServeCmd{DatabaseFlags: DatabaseFlags{Database: d.URL}, Listen: "127.0.0.1:0"}
+	serve.KeyFile = filepath.Join(t.TempDir(), "key")
+	var out bytes.Buffer
+	if err := serve.Run(&Globals{Stdout: &out, Stderr: &out}); err == nil || !strings.Contains(err.Error(), "demo") {
+		t.Errorf("serve on a demo's database: %v, want it refused", err)
+	}
+}
+
+func TestDemoStaysOnThisMachine(t *testing.T) {
+	t.Parallel()
+	for _, listen := range []string{"0.0.0.0:8080", "10.1.2.3:8080", ":8080", "example.com:8080"} {
+		demo := &DemoCmd{Dir: t.TempDir(), Listen: listen, Speed: 1}
+		if err := demo.check(); err == nil || !strings.Contains(err.Error(), "loopback") {
+			t.Errorf("demo at %s: %v, want it refused", listen, err)
+		}
+	}
+}
+
+func TestDemoKeepsItsSecrets(t *testing.T) {
+	t.Parallel()
+	demo := &DemoCmd{Dir: t.TempDir(), Listen: "127.0.0.1:0", Speed: 1}
+	first, err := demo.secrets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := demo.secrets()
+	if err != nil || again.People["lead"] != first.People["lead"] || again.WinRM != first.WinRM {
+		t.Errorf("secrets changed between two starts: %v", err)
+	}
+	if len(first.People) != len(demoPeople) {
+		t.Errorf("%d accounts, want %d", len(first.People), len(demoPeople))
+	}
+}
