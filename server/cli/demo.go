@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"wavekeeper/agentless/twin"
 	"wavekeeper/deploy/demo"
@@ -27,6 +30,9 @@ import (
 // DemoCmd runs the whole product on this machine. It binds 127.0.0.1 only, has
 // a database of its own, and its profile allows loopback addresses only.
 type DemoCmd struct {
+	Database string `name:"database-url" help:"Use this empty database (or an earlier demo's) instead of a private Postgres." env:"DATABASE_URL" placeholder:"URL"`
+	Owner    string `name:"migrate-database-url" help:"With --database-url: the role that owns it. Empty: the same." env:"MIGRATE_DATABASE_URL" placeholder:"URL"`
+
 	Dir    string  `help:"Folder of the demo: database, hosts, accounts. Empty: wavekeeper-demo in the user's data folder (root: /var/lib)." env:"WAVEKEEPER_DEMO_DIR" type:"path" placeholder:"DIR"`
 	Listen string  `default:"127.0.0.1:8080" help:"Address of the console; loopback only." env:"WAVEKEEPER_DEMO_LISTEN" placeholder:"HOST:PORT"`
 	Speed  float64 `default:"400" help:"Divides how long the simulated hosts take." env:"WAVEKEEPER_DEMO_SPEED"`
@@ -76,16 +82,12 @@ func (c *DemoCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(g.Stdout, "starting the private database ...")
-	pg, err := localpg.Start(ctx, localpg.Options{Dir: c.path("postgres")})
+	url, stopDatabase, err := c.database(ctx, g)
 	if err != nil {
 		return err
 	}
-	defer pg.Stop()
-	if _, err := store.Migrate(ctx, pg.OwnerURL(), localpg.AppRole, migrations.FS); err != nil {
-		return err
-	}
-	if err := c.furnish(ctx, pg.AppURL(), secrets); err != nil {
+	defer stopDatabase()
+	if err := c.furnish(ctx, url, secrets); err != nil {
 		return fmt.Errorf("furnish the demo: %w", err)
 	}
 
@@ -99,7 +101,7 @@ func (c *DemoCmd) Run(g *Globals) error {
 		return err
 	}
 	defer hosts.stop()
-	console := startConsole(ctx, g, self, c, pg.AppURL())
+	console := startConsole(ctx, g, self, c, url)
 	defer console.stop()
 	if err := c.awaitConsole(ctx); err != nil {
 		return err
@@ -107,6 +109,57 @@ func (c *DemoCmd) Run(g *Globals) error {
 	c.welcome(g, secrets)
 	<-ctx.Done()
 	fmt.Fprintln(g.Stdout, "stopping ...")
+	return nil
+}
+
+// database starts the private Postgres, or takes the database that was named,
+// and migrates it. It returns the address for the program's role.
+func (c *DemoCmd) database(ctx context.Context, g *Globals) (url string, stop func(), err error) {
+	if c.Database == "" {
+		fmt.Fprintln(g.Stdout, "starting the private database ...")
+		pg, err := localpg.Start(ctx, localpg.Options{Dir: c.path("postgres")})
+		if err != nil {
+			return "", nil, err
+		}
+		if _, err := store.Migrate(ctx, pg.OwnerURL(), localpg.AppRole, migrations.FS); err != nil {
+			pg.Stop()
+			return "", nil, err
+		}
+		return pg.AppURL(), pg.Stop, nil
+	}
+	fmt.Fprintln(g.Stdout, "using the database that DATABASE_URL names ...")
+	if err := ours(ctx, c.Database); err != nil {
+		return "", nil, err
+	}
+	migrate := MigrateCmd{DatabaseFlags: DatabaseFlags{Database: c.Database}, Owner: c.Owner}
+	if err := migrate.Run(&Globals{Stdout: io.Discard, Stderr: g.Stderr}); err != nil {
+		return "", nil, err
+	}
+	return c.Database, func() {}, nil
+}
+
+// ours refuses a database that is neither empty nor an earlier demo's: the demo
+// never writes into anybody else's.
+func ours(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return fmt.Errorf("connect to the database: %w", err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }() // nothing was written
+	var tables int
+	var known bool
+	if err := conn.QueryRow(ctx, "SELECT count(*), to_regclass('public.installation') IS NOT NULL FROM pg_tables WHERE schemaname = 'public'").Scan(&tables, &known); err != nil {
+		return fmt.Errorf("look into the database: %w", err)
+	}
+	demo := false
+	if known {
+		if err := conn.QueryRow(ctx, "SELECT COALESCE(bool_and(demo), true) FROM installation").Scan(&demo); err != nil {
+			return fmt.Errorf("look into the database: %w", err)
+		}
+	}
+	if tables > 0 && !demo {
+		return errors.New("the database that DATABASE_URL names is neither empty nor an earlier demo's; unset DATABASE_URL, or name another")
+	}
 	return nil
 }
 

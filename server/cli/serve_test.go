@@ -65,6 +65,20 @@ func TestDemoStaysOnThisMachine(t *testing.T) {
 	}
 }
 
+func TestDemoWritesIntoNoForeignDatabase(t *testing.T) {
+	t.Parallel()
+	d := storetest.New(t)
+	if err := ours(t.Context(), d.URL); err != nil {
+		t.Errorf("a migrated database that nobody uses: %v", err)
+	}
+	if _, err := d.Store.Installation(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	if err := ours(t.Context(), d.URL); err == nil {
+		t.Error("an installation's database is taken for a demo's")
+	}
+}
+
 func TestDemoKeepsItsSecrets(t *testing.T) {
 	t.Parallel()
 	demo := &DemoCmd{Dir: t.TempDir(), Listen: "127.0.0.1:0", Speed: 1}

@@ -197,8 +197,10 @@ func (c *course) percent(ofStep int) int {
 }
 
 func (c *course) event(kind, text string) {
-	c.save.Events = append(c.save.Events, store.Event{Kind: kind, Step: c.w.Step, Text: text,
-		Data: map[string]any{"upgrade": c.w.ID, "state": string(c.save.To)}})
+	c.save.Events = append(c.save.Events, store.Event{
+		Kind: kind, Step: c.w.Step, Text: text,
+		Data: map[string]any{"upgrade": c.w.ID, "state": string(c.save.To)},
+	})
 }
 
 func (c *course) step(name string) store.StepWork {

@@ -186,8 +186,10 @@ func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 			What: "upgrade.retry", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
 			Detail: map[string]any{"upgrade": upgrade, "from": from, "attempt": attempt + 1, "state": u.State},
 		})
-		return t.decided(ctx, u, upgrade, Event{Kind: EventRetry, Step: from,
-			Text: sentence(fmt.Sprintf("%s tries %s again from step %s", actor.Name, u.Server, from), reason)})
+		return t.decided(ctx, u, upgrade, Event{
+			Kind: EventRetry, Step: from,
+			Text: sentence(fmt.Sprintf("%s tries %s again from step %s", actor.Name, u.Server, from), reason),
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("retry upgrade %d: %w", upgrade, err)
