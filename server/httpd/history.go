@@ -2,7 +2,6 @@ package httpd
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -163,7 +162,7 @@ func address(path string, q url.Values) string {
 
 func historyRow(e store.HistoryEntry, clock ui.Clock) page.HistoryRow {
 	row := page.HistoryRow{
-		ID: entryID(e), At: clock.Moment(e.At), Decision: e.Source == "a", Who: e.Who, What: kindWord(e.Kind), Kind: e.Kind, Subject: e.Subject, Hash: e.Hash, State: eventState(e.Kind, e.Text),
+		ID: entryID(e), At: clock.Moment(e.At), Decision: e.Source == "a", Who: e.Who, What: kindWord(e.Kind), Kind: e.Kind, Subject: e.Subject, Hash: e.Hash, State: eventState(e.Kind, e.Text, dataOf(e.Detail)),
 	}
 	switch {
 	case e.Server != "":
@@ -190,10 +189,7 @@ func entryWords(e store.HistoryEntry) string {
 		return e.Text
 	}
 	words := e.Reason
-	var detail map[string]any
-	if json.Unmarshal([]byte(e.Detail), &detail) != nil {
-		return words
-	}
+	detail := dataOf(e.Detail)
 	var parts []string
 	for _, key := range sortedKeys(detail) {
 		if text := detailWords(detail[key]); text != "" {

@@ -94,7 +94,7 @@ func (s *server) homeView(ctx context.Context, v viewer) (page.Home, error) {
 }
 
 func homeEvent(e store.HistoryEntry, clock ui.Clock) page.Event {
-	out := page.Event{At: clock.Moment(e.At), State: eventState(e.Kind, e.Text), Where: fmt.Sprintf("Rollout %d", e.Rollout), Href: rolloutHref(e.Rollout), Text: e.Text}
+	out := page.Event{At: clock.Moment(e.At), State: eventState(e.Kind, e.Text, dataOf(e.Detail)), Where: fmt.Sprintf("Rollout %d", e.Rollout), Href: rolloutHref(e.Rollout), Text: e.Text}
 	switch {
 	case e.Server != "":
 		out.Where, out.Href = e.Server, upgradeHref(e.Rollout, e.Server)

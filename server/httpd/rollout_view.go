@@ -57,7 +57,7 @@ func (s *server) personWords(ctx context.Context, id int64) (string, error) {
 }
 
 func rolloutEvent(e store.Event, clock ui.Clock) page.Event {
-	out := page.Event{Number: ui.Digits(int(e.Number)), At: clock.Moment(e.At), State: eventState(e.Kind, e.Text), Text: clean(e.Text)}
+	out := page.Event{Number: ui.Digits(int(e.Number)), At: clock.Moment(e.At), State: eventState(e.Kind, e.Text, e.Data), Text: clean(e.Text)}
 	switch {
 	case e.Server != "":
 		out.Where, out.Href = e.Server, upgradeHref(e.Rollout, e.Server)

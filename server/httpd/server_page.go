@@ -14,6 +14,7 @@ import (
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
 	"wavekeeper/web/ui"
@@ -54,8 +55,10 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 	}
 	for i, u := range upgrades {
 		view.Upgrades = append(view.Upgrades, upgradeLine(one.Name, u, clock))
-		if i == 0 && !u.Over {
+		if i == 0 {
 			view.State = ui.State{Key: u.State}
+		}
+		if i == 0 && !u.Over && !rollout.State(u.State).Decided() {
 			text := fmt.Sprintf("In rollout %s: %s", u.PlanName, ui.State{Key: u.State}.Word())
 			if u.Step != "" {
 				text += ", step " + u.Step
@@ -153,7 +156,7 @@ func factWords(name string, value json.RawMessage) string {
 		}
 		words := make([]string, 0, len(list))
 		for _, one := range list {
-			words = append(words, fmt.Sprint(one))
+			words = append(words, elementWords(one))
 		}
 		return clean(strings.Join(words, ", "))
 	}
@@ -178,6 +181,26 @@ func factWords(name string, value json.RawMessage) string {
 	}
 	return clean(string(value))
 }
+
+// elementWords shows one element of a fact's list: text as it is, a disk with
+// what is free on it.
+func elementWords(one any) string {
+	m, ok := one.(map[string]any)
+	if !ok {
+		return fmt.Sprint(one)
+	}
+	free, isDisk := m["free"].(float64)
+	if size, ok := m["size"].(float64); ok && isDisk {
+		return fmt.Sprintf("%v %s GB free of %s GB", m["name"], gigabytes(free), gigabytes(size))
+	}
+	words := make([]string, 0, len(m))
+	for _, key := range sortedKeys(m) {
+		words = append(words, fmt.Sprintf("%s %v", key, m[key]))
+	}
+	return strings.Join(words, " ")
+}
+
+func gigabytes(bytes float64) string { return strconv.FormatFloat(bytes/(1<<30), 'f', 1, 64) }
 
 func upgradeLine(name string, u store.UpgradeOfServer, clock ui.Clock) page.UpgradeLine {
 	line := page.UpgradeLine{

@@ -161,6 +161,9 @@ func (s *server) upgradeTop(v viewer, u store.UpgradeView, o store.RolloutView, 
 		}
 	case rollout.Failed, rollout.Interrupted, rollout.Unknown, rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Skipped:
 	}
+	if t.Busy && u.State == rollout.Running {
+		t.Message = "" // the progress says it
+	}
 	t.Acts = s.upgradeActs(v, u)
 	return t
 }

@@ -1,8 +1,10 @@
 package httpd
 
 import (
+	"encoding/json"
 	"strings"
 
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
 
@@ -31,9 +33,9 @@ func kindWord(kind string) string {
 	return strings.ToUpper(w[:min(1, len(w))]) + w[min(1, len(w)):]
 }
 
-// eventState chooses the shape that an event is drawn with.
-func eventState(kind, text string) string {
-	lower := strings.ToLower(text)
+// eventState chooses the shape that a decision or an event is drawn with; data
+// is the event's.
+func eventState(kind, text string, data map[string]any) string {
 	switch kind {
 	case store.EventApproved, "wave.approve":
 		return "approved"
@@ -47,17 +49,54 @@ func eventState(kind, text string) string {
 		return "submitted"
 	case "refused", "sign-in.failed", "sign-in.refused":
 		return "failed"
-	case store.EventUpgrade, store.EventWave, store.EventRollout, store.EventStep:
-		for _, c := range []struct{ word, state string }{
-			{"fail", "failed"}, {"stopped", "stopped"}, {"interrupt", "interrupted"}, {"cannot be said", "unknown"}, {"out of sight", "out-of-sight"},
-			{"paused", "paused"}, {"done", "done"}, {"verified", "done"}, {"ended", "done"},
-		} {
-			if strings.Contains(lower, c.word) {
-				return c.state
-			}
-		}
-		return "running"
+	case "rollout.pause", "wave.pause":
+		return "paused"
+	case "rollout.stop":
+		return "stopped"
+	case store.EventStep:
+		return stepState(text)
+	case store.EventUpgrade:
+		state, _ := data["state"].(string) // an event without one is drawn without a shape
+		return state
+	case store.EventWave, store.EventRollout:
+		event, _ := data["event"].(string) // what a person did has none; its words say it
+		return movedState(event, text)
 	default:
 		return ""
 	}
+}
+
+// stepState reads how a step's event ends: ": begins", ": done", ": failed: why".
+func stepState(text string) string {
+	switch {
+	case strings.HasSuffix(text, ": done"):
+		return "done"
+	case strings.Contains(text, ": failed"):
+		return "failed"
+	default:
+		return "running"
+	}
+}
+
+// movedState is the state that a wave or a rollout was moved to.
+func movedState(event, text string) string {
+	switch {
+	case event == string(rollout.FinishWave):
+		return "done"
+	case event == string(rollout.StopWave), strings.Contains(text, " stopped the rollout"), strings.HasPrefix(text, "Stopped"):
+		return "stopped"
+	case event == string(rollout.PauseWave), strings.Contains(text, " paused "):
+		return "paused"
+	default:
+		return "running"
+	}
+}
+
+// dataOf reads the JSON of an event or a decision; nothing when there is none.
+func dataOf(text string) map[string]any {
+	var data map[string]any
+	if json.Unmarshal([]byte(text), &data) != nil {
+		return nil
+	}
+	return data
 }

@@ -42,7 +42,7 @@ type HistoryEntry struct {
 	Server  string
 	Reason  string
 	Text    string // of an event
-	Detail  string // of a decision: JSON
+	Detail  string // JSON: the detail of a decision, the data of an event
 	Hash    string
 	Address string // from where, of a decision
 }
@@ -74,7 +74,7 @@ const historySQL = `
 UNION ALL
 (
     SELECT e.at, 'e', e.rollout_id, e.number, 'the coordinator', e.kind, COALESCE(NULLIF(e.server, ''), 'rollout ' || e.rollout_id), e.rollout_id,
-           COALESCE(e.wave, 0), e.server, '', e.text, '', '', ''
+           COALESCE(e.wave, 0), e.server, '', e.text, e.data::text, '', ''
     FROM event e
     WHERE @kind::text <> 'decision'
       AND (@kind::text IN ('', 'event') OR e.kind = @kind)
