@@ -187,7 +187,10 @@ func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane 
 	}
 	over := o.State == rollout.RolloutDone || o.State == rollout.RolloutStopped
 	if w.Number == nextToApprove(o.Waves) && v.may(auth.Approve) && v.ID != o.AuthorID && v.ID != o.Submitter && !over {
-		l.Act = "Approve"
+		l.Act = ui.Link{Href: l.Href, Text: "Approve"}
+	}
+	if (w.State == rollout.WaveStopped || w.State == rollout.WavePaused) && v.may(auth.Resume) && !over {
+		l.Act = ui.Link{Href: l.Href + "/resume", Text: "Resume"}
 	}
 	if w.State == rollout.WaveApproved && index > 0 {
 		l.Words += ", opens when wave " + ui.Digits(index) + " is done"

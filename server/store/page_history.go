@@ -10,14 +10,15 @@ import (
 
 // HistoryFilter narrows the record. Zero fields do not narrow.
 type HistoryFilter struct {
-	Who     string
-	Server  string
-	Rollout int64
-	Kind    string // "decision", "event", or one kind: "wave.approve", "held"
-	From    time.Time
-	To      time.Time // exclusive
-	Before  *HistoryKey
-	Limit   int
+	Who        string
+	Server     string
+	Rollout    int64
+	Kind       string // "decision", "event", or one kind: "wave.approve", "held"
+	From       time.Time
+	To         time.Time // exclusive
+	Milestones bool      // leave out the events of single actions on hosts
+	Before     *HistoryKey
+	Limit      int
 }
 
 // HistoryKey is a place in the record, for paging.
@@ -79,6 +80,7 @@ UNION ALL
     WHERE @kind::text <> 'decision'
       AND (@kind::text IN ('', 'event') OR e.kind = @kind)
       AND @who::text = ''
+      AND (NOT @mile::boolean OR e.kind NOT IN ('intent', 'changed', 'restored', 'step'))
       AND (@rollout::bigint = 0 OR e.rollout_id = @rollout)
       AND (@server::text = '' OR e.server = upper(@server))
       AND (@from_at::timestamptz IS NULL OR e.at >= @from_at)
@@ -93,7 +95,7 @@ LIMIT @limit`
 // History returns decisions and events, the newest first.
 func (s *Store) History(ctx context.Context, f HistoryFilter) ([]HistoryEntry, error) {
 	args := map[string]any{
-		"kind": f.Kind, "who": f.Who, "rollout": f.Rollout, "server": f.Server, "from_at": instant(f.From), "to_at": instant(f.To),
+		"kind": f.Kind, "who": f.Who, "mile": f.Milestones, "rollout": f.Rollout, "server": f.Server, "from_at": instant(f.From), "to_at": instant(f.To),
 		"before_at": (*time.Time)(nil), "before_source": "", "before_first": int64(0), "before_second": int64(0), "limit": f.Limit,
 	}
 	if b := f.Before; b != nil {
@@ -109,9 +111,10 @@ func instant(t time.Time) *time.Time {
 	return &t
 }
 
-// LastEvents returns the last events of all rollouts, the newest first.
+// LastEvents returns the last events of all rollouts, the newest first, without
+// those of single actions on hosts.
 func (s *Store) LastEvents(ctx context.Context, limit int) ([]HistoryEntry, error) {
-	return s.History(ctx, HistoryFilter{Kind: "event", Limit: limit})
+	return s.History(ctx, HistoryFilter{Kind: "event", Milestones: true, Limit: limit})
 }
 
 // HistoryKinds returns the kinds of decisions and events that exist.

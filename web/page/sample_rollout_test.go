@@ -48,7 +48,7 @@ func rollout(f ui.Frame) page.Rollout {
 		Lanes: []page.Lane{
 			{Number: 1, Title: "Wave 1", State: state("done"), Parts: []ui.Part{{Key: "done", Count: 4}}, Words: "ClientAccess, 34 min", Href: "/rollouts/42/waves/1"},
 			{Number: 2, Title: "Wave 2", State: state("running"), Parts: []ui.Part{{Key: "done", Count: 1}, {Key: "running", Count: 2}, {Key: "held", Count: 1}, {Key: "interrupted", Count: 1}}, Words: "5 servers", Href: "/rollouts/42/waves/2", Here: true},
-			{Number: 3, Title: "Wave 3", State: state("waiting"), Parts: []ui.Part{{Key: "waiting", Count: 2}}, Words: "2 servers", Href: "/rollouts/42/waves/3", Act: "Look and approve"},
+			{Number: 3, Title: "Wave 3", State: state("waiting"), Parts: []ui.Part{{Key: "waiting", Count: 2}}, Words: "2 servers", Href: "/rollouts/42/waves/3", Act: ui.Link{Href: "/rollouts/42/waves/3", Text: "Approve"}},
 			{Number: 4, Title: "Wave 4", State: state("waiting"), Parts: []ui.Part{{Key: "waiting", Count: 1}}, Words: "1 server", Href: "/rollouts/42/waves/4"},
 		},
 		Groups: []page.MatrixGroup{
