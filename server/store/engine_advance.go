@@ -55,7 +55,7 @@ func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book roll
 				return err
 			}
 		}
-		return t.q.PutOffRollout(ctx, db.PutOffRolloutParams{DueAt: time.Now().Add(lookAgain), ID: a.Rollout})
+		return t.q.PutOffRollout(ctx, db.PutOffRolloutParams{PauseSeconds: lookAgain.Seconds(), ID: a.Rollout})
 	})
 	if err != nil && !errors.Is(err, errRollBack) {
 		return fmt.Errorf("advance rollout %d: %w", a.Rollout, err)

@@ -3,8 +3,11 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"wavekeeper/server/store/db"
 )
@@ -77,9 +80,12 @@ func (t *txn) ring(ctx context.Context, topic string, id int64) error {
 }
 
 // requestAdvance asks for the rollout to be looked at, inside the transaction
-// that gave the reason.
+// that gave the reason. Requests that come together are one.
 func (t *txn) requestAdvance(ctx context.Context, rollout int64) error {
-	generation, err := t.q.RequestAdvance(ctx, rollout)
+	generation, err := t.q.RequestAdvance(ctx, db.RequestAdvanceParams{ID: rollout, GraceSeconds: sweepGrace.Seconds()})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("request advance of rollout %d: %w", rollout, err)
 	}

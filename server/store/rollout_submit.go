@@ -50,6 +50,9 @@ func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64,
 			What: "plan.submit", Subject: fmt.Sprintf("plan %d revision %d", v.PlanID, v.Number), Rollout: id,
 			Detail: map[string]any{"hash": v.Hash, "waves": len(plan.Waves), "package": plan.Package.Name, "runbook": book.Name, "runbook_version": book.Version},
 		})
+		if err := t.requestAdvance(ctx, id); err != nil {
+			return err
+		}
 		return t.tell(ctx, Event{Rollout: id, Kind: EventSubmitted, Text: fmt.Sprintf("%s submitted revision %d of %s", actor.Name, v.Number, v.PlanName)})
 	})
 	if err != nil {

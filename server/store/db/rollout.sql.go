@@ -22,8 +22,8 @@ func (q *Queries) DatabaseTime(ctx context.Context) (time.Time, error) {
 }
 
 const insertRollout = `-- name: InsertRollout :one
-INSERT INTO rollout (revision_id)
-VALUES ($1)
+INSERT INTO rollout (revision_id, due_at)
+VALUES ($1, 'infinity')
 RETURNING id
 `
 
@@ -296,17 +296,17 @@ func (q *Queries) MoveRollout(ctx context.Context, arg MoveRolloutParams) (int64
 
 const putOffRollout = `-- name: PutOffRollout :exec
 UPDATE rollout
-SET due_at = $1
+SET due_at = clock_timestamp() + make_interval(secs => $1::double precision)
 WHERE id = $2
 `
 
 type PutOffRolloutParams struct {
-	DueAt time.Time
-	ID    int64
+	PauseSeconds float64
+	ID           int64
 }
 
 func (q *Queries) PutOffRollout(ctx context.Context, arg PutOffRolloutParams) error {
-	_, err := q.db.Exec(ctx, putOffRollout, arg.DueAt, arg.ID)
+	_, err := q.db.Exec(ctx, putOffRollout, arg.PauseSeconds, arg.ID)
 	return err
 }
 
@@ -315,11 +315,19 @@ UPDATE rollout
 SET generation = generation + 1,
     due_at = clock_timestamp()
 WHERE id = $1
+  AND NOT (due_at <= clock_timestamp() AND due_at > clock_timestamp() - make_interval(secs => $2::double precision))
 RETURNING generation
 `
 
-func (q *Queries) RequestAdvance(ctx context.Context, id int64) (int64, error) {
-	row := q.db.QueryRow(ctx, requestAdvance, id)
+type RequestAdvanceParams struct {
+	ID           int64
+	GraceSeconds float64
+}
+
+// No row: a request is on its way already. It needs the row's lock, so it will
+// see what this transaction does; if it got lost, the sweep asks again.
+func (q *Queries) RequestAdvance(ctx context.Context, arg RequestAdvanceParams) (int64, error) {
+	row := q.db.QueryRow(ctx, requestAdvance, arg.ID, arg.GraceSeconds)
 	var generation int64
 	err := row.Scan(&generation)
 	return generation, err

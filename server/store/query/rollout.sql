@@ -1,6 +1,6 @@
 -- name: InsertRollout :one
-INSERT INTO rollout (revision_id)
-VALUES (@revision_id)
+INSERT INTO rollout (revision_id, due_at)
+VALUES (@revision_id, 'infinity')
 RETURNING id;
 
 -- name: RolloutByID :one
@@ -55,15 +55,18 @@ WHERE id = @id
 RETURNING last_event;
 
 -- name: RequestAdvance :one
+-- No row: a request is on its way already. It needs the row's lock, so it will
+-- see what this transaction does; if it got lost, the sweep asks again.
 UPDATE rollout
 SET generation = generation + 1,
     due_at = clock_timestamp()
 WHERE id = @id
+  AND NOT (due_at <= clock_timestamp() AND due_at > clock_timestamp() - make_interval(secs => @grace_seconds::double precision))
 RETURNING generation;
 
 -- name: PutOffRollout :exec
 UPDATE rollout
-SET due_at = @due_at
+SET due_at = clock_timestamp() + make_interval(secs => @pause_seconds::double precision)
 WHERE id = @id;
 
 -- name: TakeDueRollouts :many
