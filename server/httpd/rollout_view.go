@@ -22,7 +22,7 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 		return page.Rollout{}, o, err
 	}
 	view := page.Rollout{Steps: s.matrixSteps()}
-	if view.Decisions, err = s.waitingIn(ctx, v, id); err != nil {
+	if view.Decisions, err = s.decisions(ctx, v, id); err != nil {
 		return view, o, err
 	}
 	events, err := s.Store.LatestEvents(ctx, id, 25)
@@ -37,7 +37,7 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 	if err != nil {
 		return view, o, err
 	}
-	view.Head = s.rolloutHead(o, v, who, len(view.Decisions))
+	view.Head = s.rolloutHead(o, v, who)
 	for i, w := range o.Waves {
 		view.Lanes = append(view.Lanes, lane(w, v, o, i))
 	}
@@ -76,14 +76,14 @@ func afterName(name, text string) string {
 	return text
 }
 
-func (s *server) rolloutHead(o store.RolloutView, v viewer, by string, decisions int) page.RolloutHead {
+func (s *server) rolloutHead(o store.RolloutView, v viewer, by string) page.RolloutHead {
 	clock := v.clock(s.Now())
 	h := page.RolloutHead{
 		ID: ui.Digits(int(o.ID)), Name: o.PlanName, Package: packageWords(o.Package) + ", to " + o.Content.Package.Target.String(), State: stateOf(o.State),
 		PlanHref: fmt.Sprintf("%s/revisions/%d", planHref(o.Plan), o.Revision), Hash: o.Hash, By: by, Started: clock.MomentOf(o.StartedAt),
 		Elapsed: took(o.StartedAt, o.EndedAt, clock.Now), Words: fmt.Sprintf("%d of %s done", o.Done, ui.Count(o.Servers, "server", "servers")), Parts: parts(o.Waves), Left: s.left(o),
 	}
-	h.Note, h.NoteKey = rolloutNote(o, decisions)
+	h.Note, h.NoteKey = rolloutNote(o)
 	act := func(name, text, kind string, p auth.Permission) {
 		if v.may(p) {
 			h.Acts = append(h.Acts, ui.Act{Href: rolloutHref(o.ID) + "/" + name, Text: text, Kind: kind})
@@ -104,7 +104,7 @@ func (s *server) rolloutHead(o store.RolloutView, v viewer, by string, decisions
 }
 
 // rolloutNote says in one sentence what goes on, or why nothing does.
-func rolloutNote(o store.RolloutView, decisions int) (text, key string) {
+func rolloutNote(o store.RolloutView) (text, key string) {
 	switch o.State {
 	case rollout.RolloutDone:
 		return "Every wave is done.", "done"

@@ -205,7 +205,10 @@ func gigabytes(bytes float64) string { return strconv.FormatFloat(bytes/(1<<30),
 func upgradeLine(name string, u store.UpgradeOfServer, clock ui.Clock) page.UpgradeLine {
 	line := page.UpgradeLine{
 		Href: upgradeHref(u.Rollout, name), Rollout: u.PlanName, Package: packageWords(u.Package), State: ui.State{Key: u.State},
-		Started: clock.MomentOf(u.StartedAt), Build: u.Build,
+		Started: clock.MomentOf(u.StartedAt),
+	}
+	if u.State == string(rollout.Done) {
+		line.Build = u.Build
 	}
 	line.Took = took(u.StartedAt, u.EndedAt, clock.Now)
 	return line

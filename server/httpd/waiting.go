@@ -14,42 +14,80 @@ import (
 // waiting is what waits for one person, as the home page lists it and every
 // header counts it: servers to decide about first, then waves to approve.
 func (s *server) waiting(ctx context.Context, v viewer) ([]page.Waiting, error) {
-	return s.waitingIn(ctx, v, 0)
-}
-
-// waitingIn is what waits for one person in one rollout; 0 = in all.
-func (s *server) waitingIn(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
-	var list []page.Waiting
-	clock := v.clock(s.Now())
-	if v.may(auth.Decide) {
-		upgrades, err := s.Store.UpgradesToDecide(ctx)
-		if err != nil {
-			return nil, err
-		}
-		for _, u := range upgrades {
-			if rollout != 0 && u.Rollout != rollout {
-				continue
-			}
-			list = append(list, page.Waiting{
-				State: ui.State{Key: u.State}, Title: "Decide about " + u.Server, Detail: u.PlanName + " · " + u.Message,
-				Href: upgradeHref(u.Rollout, u.Server), Act: "Look and decide", Since: clock.Moment(u.Since),
-			})
+	var mine []page.Waiting
+	decide, err := s.toDecide(ctx, v, 0)
+	if err != nil {
+		return nil, err
+	}
+	approve, err := s.toApprove(ctx, v, 0)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range append(decide, approve...) {
+		if w.Act != "" {
+			mine = append(mine, w)
 		}
 	}
-	if v.may(auth.Approve) {
-		waves, err := s.Store.WavesToApprove(ctx)
-		if err != nil {
-			return nil, err
+	return mine, nil
+}
+
+// decisions is what one rollout waits for, whoever it is that may decide; only
+// what is the viewer's has an act.
+func (s *server) decisions(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
+	decide, err := s.toDecide(ctx, v, rollout)
+	if err != nil {
+		return nil, err
+	}
+	approve, err := s.toApprove(ctx, v, rollout)
+	return append(decide, approve...), err
+}
+
+// toDecide lists upgrades that only a person can move on, of one rollout or,
+// with 0, of all.
+func (s *server) toDecide(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
+	upgrades, err := s.Store.UpgradesToDecide(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clock := v.clock(s.Now())
+	var list []page.Waiting
+	for _, u := range upgrades {
+		if rollout != 0 && u.Rollout != rollout {
+			continue
 		}
-		for _, w := range waves {
-			if rollout != 0 && w.Rollout != rollout || v.authorOf(w) {
-				continue
-			}
-			list = append(list, page.Waiting{
-				State: ui.State{Key: "waiting"}, Title: fmt.Sprintf("Approve wave %d: %s", w.Wave, ui.Count(w.Servers, "server", "servers")),
-				Detail: w.PlanName + " · " + packageWords(w.Package) + " · planned by " + w.By, Href: waveHref(w.Rollout, w.Wave), Act: "Look and approve", Since: clock.Moment(w.Since),
-			})
+		w := page.Waiting{
+			State: ui.State{Key: u.State}, Title: "Decide about " + u.Server, Detail: clean(u.PlanName + " · " + u.Message),
+			Href: upgradeHref(u.Rollout, u.Server), Since: clock.Moment(u.Since),
 		}
+		if v.may(auth.Decide) {
+			w.Act = "Look and decide"
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// toApprove lists the next wave without an approval, of one rollout or, with 0,
+// of each that has not ended.
+func (s *server) toApprove(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
+	waves, err := s.Store.WavesToApprove(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clock := v.clock(s.Now())
+	var list []page.Waiting
+	for _, w := range waves {
+		if rollout != 0 && w.Rollout != rollout {
+			continue
+		}
+		one := page.Waiting{
+			State: ui.State{Key: "waiting"}, Title: fmt.Sprintf("Approve wave %d: %s", w.Wave, ui.Count(w.Servers, "server", "servers")),
+			Detail: w.PlanName + " · " + packageWords(w.Package) + " · planned by " + w.By, Href: waveHref(w.Rollout, w.Wave), Since: clock.Moment(w.Since),
+		}
+		if v.may(auth.Approve) && !v.authorOf(w) {
+			one.Act = "Look and approve"
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }
