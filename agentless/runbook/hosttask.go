@@ -85,7 +85,7 @@ func step(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook, w
 		if err := w.Host.PrepareTask(ctx, t); err != nil {
 			return trouble("prepare the task: "+words, err)
 		}
-		return again("Prepared: %s", words), nil
+		return onward("Prepared: %s", words), nil
 	}
 	return create(ctx, w, t, words)
 }
@@ -107,7 +107,7 @@ func create(ctx context.Context, w *Work, t windows.Task, words string) (Outcome
 	if err := w.Host.CreateTask(ctx, t); err != nil {
 		return trouble("register the task: "+words, err)
 	}
-	return again("Registered: %s", words), nil
+	return onward("Registered: %s", words), nil
 }
 
 // run starts a registered task that did not begin. When it never does, it is

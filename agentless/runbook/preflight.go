@@ -104,7 +104,7 @@ func prove(ctx context.Context, w *Work, key, script string, as Account, words s
 		for _, r := range records {
 			said[r.Name] = r.Value
 		}
-		return again("Done: %s", words), keep(w, key, proved{Said: said})
+		return onward("Done: %s", words), keep(w, key, proved{Said: said})
 	default:
 		return out, nil
 	}

@@ -29,7 +29,7 @@ func putBack(ctx context.Context, w *Work) (Outcome, error) {
 		if err != nil {
 			return trouble("read the services", err)
 		}
-		return again("The present state of %d changes is recorded", len(open)), nil
+		return onward("The present state of %d changes is recorded", len(open)), nil
 	}
 	for i := len(open) - 1; i >= 0; i-- {
 		var out Outcome

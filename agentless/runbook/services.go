@@ -116,7 +116,7 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 		return again("Service %s stops", s.Name), nil
 	}
 	if stopping != "" {
-		return again("Service %s is about to be stopped", stopping), nil
+		return onward("Service %s is about to be stopped", stopping), nil
 	}
 	return Outcome{Kind: Done, Message: fmt.Sprintf("%d third-party services are stopped and disabled", len(w.Server.Services))}, nil
 }
@@ -183,7 +183,7 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 		return again("Service %s starts", s.Name), false, nil
 	}
 	if s.StartMode != e.Before["start"] {
-		return again("The start type of service %s is put back", s.Name), false, nil // look again before it counts
+		return onward("The start type of service %s is put back", s.Name), false, nil // look again before it counts
 	}
 	if ran && s.State != windows.Running {
 		deviation = join(deviation, fmt.Sprintf("it ran before and is %s now; starting it did not help for %s", s.State, startPatient))

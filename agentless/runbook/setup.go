@@ -105,7 +105,7 @@ func setupBegin(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	if err := w.Host.MakeTaskFolder(ctx, task.Name); err != nil {
 		return trouble("make the folder of the Setup task", err)
 	}
-	return again("The folder of the Setup task is made"), nil
+	return onward("The folder of the Setup task is made"), nil
 }
 
 // markLog remembers where the log ends before Setup runs.
@@ -133,7 +133,7 @@ func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.T
 		if err := w.Host.PrepareTask(ctx, task); err != nil {
 			return trouble("prepare the Setup task", err)
 		}
-		return again("The Setup task is prepared"), nil
+		return onward("The Setup task is prepared"), nil
 	}
 	for _, check := range []struct{ path, want string }{
 		{task.Folder() + `\body.cmd`, hashOf(task.Body)},
@@ -166,7 +166,7 @@ func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.T
 		return trouble("register the Setup task", err)
 	}
 	w.Memory["created"] = "yes"
-	return again("The Setup task is registered"), nil
+	return onward("The Setup task is registered"), nil
 }
 
 // The ledger's names of the two values that Setup's task changes.

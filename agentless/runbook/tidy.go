@@ -34,7 +34,7 @@ func tidy(ctx context.Context, w *Work) (Outcome, error) {
 	if err := remove(ctx, w.Host, name); err != nil {
 		return trouble("remove task "+name, err)
 	}
-	return again("Removed task %s, %d are left", name, len(names)-1), nil
+	return onward("Removed task %s, %d are left", name, len(names)-1), nil
 }
 
 func remove(ctx context.Context, h *windows.Host, name string) error {

@@ -106,3 +106,9 @@ func trouble(doing string, err error) (Outcome, error) {
 func again(format string, args ...any) Outcome {
 	return Outcome{Kind: Again, After: soon, Message: fmt.Sprintf(format, args...)}
 }
+
+// onward is an outcome after an action that went well: the next one may follow
+// at once.
+func onward(format string, args ...any) Outcome {
+	return Outcome{Kind: Again, Message: fmt.Sprintf(format, args...)}
+}

@@ -135,7 +135,7 @@ func (c *course) decide(state rollout.State) {
 }
 
 func (c *course) again(pause time.Duration) {
-	c.save.DueAt = c.now.Add(max(pause, 200*time.Millisecond))
+	c.save.DueAt = c.now.Add(max(pause, 0))
 }
 
 // following is the step that comes after the present one: the next row, or

@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	tickLimit  = 28 * time.Second // one tick in all; River's own limit is above it
+	tickLimit  = 28 * time.Second // one action in all; River's own limit is above it
+	goOnFor    = 10 * time.Second // actions that may follow at once share one job
 	renewEvery = 5 * time.Second
 	saveLimit  = 10 * time.Second
 	busyPause  = 2 * time.Second // another worker holds the hosts
@@ -44,7 +45,8 @@ func (t *ticker) Work(ctx context.Context, job *river.Job[store.Tick]) error {
 	return nil
 }
 
-// tick does one bounded action and saves what came out of it. more says that
+// tick does bounded actions, one after the other while the next may follow at
+// once, and saves what comes out of each before the next. more says that
 // another tick of this generation comes after the pause.
 func (e *Engine) tick(ctx context.Context, args store.Tick) (pause time.Duration, more bool, err error) {
 	lease, taken, err := e.store.AcquireLeases(ctx, e.owner, args.Upgrade)
@@ -55,14 +57,24 @@ func (e *Engine) tick(ctx context.Context, args store.Tick) (pause time.Duration
 		return busyPause, true, nil
 	}
 	defer e.release(ctx, lease)
-	w, live, err := e.store.LoadWork(ctx, args.Upgrade, args.Generation)
-	if err != nil || !live {
-		return 0, false, err
-	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	go e.keep(ctx, lease, lost)
 
+	for began := time.Now(); ; {
+		pause, more, err = e.once(ctx, args, lease)
+		if err != nil || !more || pause > 0 || time.Since(began) > goOnFor {
+			return pause, more, err
+		}
+	}
+}
+
+// once does one bounded action under the lease and saves its outcome.
+func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (pause time.Duration, more bool, err error) {
+	w, live, err := e.store.LoadWork(ctx, args.Upgrade, args.Generation)
+	if err != nil || !live {
+		return 0, false, err
+	}
 	work, out := e.act(ctx, w, lease)
 	if ctx.Err() != nil {
 		return 0, false, fmt.Errorf("tick of %s: %w", w.Server.Name, context.Cause(ctx))
