@@ -398,3 +398,35 @@ func TestForeignSiteCannotPost(t *testing.T) {
 		t.Errorf("content security policy = %q", policy)
 	}
 }
+
+func TestChangedContentAsksForTheApprovalAgain(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	base := submitted(t, lead)
+	view, err := c.store.Rollout(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	approve := url.Values{"hash": {view.Hash}, "reason": {"Change 4712"}}
+	if status, page := operator.post(base+"/waves/1/approve", approve); status != http.StatusOK {
+		t.Fatalf("approve: status %d: %s", status, words(page))
+	}
+	moved := strings.ReplaceAll(fleet, "127.0.0.11", "127.0.0.99")
+	if status, page := lead.post("/servers/import/apply", url.Values{"text": {moved}}); status != http.StatusOK {
+		t.Fatalf("import: status %d: %s", status, words(page))
+	}
+	// What the engine would do next, since no job runs in this test.
+	var generation int64
+	if err := c.store.Pool().QueryRow(t.Context(), "SELECT generation FROM rollout WHERE id = 1").Scan(&generation); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.store.Advance(t.Context(), store.Advance{Rollout: 1, Generation: generation}, rollout.Next, runbook); err != nil {
+		t.Fatal(err)
+	}
+	operator.page("/", "Approve wave 1 again")
+	operator.page(base+"/waves/1", "Approve wave 1 again", "no longer matches")
+	if status, page := operator.post(base+"/waves/1/approve", approve); status != http.StatusOK {
+		t.Errorf("approve again: status %d: %s", status, words(page))
+	}
+}

@@ -84,6 +84,10 @@ func (s *server) toApprove(ctx context.Context, v viewer, rollout int64) ([]page
 			State: ui.State{Key: "waiting"}, Title: fmt.Sprintf("Approve wave %d: %s", w.Wave, ui.Count(w.Servers, "server", "servers")),
 			Detail: w.PlanName + " · " + packageWords(w.Package) + " · planned by " + w.By, Href: waveHref(w.Rollout, w.Wave), Since: clock.Moment(w.Since),
 		}
+		if w.Again {
+			one.State = ui.State{Key: "warning"}
+			one.Title = fmt.Sprintf("Approve wave %d again: what was approved changed", w.Wave)
+		}
 		if v.may(auth.Approve) && !v.authorOf(w) {
 			one.Act = "Look and approve"
 		}

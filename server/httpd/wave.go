@@ -89,6 +89,10 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	view.Fresh = freshness(wave, by, clock)
 	view.When = waveTimes(wave, o, report, clock)
 	view.Why = s.whyNotApprove(v, o, wave)
+	if changed := changedSince(wave); len(changed) > 0 {
+		view.Title = fmt.Sprintf("Approve wave %d again", wave.Number)
+		view.Diff = strings.Join(changed, " ")
+	}
 	if wave.ApprovedBy != "" {
 		view.Standing = fmt.Sprintf("%s approved it, %s: %s", wave.ApprovedBy, clock.MomentOf(wave.ApprovedAt).Text, wave.ApprovalReason)
 		if v.may(auth.Approve) && wave.State == rollout.WaveApproved {
@@ -96,6 +100,19 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 		}
 	}
 	return view, nil
+}
+
+// changedSince says, server by server, what no longer fits the approval.
+func changedSince(wave store.WaveView) []string {
+	var out []string
+	for _, u := range wave.Upgrades {
+		for _, reason := range u.Reasons {
+			if reason.Rule == "approval-does-not-match" && !u.State.Decided() {
+				out = append(out, u.Server+": "+reason.Text)
+			}
+		}
+	}
+	return out
 }
 
 // whyNotApprove is empty when the viewer can approve the wave now. The store
@@ -112,7 +129,7 @@ func (s *server) whyNotApprove(v viewer, o store.RolloutView, wave store.WaveVie
 		return "The rollout is " + strings.ToLower(stateOf(o.State).Word()) + "."
 	case wave.State == rollout.WaveDone:
 		return "The wave is done."
-	case wave.ApprovedBy != "":
+	case wave.ApprovedBy != "" && len(changedSince(wave)) == 0:
 		return "It is approved already."
 	default:
 		return ""

@@ -8,7 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// WaveToApprove is the next wave of a rollout under way that nobody approved.
+// WaveToApprove is a wave of a rollout under way that wants an approval: the
+// next one without any, or one whose approval no longer fits its content.
 type WaveToApprove struct {
 	Rollout   int64
 	PlanName  string
@@ -19,6 +20,7 @@ type WaveToApprove struct {
 	Submitter int64
 	Editor    int64 // who made the newest revision of the plan
 	By        string
+	Again     bool      // it was approved, but its content changed since
 	Since     time.Time // when the rollout was made, or the wave before it ended
 }
 
@@ -39,7 +41,7 @@ SELECT o.id AS rollout, p.name AS plan_name, p.package, w.number AS wave,
        (SELECT count(*) FROM upgrade u WHERE u.wave_id = w.id)::int AS servers,
        r.author_id AS author, COALESCE(r.submitted_by, 0)::bigint AS submitter,
        (SELECT l.author_id FROM revision l WHERE l.plan_id = p.id ORDER BY l.number DESC LIMIT 1) AS editor,
-       a.name AS by,
+       a.name AS by, w.state <> 'waiting' AS again,
        COALESCE((SELECT max(b.ended_at) FROM wave b WHERE b.rollout_id = o.id AND b.number < w.number), o.created_at) AS since
 FROM rollout o
 JOIN revision r ON r.id = o.revision_id
@@ -47,9 +49,17 @@ JOIN plan p ON p.id = r.plan_id
 JOIN person a ON a.id = r.author_id
 JOIN wave w ON w.rollout_id = o.id
 WHERE o.state IN ('waiting', 'running', 'paused')
-  AND w.state = 'waiting'
-  AND w.number = (SELECT min(n.number) FROM wave n WHERE n.rollout_id = o.id AND n.state = 'waiting')
-ORDER BY o.id`
+  AND (
+        w.number = (SELECT min(n.number) FROM wave n WHERE n.rollout_id = o.id AND n.state = 'waiting')
+     OR w.state IN ('approved', 'running', 'paused', 'stopped') AND EXISTS (
+            SELECT 1
+            FROM upgrade u
+            WHERE u.wave_id = w.id
+              AND u.state IN ('waiting', 'held')
+              AND u.reasons @> '[{"rule": "approval-does-not-match"}]'
+        )
+  )
+ORDER BY o.id, w.number`
 
 const upgradesToDecide = `
 SELECT o.id AS rollout, p.name AS plan_name, s.name AS server, u.state, u.message,
@@ -63,8 +73,8 @@ WHERE o.state IN ('waiting', 'running', 'paused')
   AND u.state IN ('failed', 'interrupted', 'unknown')
 ORDER BY since, s.name`
 
-// WavesToApprove returns, for each rollout that has not ended, its next wave
-// without an approval.
+// WavesToApprove returns, for each rollout that has not ended, the waves that
+// want an approval now.
 func (s *Store) WavesToApprove(ctx context.Context) ([]WaveToApprove, error) {
 	return pageRows[WaveToApprove](ctx, s, "load waves to approve", wavesToApprove)
 }
