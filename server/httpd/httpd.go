@@ -66,6 +66,7 @@ func (s *server) routes() http.Handler {
 
 		// Event streams: never compressed, never buffered.
 		r.Get("/stream", s.on(s.homeStream))
+		r.Get("/servers/stream", s.on(s.serversStream))
 		r.Get("/rollouts/{rollout}/stream", s.on(s.rolloutStream))
 		r.Get("/rollouts/{rollout}/upgrades/{server}/stream", s.on(s.upgradeStream))
 

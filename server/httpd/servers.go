@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/live"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
 	"wavekeeper/web/ui"
@@ -122,7 +124,24 @@ func (s *server) servers(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := serversView(all, f, v, v.clock(s.Now()))
 	view.Frame = s.frame(r, v, "Servers", "servers")
+	view.Frame.Stream = address("/servers/stream", r.URL.Query())
 	return s.render(w, r, http.StatusOK, page.ServersPage(view))
+}
+
+func (s *server) serversStream(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	f := readServerFilter(r.URL.Query())
+	return s.Live.Serve(w, r, s.streamPage(r, v, serversHref(f), []string{"host:*", "inventory:*", "rollout:*"}, func(ctx context.Context, v viewer) (live.Update, error) {
+		var u live.Update
+		all, err := s.Store.ServerLines(ctx)
+		if err != nil {
+			return u, err
+		}
+		return u, fragment(ctx, &u, "#servers-table", page.ServersTable(serversView(all, f, v, v.clock(s.Now()))))
+	}))
 }
 
 func serversView(all []store.ServerLine, f serverFilter, v viewer, clock ui.Clock) page.Servers {
