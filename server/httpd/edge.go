@@ -151,9 +151,6 @@ func (s *server) recovered(next http.Handler) http.Handler {
 			if p == nil {
 				return
 			}
-			if p == http.ErrAbortHandler {
-				panic(p)
-			}
 			s.Log.Error("request panicked", "request", idOf(r), "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			http.Error(w, "internal error "+idOf(r), http.StatusInternalServerError)
 		}()

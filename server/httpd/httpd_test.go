@@ -237,7 +237,7 @@ func TestFromAnInventoryFileToAnApprovedWave(t *testing.T) {
 	rollout := submitted(t, lead)
 	operator.page("/", "Approve wave 1: 1 server", "waits for you")
 	lead.page(rollout+"/waves/1", "You wrote this plan; a second person approves it.")
-	auditor.page(rollout+"/waves/1", "can do this; your account is none.")
+	auditor.page(rollout+"/waves/1", "Only an operator can do this.")
 	page := operator.page(rollout+"/waves/1", "Approve wave 1: 1 server", "What cannot be undone")
 	view, err := c.store.Rollout(t.Context(), 1)
 	if err != nil {

@@ -95,11 +95,7 @@ func forbidden(p auth.Permission) string {
 	if len(who) == 0 {
 		return "Nobody can do this."
 	}
-	text := strings.Join(who, " or ") + " can do this; your account is neither."
-	if len(who) == 1 {
-		text = who[0] + " can do this; your account is none."
-	}
-	return strings.ToUpper(text[:1]) + text[1:]
+	return "Only " + strings.Join(who, " or ") + " can do this."
 }
 
 func (v viewer) actor(r *http.Request) store.Actor { return v.Actor(r.RemoteAddr) }
