@@ -79,7 +79,7 @@ func TestBrowserWholeWay(t *testing.T) {
 		watcher.open("/servers/" + name)
 		watcher.sees("8.1.240.6")
 	}
-	watcher.open("/history")
+	watcher.open("/history?kind=decision")
 	for _, want := range []string{"lead", "operator", "change 4711", "change 4712, wave 1"} {
 		watcher.sees(want)
 	}
@@ -126,7 +126,7 @@ func startDemo(t *testing.T, fleet string) *demoRun {
 	}
 	listen := freeAddress(t)
 	d.url = "http://" + listen
-	cmd := exec.Command(program(t), "demo", "--dir", d.dir, "--listen", listen, "--speed", "1200", "--fleet", d.fleet)
+	cmd := exec.Command(program(t), "demo", "--dir", d.dir, "--listen", listen, "--speed", "4000", "--fleet", d.fleet)
 	cmd.Stderr = testWriter{t}
 	out, err := cmd.StdoutPipe()
 	if err != nil {

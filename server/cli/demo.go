@@ -30,7 +30,7 @@ type DemoCmd struct {
 
 	Dir    string  `help:"Folder of the demo: database, hosts, accounts. Empty: wavekeeper-demo in the user's data folder (root: /var/lib)." env:"WAVEKEEPER_DEMO_DIR" type:"path" placeholder:"DIR"`
 	Listen string  `default:"127.0.0.1:8080" help:"Address of the console; loopback only." env:"WAVEKEEPER_DEMO_LISTEN" placeholder:"HOST:PORT"`
-	Speed  float64 `default:"400" help:"Divides how long the simulated hosts take." env:"WAVEKEEPER_DEMO_SPEED"`
+	Speed  float64 `default:"200" help:"Divides how long the simulated hosts take." env:"WAVEKEEPER_DEMO_SPEED"`
 	Fleet  string  `help:"Inventory file of the simulated hosts. Empty: the demo's own twelve servers." env:"WAVEKEEPER_DEMO_FLEET" type:"existingfile" placeholder:"FILE"`
 }
 
