@@ -62,7 +62,7 @@ func plainErrors(text string) string {
 		return text
 	}
 	var b strings.Builder
-	rest := strings.Replace(strings.ReplaceAll(text, clixmlMark+"\r\n", ""), clixmlMark+"\n", "", -1)
+	rest := strings.ReplaceAll(strings.ReplaceAll(text, clixmlMark+"\r\n", ""), clixmlMark+"\n", "")
 	for {
 		start := strings.Index(rest, "<Objs")
 		if start < 0 {

@@ -46,7 +46,7 @@ func parse(data []byte) (*node, error) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%w: %.200v", errAnswer, err) // its text quotes the host
+			return nil, fmt.Errorf("%w: %.200s", errAnswer, err.Error()) // its text quotes the host
 		}
 		switch t := token.(type) {
 		case xml.StartElement:

@@ -134,7 +134,7 @@ func (c *DemoCmd) check() error {
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
 		return fmt.Errorf("make the demo's folder: %w", err)
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("the console's address is taken (another demo? choose one with --listen): %w", err)
 	}

@@ -154,7 +154,7 @@ func (p *parts) then(name string, stop func(context.Context) error) {
 
 // listen serves HTTP; what ends it early is sent to failed.
 func (p *parts) listen(name, address string, handler http.Handler, failed chan<- error) error {
-	listener, err := net.Listen("tcp", address)
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen for the %s: %w", name, err)
 	}

@@ -130,7 +130,6 @@ type bucket struct {
 	class *class
 	site  string
 	units []*unit // by priority
-	index int     // in the heap
 }
 
 func (b *bucket) head() *unit { return b.units[0] }

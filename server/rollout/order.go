@@ -222,10 +222,9 @@ func (o *order) linkFacing() {
 // number gives every class its wave: one more than the highest of what
 // precedes it; a tension group of strength breaks moves to its highest.
 func (o *order) number() {
-	highestFacing := -1
 	for changed := true; changed; {
 		changed = false
-		highestFacing = 0
+		highestFacing := 0
 		for _, c := range o.facing {
 			highestFacing = max(highestFacing, c.wave)
 		}
