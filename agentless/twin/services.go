@@ -3,6 +3,7 @@ package twin
 import (
 	"strings"
 	"time"
+
 	"wavekeeper/server/exchange"
 )
 
