@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
 	"wavekeeper/server/exchange"
 )
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
 	"wavekeeper/server/exchange"

@@ -3,6 +3,7 @@ package twin
 import (
 	"fmt"
 	"strings"
+
 	"wavekeeper/server/exchange"
 )
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

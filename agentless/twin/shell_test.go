@@ -2,6 +2,7 @@ package twin_test
 
 import (
 	"testing"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

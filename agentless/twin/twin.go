@@ -20,6 +20,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+
 	"wavekeeper/server/exchange"
 )
 

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

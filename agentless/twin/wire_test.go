@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )

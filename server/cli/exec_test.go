@@ -150,7 +150,9 @@ func TestExecEndsEachHostWithItsOutcome(t *testing.T) {
 			map[string]any{"outcome": "fault", "exit": nil, "fault": 2147942402.0},
 		},
 		{
-			"timeout", newShellHost(t, windows2003, nil, 0, "Create", 0, ""), []string{"--timeout", "300ms"}, 1,
+			"timeout", newShellHost(t, windows2003, nil, 0, "Create", 0, ""),
+			[]string{"--timeout", "300ms"},
+			1,
 			map[string]any{"outcome": "timeout", "exit": nil, "fault": nil},
 		},
 		{
@@ -158,7 +160,9 @@ func TestExecEndsEachHostWithItsOutcome(t *testing.T) {
 			map[string]any{"outcome": "unknown", "exit": nil, "fault": 2150858843.0},
 		},
 		{
-			"unknown by time", newShellHost(t, windows2003, nil, 0, "Receive", 0, ""), []string{"--timeout", "300ms"}, 1,
+			"unknown by time", newShellHost(t, windows2003, nil, 0, "Receive", 0, ""),
+			[]string{"--timeout", "300ms"},
+			1,
 			map[string]any{"outcome": "unknown", "exit": nil, "fault": nil},
 		},
 	} {

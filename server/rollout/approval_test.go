@@ -70,8 +70,13 @@ func TestRunbookHashCoversEveryFieldOfAStep(t *testing.T) {
 func TestRetryBeginsWhereThingsWerePutBack(t *testing.T) {
 	t.Parallel()
 	steps := []Step{
-		{Name: "facts", Repeatable: true}, {Name: "preflight", Repeatable: true}, {Name: "record", Repeatable: true}, {Name: "stop-services", Repeatable: true},
-		{Name: "setup", NoReturn: true}, {Name: "verify", Repeatable: true}, {Name: "put-back", Repeatable: true, PutBack: true},
+		{Name: "facts", Repeatable: true},
+		{Name: "preflight", Repeatable: true},
+		{Name: "record", Repeatable: true},
+		{Name: "stop-services", Repeatable: true},
+		{Name: "setup", NoReturn: true},
+		{Name: "verify", Repeatable: true},
+		{Name: "put-back", Repeatable: true, PutBack: true},
 	}
 	marked := slices.Clone(steps)
 	marked[2].Undone = true
@@ -79,8 +84,14 @@ func TestRetryBeginsWhereThingsWerePutBack(t *testing.T) {
 		steps        []Step
 		failed, want string
 	}{
-		{steps, "facts", "facts"}, {steps, "preflight", "preflight"}, {steps, "stop-services", "stop-services"}, {steps, "setup", "stop-services"},
-		{steps, "verify", "stop-services"}, {steps, "put-back", "stop-services"}, {marked, "setup", "record"}, {marked, "preflight", "preflight"},
+		{steps, "facts", "facts"},
+		{steps, "preflight", "preflight"},
+		{steps, "stop-services", "stop-services"},
+		{steps, "setup", "stop-services"},
+		{steps, "verify", "stop-services"},
+		{steps, "put-back", "stop-services"},
+		{marked, "setup", "record"},
+		{marked, "preflight", "preflight"},
 	} {
 		if got := RetryFrom(Runbook{Steps: c.steps}, c.failed); got != c.want {
 			t.Errorf("RetryFrom(%s) = %s, want %s", c.failed, got, c.want)

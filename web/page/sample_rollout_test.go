@@ -12,9 +12,14 @@ import (
 const hash = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
 var steps = []page.MatrixStep{
-	{Name: "facts", Words: "Facts are read", Short: "Facts"}, {Name: "preflight", Words: "Preflight", Short: "Preflight"}, {Name: "record", Words: "State is recorded", Short: "Record"},
-	{Name: "stop-services", Words: "Third-party services are stopped", Short: "Stop"}, {Name: "setup", Words: "Exchange Setup runs as a host task", Short: "Setup"}, {Name: "verify", Words: "Builds and services are verified", Short: "Verify"},
-	{Name: "put-back", Words: "What was changed is put back", Short: "Put back"}, {Name: "tidy", Words: "Tasks and folders are removed", Short: "Tidy"},
+	{Name: "facts", Words: "Facts are read", Short: "Facts"},
+	{Name: "preflight", Words: "Preflight", Short: "Preflight"},
+	{Name: "record", Words: "State is recorded", Short: "Record"},
+	{Name: "stop-services", Words: "Third-party services are stopped", Short: "Stop"},
+	{Name: "setup", Words: "Exchange Setup runs as a host task", Short: "Setup"},
+	{Name: "verify", Words: "Builds and services are verified", Short: "Verify"},
+	{Name: "put-back", Words: "What was changed is put back", Short: "Put back"},
+	{Name: "tidy", Words: "Tasks and folders are removed", Short: "Tidy"},
 }
 
 func matrixRow(id int, name, site, key string, at int, message string, roles ...string) page.MatrixRow {

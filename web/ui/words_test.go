@@ -13,8 +13,14 @@ func TestDurationsAreTheTwoLargestUnitsThatMatter(t *testing.T) {
 		in   time.Duration
 		want string
 	}{
-		{0, "0 s"}, {59 * time.Second, "59 s"}, {time.Minute, "1 min"}, {72 * time.Minute, "1 h 12 min"}, {2 * time.Hour, "2 h"},
-		{24 * time.Hour, "1 day"}, {76 * time.Hour, "3 days 4 h"}, {-time.Hour, "0 s"},
+		{0, "0 s"},
+		{59 * time.Second, "59 s"},
+		{time.Minute, "1 min"},
+		{72 * time.Minute, "1 h 12 min"},
+		{2 * time.Hour, "2 h"},
+		{24 * time.Hour, "1 day"},
+		{76 * time.Hour, "3 days 4 h"},
+		{-time.Hour, "0 s"},
 	} {
 		if got := ui.Duration(c.in); got != c.want {
 			t.Errorf("Duration(%v) = %q, want %q", c.in, got, c.want)
