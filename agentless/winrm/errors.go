@@ -15,6 +15,8 @@ var (
 	ErrUnreachable = errors.New("unreachable")
 	// ErrTimeout is a deadline that ended before a command was sent.
 	ErrTimeout = errors.New("timed out")
+	// errBroken is a connection that came about and ended without an answer.
+	errBroken = fmt.Errorf("%w: the connection ended without an answer", ErrUnreachable)
 	// errAnswer is an answer that is not what was asked for: not XML, too
 	// large, or without the element that must be there.
 	errAnswer = errors.New("answer not understood")

@@ -114,8 +114,9 @@ func (cmd Command) check() error {
 }
 
 // codePage is the one asked for or, once per connection, what the host's
-// version calls for. A host that does not answer Identify with an identity is
-// treated as one that hides its version.
+// version calls for. A host that is there but does not answer Identify with an
+// identity is treated as one that hides its version; whether it takes a shell
+// shows next.
 func (c *Conn) codePage(ctx context.Context, asked int) (int, error) {
 	if asked != 0 {
 		return asked, nil
@@ -127,7 +128,7 @@ func (c *Conn) codePage(ctx context.Context, asked int) (int, error) {
 		return known.CodePage(), nil
 	}
 	id, err := c.Identify(ctx)
-	if err != nil && Outcome(err) != OutcomeFault {
+	if err != nil && Outcome(err) != OutcomeFault && !errors.Is(err, errBroken) {
 		return 0, err
 	}
 	return id.CodePage(), nil

@@ -68,6 +68,21 @@ func TestCodePageFollowsTheWindowsVersion(t *testing.T) {
 	}
 }
 
+// Whether a host takes a shell does not hang on Identify.
+func TestAHostThatHangsUpOnIdentifyIsAskedForAShell(t *testing.T) {
+	t.Parallel()
+	for name, how := range map[string]answerer{"hang-up": hangUp, "nothing": answer(200, ""), "not found": html(404)} {
+		h := newFakeHost(t).on("Identify", how)
+		if _, err := h.dial(t).Run(withDeadline(t, 5*time.Second), Command{Line: "ver"}); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if page := fieldsOf(h.last(t, "Create").envelope).Options["WINRS_CODEPAGE"]; page != "437" {
+			t.Errorf("%s: code page %s, want 437", name, page)
+		}
+	}
+}
+
 func TestIdentityIsReadFromTokens(t *testing.T) {
 	t.Parallel()
 	h := newFakeHost(t)

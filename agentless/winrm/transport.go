@@ -166,7 +166,7 @@ func (c call) answer(resp *http.Response, body []byte) (*node, []byte, error) {
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		// Every answer of WS-Man is an envelope: a service that stops leaves these.
-		return nil, nil, fmt.Errorf("%w: an answer without content", ErrUnreachable)
+		return nil, nil, fmt.Errorf("%w: its content is empty", errBroken)
 	}
 	utf8, err := toUTF8(body, params["charset"])
 	if err != nil {
@@ -200,6 +200,8 @@ func (c call) lost(ctx context.Context, err error, connected bool) error {
 		return fmt.Errorf("%w: %w", ErrTimeout, c.ctx.Err())
 	case ctx.Err() != nil && connected:
 		return fmt.Errorf("%w: no answer within %s", ErrTimeout, c.limit)
+	case connected:
+		return fmt.Errorf("%w: %w", errBroken, err)
 	default:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}

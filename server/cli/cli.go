@@ -53,6 +53,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Configuration(yamlSettings),
 		kong.DefaultEnvars("WAVEKEEPER"),
+		durations,
 		kong.Exit(func(code int) { status = code }),
 		kong.UsageOnError(),
 	)

@@ -18,14 +18,18 @@ type ExecCmd struct {
 	Command []string `arg:"" name:"command" help:"The command, after --. Its words are joined by one blank and sent as they are."`
 }
 
-// execLine is one host's result.
+// execLine is one host's result, its keys in the documented order.
 type execLine struct {
-	HostLine
-	Exit         *int   `json:"exit"`
-	Stdout       string `json:"stdout"`
-	StdoutBase64 string `json:"stdout_base64"` // only when the bytes are not valid in the code page
-	Stderr       string `json:"stderr"`
-	Millis       int64  `json:"ms"`
+	Host         string  `json:"host"`
+	Port         int     `json:"port"`
+	Outcome      string  `json:"outcome"`
+	Exit         *int    `json:"exit"`
+	Stdout       string  `json:"stdout"`
+	StdoutBase64 string  `json:"stdout_base64"` // only when the bytes are not valid in the code page
+	Stderr       string  `json:"stderr"`
+	Error        string  `json:"error"`
+	Fault        *uint32 `json:"fault"`
+	Millis       int64   `json:"ms"`
 }
 
 // Run is done with status 0 only if the command ended with 0 on every host.
@@ -41,15 +45,15 @@ func (c *ExecCmd) Run(g *Globals) error {
 
 // execOn runs the command on one host.
 func execOn(ctx context.Context, hosts *connector, t Target, command string) *execLine {
-	line := &execLine{HostLine: HostLine{Host: t.Host, Port: t.Port}}
+	line := &execLine{Host: t.Host, Port: t.Port}
 	conn, err := hosts.connect(t)
 	if err != nil {
-		line.End(err)
+		line.end(err)
 		return line
 	}
 	defer conn.Close()
 	result, err := conn.Run(ctx, winrm.Command{Line: command})
-	line.End(err)
+	line.end(err)
 	line.Stdout, line.Stderr = result.Text()
 	if !result.Valid() {
 		line.StdoutBase64 = base64.StdEncoding.EncodeToString(result.Stdout)
@@ -59,6 +63,9 @@ func execOn(ctx context.Context, hosts *connector, t Target, command string) *ex
 	}
 	return line
 }
+
+// end says how the calls to the host ended.
+func (l *execLine) end(err error) { l.Outcome, l.Error, l.Fault = ending(err) }
 
 func (l *execLine) ok() bool { return l.Outcome == winrm.OutcomeDone && l.Exit != nil && *l.Exit == 0 }
 

@@ -199,6 +199,20 @@ func TestExecEndsEachHostWithItsOutcome(t *testing.T) {
 	}
 }
 
+func TestExecWritesItsKeysInOrder(t *testing.T) {
+	t.Parallel()
+	h := newShellHost(t, windows2003, []byte("<&>"), 0, "", 0, "")
+	var stdout, stderr bytes.Buffer
+	status := Main([]string{
+		"exec", "--json", "--user", "u", "--password-file", file(t, "p"), "--timeout", "20", "--host", fmt.Sprintf("127.0.0.1:%d", h.port()), "--", "hostname",
+	}, nil, &stdout, &stderr)
+	got := regexp.MustCompile(`"ms":\d+`).ReplaceAllString(stdout.String(), `"ms":1`)
+	want := fmt.Sprintf(`{"host":"127.0.0.1","port":%d,"outcome":"done","exit":0,"stdout":"<&>","stdout_base64":"","stderr":"","error":"","fault":null,"ms":1}`+"\n", h.port())
+	if status != 0 || got != want {
+		t.Errorf("status %d, got %s, want %s", status, got, want)
+	}
+}
+
 func TestExecUnreachableAndRefusedHosts(t *testing.T) {
 	t.Parallel()
 	good, gone := newShellHost(t, windows2003, nil, 0, "", 0, ""), newShellHost(t, windows2003, nil, 0, "", 0, "")

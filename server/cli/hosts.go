@@ -42,25 +42,17 @@ type Target struct {
 	Port int
 }
 
-// HostLine is what the JSON lines of all these commands begin with.
-type HostLine struct {
-	Host    string  `json:"host"`
-	Port    int     `json:"port"`
-	Outcome string  `json:"outcome"`
-	Error   string  `json:"error"`
-	Fault   *uint32 `json:"fault"`
-}
-
-// End sets outcome, error and fault from how the calls to the host ended.
-func (l *HostLine) End(err error) {
-	l.Outcome = winrm.Outcome(err)
+// ending puts how the calls to a host ended into a line's outcome, error and
+// fault code.
+func ending(err error) (outcome, words string, fault *uint32) {
+	outcome = winrm.Outcome(err)
 	if err == nil {
-		return
+		return outcome, "", nil
 	}
-	l.Error = err.Error()
 	if code, ok := winrm.FaultCode(err); ok {
-		l.Fault = &code
+		fault = &code
 	}
+	return outcome, err.Error(), fault
 }
 
 // hostResult is one host's line.

@@ -19,8 +19,12 @@ type ProbeCmd struct {
 
 // probeLine is one host's facts.
 type probeLine struct {
-	HostLine
-	Facts map[string]windows.Fact `json:"facts"` // never null
+	Host    string                  `json:"host"`
+	Port    int                     `json:"port"`
+	Outcome string                  `json:"outcome"`
+	Error   string                  `json:"error"`
+	Fault   *uint32                 `json:"fault"`
+	Facts   map[string]windows.Fact `json:"facts"` // never null
 }
 
 // Run is done with status 0 only if every host told its facts.
@@ -31,10 +35,10 @@ func (c *ProbeCmd) Run(g *Globals) error {
 }
 
 func probe(ctx context.Context, hosts *connector, t Target) *probeLine {
-	line := &probeLine{HostLine: HostLine{Host: t.Host, Port: t.Port}, Facts: map[string]windows.Fact{}}
+	line := &probeLine{Host: t.Host, Port: t.Port, Facts: map[string]windows.Fact{}}
 	conn, err := hosts.connect(t)
 	if err != nil {
-		line.End(err)
+		line.Outcome, line.Error, line.Fault = ending(err)
 		return line
 	}
 	defer conn.Close()
@@ -42,7 +46,7 @@ func probe(ctx context.Context, hosts *connector, t Target) *probeLine {
 	for _, f := range facts {
 		line.Facts[f.Name] = f
 	}
-	line.End(err)
+	line.Outcome, line.Error, line.Fault = ending(err)
 	return line
 }
 
