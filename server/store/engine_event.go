@@ -29,6 +29,7 @@ type Event struct {
 // The kinds of events.
 const (
 	EventSubmitted = "submitted"
+	EventRejected  = "rejected"
 	EventApproved  = "approved"
 	EventVoided    = "approval-voided"
 	EventRollout   = "rollout"  // the rollout's state changed

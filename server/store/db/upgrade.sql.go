@@ -564,6 +564,20 @@ func (q *Queries) StartUpgrade(ctx context.Context, arg StartUpgradeParams) (int
 	return generation, err
 }
 
+const startedUpgrades = `-- name: StartedUpgrades :one
+SELECT count(*)
+FROM upgrade
+WHERE rollout_id = $1
+  AND started_at IS NOT NULL
+`
+
+func (q *Queries) StartedUpgrades(ctx context.Context, rolloutID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, startedUpgrades, rolloutID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const takeLeftUpgrades = `-- name: TakeLeftUpgrades :many
 UPDATE upgrade
 SET generation = generation + 1,

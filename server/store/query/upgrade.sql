@@ -1,3 +1,9 @@
+-- name: StartedUpgrades :one
+SELECT count(*)
+FROM upgrade
+WHERE rollout_id = @rollout_id
+  AND started_at IS NOT NULL;
+
 -- name: InsertUpgrade :one
 INSERT INTO upgrade (rollout_id, wave_id, server_id)
 VALUES (@rollout_id, @wave_id, @server_id)
