@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"maps"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/windows"
@@ -94,7 +95,9 @@ func (b *book) Intend(ctx context.Context, what string) error {
 
 // Change records the state found before a change.
 func (b *book) Change(ctx context.Context, e runbook.Entry) (int64, error) {
-	return b.store.OpenLedger(ctx, b.page, store.LedgerEntry{Kind: e.Kind, Name: e.Name, Before: e.Before, Meant: e.Meant})
+	return b.store.OpenLedger(ctx, b.page, store.LedgerEntry{
+		Kind: e.Kind, Name: b.secrets.redact(e.Name), Before: b.secrets.redactMap(maps.Clone(e.Before)), Meant: b.secrets.redactMap(maps.Clone(e.Meant)),
+	})
 }
 
 // Restored records that a change was put back.

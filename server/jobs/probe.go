@@ -50,6 +50,9 @@ func (e *Engine) ask(ctx context.Context, host int64) (outcome, message string, 
 		return winrm.OutcomeRefused, err.Error(), nil
 	}
 	hide := secrets{way.password}
+	if runas, err := e.account(ctx, way.profile, store.PurposeRunAs); err == nil {
+		hide = append(hide, runas.password) // a host that had it in a task could say it now
+	}
 	found, err := windows.New(way.conn).Facts(ctx)
 	if err != nil {
 		return winrm.Outcome(err), hide.redact(err.Error()), nil
