@@ -3,6 +3,7 @@ package auth_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"wavekeeper/server/auth"
@@ -49,7 +50,7 @@ func TestPasswordsAreHashedAndChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for password, want := range map[string]bool{"twelve chars": true, "twelve charS": false, "": false} {
-		got, err := auth.CheckPassword(password, hash)
+		got, err := auth.CheckPassword(t.Context(), password, hash)
 		if err != nil || got != want {
 			t.Errorf("CheckPassword(%q) = %v, %v, want %v", password, got, err, want)
 		}
@@ -86,20 +87,25 @@ func (r *records) Password(_ context.Context, name string) (int64, string, error
 	return 0, "", nil
 }
 
-func (r *records) SignInFailures(_ context.Context, name, network string) (byName, byNetwork int, err error) {
-	return r.failures[name+"@"+network], r.failures["@"+network], nil
+func (r *records) SignInBegins(_ context.Context, name, network string, tooMany func(byName, byNetwork int) bool) (bool, error) {
+	if tooMany(r.failures[name+"@"+network], r.failures["@"+network]) {
+		return false, nil
+	}
+	r.failures[name+"@"+network]++
+	r.failures["@"+network]++
+	return true, nil
 }
 
 func (r *records) SignInEnded(_ context.Context, name, _, network string, person int64, refused bool) error {
 	switch {
 	case refused:
-		r.ended = append(r.ended, "refused")
+		r.ended = append(r.ended, "refused "+name)
 	case person == 0:
-		r.ended = append(r.ended, "failed")
-		r.failures[name+"@"+network]++
-		r.failures["@"+network]++
+		r.ended = append(r.ended, "failed "+name)
 	default:
-		r.ended = append(r.ended, "in")
+		r.ended = append(r.ended, "in "+name)
+		r.failures["@"+network] -= r.failures[name+"@"+network]
+		delete(r.failures, name+"@"+network)
 	}
 	return nil
 }
@@ -128,5 +134,31 @@ func TestGuessingFromOutsideLocksNobodyOut(t *testing.T) {
 	}
 	if err := try("nobody", "correct horse", "10.0.0.7:1"); !errors.Is(err, auth.ErrSignIn) {
 		t.Errorf("an unknown name: %v, want the same answer as to a wrong password", err)
+	}
+}
+
+func TestOnlyWhatCanBeANameIsKept(t *testing.T) {
+	t.Parallel()
+	r := &records{failures: map[string]int{}}
+	for _, typed := range []string{"", " ", "two words", "a\x00b", "a\u202eb", "a\u200bb", "\xff", strings.Repeat("x", 65), "line\nbreak"} {
+		if _, err := auth.SignIn(t.Context(), r, typed, "whatever it is", "10.0.0.7:1"); !errors.Is(err, auth.ErrSignIn) && !errors.Is(err, auth.ErrTooMany) {
+			t.Errorf("SignIn(%q): %v, want the answer to a wrong name", typed, err)
+		}
+	}
+	for _, ended := range r.ended {
+		if !strings.HasSuffix(ended, " (no name)") {
+			t.Errorf("on record is %q", ended)
+		}
+	}
+}
+
+func TestCheckWaitsNoLongerThanItsCaller(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 50 { // the way may be free by chance
+		if _, err := auth.CheckPassword(ctx, "x", "not a hash"); err == nil {
+			t.Fatal("a check without a caller was done")
+		}
 	}
 }

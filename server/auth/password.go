@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -36,10 +37,15 @@ func HashPassword(password string) (string, error) {
 	return hash, nil
 }
 
-// CheckPassword reports whether the password belongs to the hash.
-func CheckPassword(password, hash string) (bool, error) {
-	checks <- struct{}{}
-	defer func() { <-checks }()
+// CheckPassword reports whether the password belongs to the hash. Many checks
+// wait for each other; one whose caller is gone waits no longer.
+func CheckPassword(ctx context.Context, password, hash string) (bool, error) {
+	select {
+	case checks <- struct{}{}:
+		defer func() { <-checks }()
+	case <-ctx.Done():
+		return false, fmt.Errorf("check the password: %w", ctx.Err())
+	}
 	same, err := argon2id.ComparePasswordAndHash(password, hash)
 	if err != nil {
 		return false, fmt.Errorf("check the password: %w", err)

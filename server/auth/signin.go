@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // ErrSignIn is the one answer to a wrong name and to a wrong password.
@@ -19,12 +21,16 @@ var ErrTooMany = errors.New("too many failed attempts from here; wait a quarter 
 
 // Records is what signing in needs to know and to write down.
 type Records interface {
+	// SignInBegins writes an attempt down as failed and returns true; or, when
+	// tooMany says so of the failures in the last quarter of an hour, writes down
+	// nothing and returns false. Attempts of one network are counted one after
+	// the other, so that many at one moment are not more than many in a row.
+	SignInBegins(ctx context.Context, name, network string, tooMany func(byName, byNetwork int) bool) (bool, error)
 	// Password returns a person's id and hash; 0 when there is no such person
 	// or when the person is disabled.
 	Password(ctx context.Context, name string) (person int64, hash string, err error)
-	// SignInFailures counts failures of the last quarter of an hour.
-	SignInFailures(ctx context.Context, name, network string) (byName, byNetwork int, err error)
-	// SignInEnded writes down how an attempt ended; refused ones do not count.
+	// SignInEnded puts on record how an attempt ended. After a good one the
+	// name's failures from that network are forgotten; refused ones do not count.
 	SignInEnded(ctx context.Context, name, address, network string, person int64, refused bool) error
 }
 
@@ -64,16 +70,34 @@ func Network(remote string) string {
 // nobody is compared when there is no such person, so that time tells nothing.
 var nobody = sync.OnceValues(func() (string, error) { return HashPassword(NewPassword()) })
 
+// noName stands on record for what was typed and cannot be anybody's name.
+const noName = "(no name)"
+
+// typedName is the name that was meant. What no person can be called is not
+// kept: it comes from anybody.
+func typedName(typed string) string {
+	name := strings.ToLower(strings.TrimSpace(typed))
+	odd := func(r rune) bool { return r == utf8.RuneError || !unicode.IsGraphic(r) || unicode.IsSpace(r) }
+	if name == "" || len(name) > 256 || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, odd) {
+		return noName
+	}
+	return name
+}
+
 // SignIn returns the person whose name and password these are, or ErrSignIn or
 // ErrTooMany. remote is the caller's network address.
 func SignIn(ctx context.Context, records Records, name, password, remote string) (int64, error) {
-	name = strings.ToLower(strings.TrimSpace(name))
+	name = typedName(name)
 	network := Network(remote)
-	byName, byNetwork, err := records.SignInFailures(ctx, name, network)
+	decoy, err := nobody()
 	if err != nil {
 		return 0, fmt.Errorf("sign in: %w", err)
 	}
-	if TooMany(byName, byNetwork) {
+	begun, err := records.SignInBegins(ctx, name, network, TooMany)
+	if err != nil {
+		return 0, fmt.Errorf("sign in: %w", err)
+	}
+	if !begun {
 		if err := records.SignInEnded(ctx, name, remote, network, 0, true); err != nil {
 			return 0, fmt.Errorf("sign in: %w", err)
 		}
@@ -84,11 +108,9 @@ func SignIn(ctx context.Context, records Records, name, password, remote string)
 		return 0, fmt.Errorf("sign in: %w", err)
 	}
 	if person == 0 {
-		if hash, err = nobody(); err != nil {
-			return 0, fmt.Errorf("sign in: %w", err)
-		}
+		hash = decoy
 	}
-	same, err := CheckPassword(password, hash)
+	same, err := CheckPassword(ctx, password, hash)
 	if err != nil {
 		return 0, fmt.Errorf("sign in: %w", err)
 	}

@@ -2,11 +2,15 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
@@ -23,6 +27,7 @@ type Person struct {
 	Zone        string // "" = by the browser
 	Disabled    bool
 	CreatedAt   time.Time
+	Stamp       string // changes with the password; a session of an earlier stamp is over
 }
 
 // Actor returns the person as one who asks for a change.
@@ -33,8 +38,14 @@ func (p Person) Actor(from string) Actor {
 func personOf(p db.Person) Person {
 	return Person{
 		ID: p.ID, Name: p.Name, DisplayName: p.DisplayName, Roles: p.Roles, Language: p.Language, Theme: p.Theme, Zone: p.Zone,
-		Disabled: p.Disabled, CreatedAt: p.CreatedAt,
+		Disabled: p.Disabled, CreatedAt: p.CreatedAt, Stamp: stampOf(p.PasswordHash),
 	}
+}
+
+// stampOf tells passwords apart without telling their hashes, which are salted.
+func stampOf(passwordHash string) string {
+	sum := sha256.Sum256([]byte("wavekeeper session stamp\n" + passwordHash))
+	return hex.EncodeToString(sum[:12])
 }
 
 // People returns everybody by name.
@@ -90,8 +101,11 @@ func (s *Store) AddPerson(ctx context.Context, actor Actor, p NewPerson) (int64,
 
 func (t *txn) addPerson(ctx context.Context, actor Actor, p NewPerson) (int64, error) {
 	name := strings.ToLower(strings.TrimSpace(p.Name))
-	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return 0, rollout.Invalid("A name has no blanks and is not empty.")
+	if name == "" || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, notInAName) {
+		return 0, rollout.Invalid("A name has 1 to 64 letters, digits and the signs . _ - @ + \\")
+	}
+	if utf8.RuneCountInString(p.DisplayName) > 200 || strings.ContainsFunc(p.DisplayName, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+		return 0, rollout.Invalid("A full name has at most 200 characters, all of them visible.")
 	}
 	if err := checkRoles(p.Roles); err != nil {
 		return 0, err
@@ -108,6 +122,12 @@ func (t *txn) addPerson(ctx context.Context, actor Actor, p NewPerson) (int64, e
 	}
 	t.record(actor, Record{What: "person.add", Subject: name, Detail: map[string]any{"roles": p.Roles}})
 	return id, nil
+}
+
+// notInAName keeps names apart that would look the same, or would look like
+// something else on the record.
+func notInAName(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(`._-@+\`, r)
 }
 
 func checkRoles(roles []string) error {

@@ -17,6 +17,11 @@ import (
 // the person's sessions.
 const SessionPerson = "person"
 
+// SessionStamp is the key under which a session keeps the person's stamp of
+// the moment of signing in. It ends a session that a request, which was under
+// way while the password was changed, wrote once more.
+const SessionStamp = "stamp"
+
 // Sessions keeps scs sessions in Postgres; it is an scs.CtxStore. The manager
 // should have HashTokenInStore set.
 type Sessions struct{ s *Store }

@@ -86,31 +86,57 @@ func (s *Store) Password(ctx context.Context, name string) (int64, string, error
 	return p.ID, p.PasswordHash, nil
 }
 
-// SignInFailures counts the failed attempts of the last quarter of an hour from
-// the network: with this name, and with any.
-func (s *Store) SignInFailures(ctx context.Context, name, network string) (byName, byNetwork int, err error) {
-	n, err := s.q.CountSignInFailures(ctx, db.CountSignInFailuresParams{Name: name, Network: network})
+// SignInBegins writes the attempt down as failed, unless tooMany says that too
+// many failed before it in the last quarter of an hour. Attempts of one network
+// come here one after the other, whichever process they reach.
+func (s *Store) SignInBegins(ctx context.Context, name, network string, tooMany func(byName, byNetwork int) bool) (bool, error) {
+	begun := false
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.q.LockSignIns(ctx, network); err != nil {
+			return err
+		}
+		n, err := t.q.CountSignInFailures(ctx, db.CountSignInFailuresParams{Name: name, Network: network})
+		if err != nil {
+			return err
+		}
+		if tooMany(int(n.ByName), int(n.ByNetwork)) {
+			return nil
+		}
+		begun = true
+		return t.q.AddSignInFailure(ctx, db.AddSignInFailureParams{Name: name, Network: network})
+	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("count failed attempts: %w", err)
+		return false, fmt.Errorf("count failed attempts: %w", err)
 	}
-	return int(n.ByName), int(n.ByNetwork), nil
+	return begun, nil
 }
 
-// SignInEnded writes down how an attempt ended: person is 0 when it failed;
-// refused ones count for nothing but are on the record.
+// refusalsOnRecord is how many refused attempts of one network are written down
+// in a quarter of an hour, each name once: who goes on and on must not be able
+// to fill a record that is never cut.
+const refusalsOnRecord = 20
+
+// SignInEnded writes down how an attempt ended: person is 0 when it failed.
+// Refused ones count for nothing but are on the record.
 func (s *Store) SignInEnded(ctx context.Context, name, address, network string, person int64, refused bool) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		actor := Actor{PersonID: person, Name: name, From: address}
 		switch {
 		case refused:
-			t.record(actor, Record{What: "sign-in.refused", Subject: name, Reason: "too many failed attempts from this network"})
+			if err := t.q.LockSignIns(ctx, network); err != nil {
+				return err
+			}
+			known, err := t.q.CountRefusedSignIns(ctx, db.CountRefusedSignInsParams{Name: name, Network: network})
+			if err != nil || known.ByName > 0 || known.ByNetwork >= refusalsOnRecord {
+				return err
+			}
+			t.record(actor, Record{
+				What: "sign-in.refused", Subject: name, Reason: "too many failed attempts from this network", Detail: map[string]any{"network": network},
+			})
 			return nil
 		case person == 0:
 			t.record(actor, Record{What: "sign-in.failed", Subject: name})
-			if err := t.q.DropOldSignInFailures(ctx); err != nil {
-				return err
-			}
-			return t.q.AddSignInFailure(ctx, db.AddSignInFailureParams{Name: name, Network: network})
+			return t.q.DropOldSignInFailures(ctx)
 		}
 		t.record(actor, Record{What: "sign-in", Subject: name})
 		return t.q.ForgetSignInFailures(ctx, db.ForgetSignInFailuresParams{Name: name, Network: network})

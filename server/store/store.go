@@ -118,6 +118,8 @@ func explained(err error) error {
 		return fmt.Errorf("%w (%w)", rollout.Conflict("something else changed at the same moment; try again"), err)
 	case "23505", "23514", "23503": // unique, check, foreign key
 		return fmt.Errorf("%w (%w)", rollout.Conflict("the database refuses it: %s", words(pg.ConstraintName)), err)
+	case "22021", "22P05": // a NUL, bytes that are not UTF-8
+		return fmt.Errorf("%w (%w)", rollout.Invalid("A text holds characters that cannot be kept."), err)
 	}
 	return err
 }

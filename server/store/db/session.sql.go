@@ -67,6 +67,34 @@ func (q *Queries) CommitSession(ctx context.Context, arg CommitSessionParams) er
 	return err
 }
 
+const countRefusedSignIns = `-- name: CountRefusedSignIns :one
+SELECT count(*) FILTER (WHERE subject = $1) AS by_name,
+       count(*) AS by_network
+FROM audit
+WHERE what = 'sign-in.refused'
+  AND at > now() - interval '15 minutes'
+  AND bytes::jsonb -> 'detail' ->> 'network' = $2::text
+`
+
+type CountRefusedSignInsParams struct {
+	Name    string
+	Network string
+}
+
+type CountRefusedSignInsRow struct {
+	ByName    int64
+	ByNetwork int64
+}
+
+// Refused attempts of the last quarter of an hour on the record: by this name
+// from this network, and by any name from this network.
+func (q *Queries) CountRefusedSignIns(ctx context.Context, arg CountRefusedSignInsParams) (CountRefusedSignInsRow, error) {
+	row := q.db.QueryRow(ctx, countRefusedSignIns, arg.Name, arg.Network)
+	var i CountRefusedSignInsRow
+	err := row.Scan(&i.ByName, &i.ByNetwork)
+	return i, err
+}
+
 const countSignInFailures = `-- name: CountSignInFailures :one
 SELECT count(*) FILTER (WHERE name = $1) AS by_name,
        count(*) AS by_network
@@ -170,6 +198,16 @@ type ForgetSignInFailuresParams struct {
 
 func (q *Queries) ForgetSignInFailures(ctx context.Context, arg ForgetSignInFailuresParams) error {
 	_, err := q.db.Exec(ctx, forgetSignInFailures, arg.Name, arg.Network)
+	return err
+}
+
+const lockSignIns = `-- name: LockSignIns :exec
+SELECT pg_advisory_xact_lock(7102307, hashtext($1::text))
+`
+
+// Attempts of one network are counted one after the other.
+func (q *Queries) LockSignIns(ctx context.Context, network string) error {
+	_, err := q.db.Exec(ctx, lockSignIns, network)
 	return err
 }
 

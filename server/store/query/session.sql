@@ -58,3 +58,17 @@ WHERE name = @name
 -- name: DropOldSignInFailures :exec
 DELETE FROM sign_in_failure
 WHERE at < now() - interval '1 day';
+
+-- name: LockSignIns :exec
+-- Attempts of one network are counted one after the other.
+SELECT pg_advisory_xact_lock(7102307, hashtext(@network::text));
+
+-- name: CountRefusedSignIns :one
+-- Refused attempts of the last quarter of an hour on the record: by this name
+-- from this network, and by any name from this network.
+SELECT count(*) FILTER (WHERE subject = @name) AS by_name,
+       count(*) AS by_network
+FROM audit
+WHERE what = 'sign-in.refused'
+  AND at > now() - interval '15 minutes'
+  AND bytes::jsonb -> 'detail' ->> 'network' = @network::text;
