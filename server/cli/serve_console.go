@@ -20,6 +20,7 @@ import (
 // console makes the handler of the pages, and the one of /metrics and /readyz.
 // With a token the second is at the console's address, too.
 func (c *ServeCmd) console(s *store.Store, hub *live.Hub, log *slog.Logger) (pages, ops http.Handler) {
+	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
 		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Log: log,
 	})
@@ -33,6 +34,15 @@ func (c *ServeCmd) console(s *store.Store, hub *live.Hub, log *slog.Logger) (pag
 		mux.Handle(path, withToken(c.MetricsToken, ops))
 	}
 	return mux, ops
+}
+
+// sayMissing says that the program was built without files that browsers need:
+// its pages still work, as plain as they come.
+func sayMissing(log *slog.Logger, files []string) {
+	if len(files) > 0 {
+		log.Warn("built without browser assets: pages are plain and do not move by themselves; run `make assets` and build again",
+			"part", "console", "missing", strings.Join(files, ", "))
+	}
 }
 
 // insecure says that cookies may travel over http: only on loopback, where

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -52,6 +53,22 @@ func TestServeRefusesADemosDatabase(t *testing.T) {
 	var out bytes.Buffer
 	if err := serve.Run(&Globals{Stdout: &out, Stderr: &out}); err == nil || !strings.Contains(err.Error(), "demo") {
 		t.Errorf("serve on a demo's database: %v, want it refused", err)
+	}
+}
+
+func TestServeSaysWhichAssetsAreMissing(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&out, nil))
+	sayMissing(log, nil)
+	if out.Len() > 0 {
+		t.Errorf("nothing is missing, but it says %s", out.String())
+	}
+	sayMissing(log, []string{"vendor/htmx.min.js"})
+	for _, want := range []string{"level=WARN", "make assets", "vendor/htmx.min.js"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s does not say %q", out.String(), want)
+		}
 	}
 }
 

@@ -79,3 +79,7 @@ func (a assets) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
+
+// MissingAssets lists the files of other projects that the program was built
+// without.
+func MissingAssets() []string { return static.Missing() }

@@ -1,8 +1,10 @@
 package httpd
 
 import (
+	"strings"
 	"time"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/ui"
@@ -25,8 +27,7 @@ func (s *server) left(o store.RolloutView) string {
 	return "about " + ui.Duration(d)
 }
 
-// remaining adds up the waves that are not over: each takes as long as its
-// longest server, or as long as all of its servers side by side.
+// remaining adds up the waves that are not over.
 func remaining(o store.RolloutView, report rollout.Report) (time.Duration, bool) {
 	if o.State == rollout.RolloutStopped || o.State == rollout.RolloutDone {
 		return 0, false
@@ -48,7 +49,7 @@ func remaining(o store.RolloutView, report rollout.Report) (time.Duration, bool)
 	}
 	var sum time.Duration
 	for _, w := range o.Waves {
-		sum += waveLeft(w, expected, o.Content.Policy.AtOnce)
+		sum += waveLeft(w, expected, o.Content)
 	}
 	if planned > 0 && took > 0 {
 		sum = time.Duration(float64(sum) * float64(took) / float64(planned))
@@ -56,9 +57,23 @@ func remaining(o store.RolloutView, report rollout.Report) (time.Duration, bool)
 	return sum, true
 }
 
-func waveLeft(w store.WaveView, expected map[string]time.Duration, atOnce int) time.Duration {
+// waveLeft is how long the open servers of a wave take at least within the
+// limits: the longest of them, or the work divided by the places there are for
+// it in all, in a site, and for a role of a site under its floor.
+func waveLeft(w store.WaveView, expected map[string]time.Duration, plan rollout.Plan) time.Duration {
+	type siteRole struct {
+		site string
+		role exchange.Role
+	}
+	held := map[siteRole]int{}
+	for _, one := range plan.Servers {
+		for _, r := range one.Roles {
+			held[siteRole{strings.ToLower(one.Site), r}]++
+		}
+	}
 	var longest, all time.Duration
 	open := 0
+	bySite, byRole := map[string]time.Duration{}, map[siteRole]time.Duration{}
 	for _, u := range w.Upgrades {
 		if u.State.Decided() || u.State.Broken() {
 			continue
@@ -70,13 +85,27 @@ func waveLeft(w store.WaveView, expected map[string]time.Duration, atOnce int) t
 		open++
 		all += d
 		longest = max(longest, d)
+		site := strings.ToLower(u.Site)
+		bySite[site] += d
+		for _, r := range u.Roles {
+			byRole[siteRole{site, r}] += d
+		}
 	}
 	if open == 0 {
 		return 0
 	}
-	side := open
-	if atOnce > 0 {
-		side = min(side, atOnce)
+	least := longest
+	if n := plan.Policy.AtOnce; n > 0 {
+		least = max(least, all/time.Duration(n))
 	}
-	return max(longest, all/time.Duration(side))
+	if n := plan.Policy.AtOncePerSite; n > 0 {
+		for _, d := range bySite {
+			least = max(least, d/time.Duration(n))
+		}
+	}
+	for key, d := range byRole {
+		n := held[key]
+		least = max(least, d/time.Duration(max(1, n-plan.Policy.Floor.Of(n))))
+	}
+	return least
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -191,6 +192,12 @@ func entryWords(e store.HistoryEntry) string {
 	words := e.Reason
 	detail := dataOf(e.Detail)
 	var parts []string
+	before, _ := detail["before"].(map[string]any) // nothing is before what is new
+	if after, ok := detail["after"].(map[string]any); ok {
+		parts = changes(before, after)
+		delete(detail, "before")
+		delete(detail, "after")
+	}
 	for _, key := range sortedKeys(detail) {
 		if text := detailWords(detail[key]); text != "" {
 			parts = append(parts, strings.ReplaceAll(key, "_", " ")+" "+text)
@@ -200,6 +207,21 @@ func entryWords(e store.HistoryEntry) string {
 		words += " · "
 	}
 	return words + strings.Join(parts, ", ")
+}
+
+// changes says each value that differs: what it was and what it is.
+func changes(before, after map[string]any) []string {
+	all := map[string]any{}
+	maps.Copy(all, before)
+	maps.Copy(all, after)
+	var out []string
+	for _, key := range sortedKeys(all) {
+		was, is := detailWords(before[key]), detailWords(after[key])
+		if was != is {
+			out = append(out, fmt.Sprintf("%s %s → %s", strings.ReplaceAll(key, "_", " "), orDash(was), orDash(is)))
+		}
+	}
+	return out
 }
 
 func detailWords(v any) string {
@@ -223,6 +245,8 @@ func detailWords(v any) string {
 			return ""
 		}
 		return ui.List(sortedKeys(v), 6)
+	case nil:
+		return ""
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	default:

@@ -112,6 +112,8 @@ func (s *server) routes() http.Handler {
 			r.Post("/rollouts/{rollout}/resume", s.on(s.rolloutDo(auth.Resume, s.Store.ResumeRollout, "The rollout goes on.")))
 			r.Get("/rollouts/{rollout}/stop", s.on(s.rolloutAsk(stopQuestion)))
 			r.Post("/rollouts/{rollout}/stop", s.on(s.rolloutDo(auth.Stop, s.Store.StopRollout, "The rollout is stopped: nothing starts in it any more.")))
+			r.Get("/rollouts/{rollout}/reject", s.on(s.rolloutAsk(rejectQuestion)))
+			r.Post("/rollouts/{rollout}/reject", s.on(s.rolloutReject))
 
 			// Waves.
 			r.Get("/rollouts/{rollout}/waves/{wave}", s.on(s.wave))

@@ -264,6 +264,40 @@ func TestFromAnInventoryFileToAnApprovedWave(t *testing.T) {
 	auditor.page("/history.ndjson", `"kind":"wave.approve"`)
 }
 
+func TestRejectedPlanIsExplainedToItsAuthor(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	rollout := submitted(t, lead)
+	if page := lead.page("/plans/1"); strings.Contains(page, rollout+"/reject") {
+		t.Error("a planner is offered to reject a plan")
+	}
+	operator.page(rollout+"/waves/1", rollout+"/reject")
+	page := operator.page(rollout+"/reject", "Reject the plan: 5 servers not started")
+	if status, page := operator.post(action(t, page, "/reject"), url.Values{"reason": {"no change window before May"}}); status != http.StatusOK || !strings.Contains(page, "The plan is rejected.") {
+		t.Fatalf("reject: status %d: %s", status, words(page))
+	}
+	lead.page("/plans/1", "Rejected by operator: no change window before May.")
+	lead.page(rollout, "no change window before May")
+	operator.page(rollout+"/reject", "The rollout is stopped.")
+	lead.page("/history", "Plan rejected", "no change window before May")
+}
+
+func TestImportPageSaysWhyThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
+	lead := start(t).signedIn(t, "lead")
+	for csv, want := range map[string]string{
+		"server,rolez\nA,CAS\n":  "No good line in it would change anything.",
+		"server,roles\n":         "There is no server in it",
+		"server,roles\nA,CAS\n":  "Import 1 server",
+		"server,roles\nA,Cafe\n": "Correct the file and give it again.",
+	} {
+		if page := lead.upload("/servers/import", csv); !strings.Contains(page, want) {
+			t.Errorf("%q: %q is not on the page: %s", csv, want, words(page))
+		}
+	}
+}
+
 func TestEveryPageOpensForEveryRole(t *testing.T) {
 	t.Parallel()
 	c := start(t)
@@ -272,7 +306,7 @@ func TestEveryPageOpensForEveryRole(t *testing.T) {
 		b := c.signedIn(t, name)
 		for _, path := range []string{
 			"/", "/servers", "/servers?role=Mailbox&site=Berlin&sort=-build", "/servers?q=zzz", "/servers/import", "/servers/mbx01", "/plans", "/plans/new", "/plans/1", "/plans/1/revisions/1", "/plans/1/edit",
-			"/rollouts", rollout, rollout + "/pause", rollout + "/resume", rollout + "/stop", rollout + "/waves/2", rollout + "/waves/2/resume",
+			"/rollouts", rollout, rollout + "/pause", rollout + "/resume", rollout + "/stop", rollout + "/reject", rollout + "/waves/2", rollout + "/waves/2/resume",
 			rollout + "/upgrades/MBX01", rollout + "/upgrades/mbx01?log=error", rollout + "/upgrades/MBX01/retry", rollout + "/upgrades/MBX01/skip", rollout + "/upgrades/MBX01/log", "/history", "/history?from=2020-01-01&to=2030-01-01&server=MBX01&rollout=1",
 		} {
 			b.page(path)
@@ -291,8 +325,8 @@ func TestEveryButtonIsCheckedOnTheServer(t *testing.T) {
 	c := start(t)
 	rollout := submitted(t, c.signedIn(t, "lead"))
 	refused := map[string][]string{
-		"auditor":  {"/servers/probe", "/servers/MBX01/probe", "/servers/import/apply", "/plans", "/plans/1/revisions", "/plans/1/submit", "/plans/1/prepared", rollout + "/pause", rollout + "/resume", rollout + "/stop", rollout + "/waves/1/approve", rollout + "/waves/1/withdraw", rollout + "/waves/1/resume", rollout + "/upgrades/MBX01/retry", rollout + "/upgrades/MBX01/skip"},
-		"lead":     {rollout + "/resume", rollout + "/waves/1/approve", rollout + "/upgrades/MBX01/retry"},
+		"auditor":  {"/servers/probe", "/servers/MBX01/probe", "/servers/import/apply", "/plans", "/plans/1/revisions", "/plans/1/submit", "/plans/1/prepared", rollout + "/pause", rollout + "/resume", rollout + "/stop", rollout + "/reject", rollout + "/waves/1/approve", rollout + "/waves/1/withdraw", rollout + "/waves/1/resume", rollout + "/upgrades/MBX01/retry", rollout + "/upgrades/MBX01/skip"},
+		"lead":     {rollout + "/resume", rollout + "/reject", rollout + "/waves/1/approve", rollout + "/upgrades/MBX01/retry"},
 		"operator": {"/servers/import/apply", "/plans", "/plans/1/submit"},
 		"admin":    {"/plans", rollout + "/pause", rollout + "/stop", rollout + "/waves/1/approve", rollout + "/upgrades/MBX01/skip"},
 	}

@@ -106,7 +106,12 @@ func previewOf(name, text string, result store.Import) page.Preview {
 	}
 	n := result.Added + result.Changed
 	switch {
+	case n == 0 && len(p.Faults) > 0:
+		p.Nothing = "No good line in it would change anything."
+	case n == 0 && p.Same == 0:
+		p.Nothing = "There is no server in it: below the header line, every line is one server."
 	case n == 0:
+		p.Nothing = "There is nothing to do: every line is as it is here already."
 	case len(p.Faults) == 0:
 		p.Button = "Import " + ui.Count(n, "server", "servers")
 	default:

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -102,6 +103,9 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 		view.Acts = append(view.Acts, ui.Act{Href: planHref(plan.ID) + "/edit", Text: "Change"})
 	}
 	if revision.RolloutID != 0 {
+		if err := s.planOutcome(r.Context(), v, revision, &view); err != nil {
+			return page.Plan{}, err
+		}
 		view.Rollout = ui.Link{Href: rolloutHref(revision.RolloutID), Text: "Go to its rollout"}
 	}
 	for i, one := range plan.Revisions {
@@ -114,6 +118,22 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 		})
 	}
 	return view, nil
+}
+
+// planOutcome adds what became of a submitted revision: who rejected it and
+// why, or the way to reject it while nothing has started.
+func (s *server) planOutcome(ctx context.Context, v viewer, revision store.Revision, view *page.Plan) error {
+	o, err := s.Store.Rollout(ctx, revision.RolloutID)
+	if err != nil {
+		return err
+	}
+	switch {
+	case revision.State == rollout.Rejected:
+		view.Verdict.Key, view.Verdict.Right = "rejected", sentenceOf(o.StopReason)
+	case revision.State == rollout.Submitted && !ended(o.State) && begun(o) == 0 && v.may(auth.Approve):
+		view.Acts = append(view.Acts, ui.Act{Href: rolloutHref(o.ID) + "/reject", Text: "Reject", Kind: "danger"})
+	}
+	return nil
 }
 
 // unnamed lists servers that a text does not name itself.

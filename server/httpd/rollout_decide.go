@@ -23,6 +23,7 @@ type question struct {
 	button     string
 	then       func(rollout.State) string // what happens to a server
 	possible   func(rollout.RolloutState) bool
+	forbids    func(store.RolloutView) string // why it is refused though the state allows it; nil = nothing does
 }
 
 func goesOn() string {
@@ -30,7 +31,7 @@ func goesOn() string {
 }
 
 var pauseQuestion = question{
-	permission: auth.Pause, verb: "pause", title: "Pause", kind: "primary", button: "Pause",
+	permission: auth.Pause, verb: "pause", title: "Pause the rollout", kind: "primary", button: "Pause",
 	lead: "Nothing new starts until a person resumes it. Servers in work come to their end; Setup is never cut short.",
 	then: func(s rollout.State) string {
 		switch {
@@ -46,7 +47,7 @@ var pauseQuestion = question{
 }
 
 var resumeQuestion = question{
-	permission: auth.Resume, verb: "resume", title: "Resume", kind: "primary", button: "Resume",
+	permission: auth.Resume, verb: "resume", title: "Resume the rollout", kind: "primary", button: "Resume",
 	lead: "Servers of approved waves start again as limits allow, by the same rules as before.",
 	then: func(s rollout.State) string {
 		if s.InWork() {
@@ -58,7 +59,7 @@ var resumeQuestion = question{
 }
 
 var stopQuestion = question{
-	permission: auth.Stop, verb: "stop", title: "Stop", kind: "danger", button: "Stop for ever",
+	permission: auth.Stop, verb: "stop", title: "Stop the rollout", kind: "danger", button: "Stop for ever",
 	lead: "Nothing starts in this rollout ever again. What is left needs a new revision with new approvals. Servers in work come to their end; Setup is never cut short.",
 	then: func(s rollout.State) string {
 		if s.InWork() {
@@ -87,11 +88,13 @@ func (s *server) rolloutAsk(q question) handler {
 			return err
 		}
 		view := page.Confirm{
-			Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: q.title + " the rollout " + o.PlanName, Lead: q.lead, Action: rolloutHref(id) + "/" + q.verb,
+			Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: q.title + " " + o.PlanName, Lead: q.lead, Action: rolloutHref(id) + "/" + q.verb,
 			Reason: "Reason, kept on record", Kind: q.kind, Back: ui.Link{Href: rolloutHref(id), Text: "Back, change nothing"}, Why: v.why(q.permission),
 		}
 		if !q.possible(o.State) {
 			view.Why = "The rollout is " + strings.ToLower(stateOf(o.State).Word()) + "."
+		} else if q.forbids != nil && view.Why == "" {
+			view.Why = q.forbids(o)
 		}
 		busy, open := 0, 0
 		for _, wave := range o.Waves {
@@ -107,7 +110,10 @@ func (s *server) rolloutAsk(q question) handler {
 				view.Rows = append(view.Rows, page.ConfirmRow{Server: u.Server, State: upgradeState(u), Then: q.then(u.State)})
 			}
 		}
-		view.Button = fmt.Sprintf("%s: %d in work, %d not started", q.button, busy, open)
+		view.Button = q.button + ": " + ui.Count(open, "server", "servers") + " not started"
+		if busy > 0 {
+			view.Button = fmt.Sprintf("%s: %d in work, %d not started", q.button, busy, open)
+		}
 		view.Frame = s.frame(r, v, view.Title, "rollouts")
 		return s.render(w, r, http.StatusOK, page.ConfirmPage(view))
 	}

@@ -93,6 +93,9 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 		view.Title = fmt.Sprintf("Approve wave %d again", wave.Number)
 		view.Diff = strings.Join(changed, " ")
 	}
+	if v.may(auth.Approve) && !ended(o.State) && begun(o) == 0 {
+		view.Reject = rolloutHref(o.ID) + "/reject"
+	}
 	if wave.ApprovedBy != "" {
 		view.Standing = fmt.Sprintf("%s approved it, %s: %s", wave.ApprovedBy, clock.MomentOf(wave.ApprovedAt).Text, wave.ApprovalReason)
 		if v.may(auth.Approve) && wave.State == rollout.WaveApproved {
@@ -271,8 +274,8 @@ func waveTimes(wave store.WaveView, o store.RolloutView, report rollout.Report, 
 		{Name: "Window", Value: "the plan has none: it may start at any time"},
 		{Name: "Begins", Value: begins},
 	}
-	if d := waveLeft(wave, expected, o.Content.Policy.AtOnce); d > 0 {
-		items = append(items, page.Item{Name: "Takes", Value: "about " + ui.Duration(d) + ", " + ui.Duration(waveLeft(wave, slow, o.Content.Policy.AtOnce)) + " if it goes slowly"})
+	if d := waveLeft(wave, expected, o.Content); d > 0 {
+		items = append(items, page.Item{Name: "Takes", Value: "about " + ui.Duration(d) + ", " + ui.Duration(waveLeft(wave, slow, o.Content)) + " if it goes slowly"})
 	}
 	return items
 }

@@ -20,7 +20,7 @@ var kindWords = map[string]string{
 	"rollout.pause": "Rollout paused", "rollout.resume": "Rollout resumed", "rollout.stop": "Rollout stopped",
 	"upgrade.retry": "Upgrade tried again", "upgrade.skip": "Server skipped", "upgrade.repair": "Marked as repaired",
 	"refused": "Refused", "history.export": "History exported",
-	store.EventSubmitted: "Submitted", store.EventApproved: "Approved", store.EventVoided: "Approval void", store.EventRollout: "Rollout",
+	store.EventSubmitted: "Submitted", store.EventRejected: "Rejected", store.EventApproved: "Approved", store.EventVoided: "Approval void", store.EventRollout: "Rollout",
 	store.EventWave: "Wave", store.EventUpgrade: "Upgrade", store.EventHeld: "Held", store.EventStep: "Step", store.EventIntent: "About to act",
 	store.EventChanged: "Changed for a while", store.EventRestored: "Put back", store.EventRetry: "Tried again", store.EventSkip: "Skipped",
 }
@@ -41,6 +41,8 @@ func eventState(kind, text string, data map[string]any) string {
 		return "approved"
 	case store.EventHeld:
 		return "held"
+	case store.EventRejected, "plan.reject":
+		return "rejected"
 	case store.EventVoided, "wave.withdraw":
 		return "warning"
 	case store.EventSkip, "upgrade.skip":
