@@ -127,6 +127,21 @@ func TestOnceTriggersReallyFire(t *testing.T) {
 	}
 }
 
+func TestSchtasksKnowsNoLaterSwitchAndNoStrayWord(t *testing.T) {
+	t.Parallel()
+	s := server(t, "cas1", "CAS")
+	start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+	c := dial(t, s)
+	const create = `schtasks.exe /create /tn a /sc ONCE /st 00:00:00 /ru SYSTEM /tr `
+	for line, wrong := range map[string]string{
+		create + `C:\setup.com /mode:Upgrade`: "/mode:Upgrade", create + `x /rl HIGHEST`: "/rl", create + `x y`: "y",
+	} {
+		if exit, _, errs := c.runWith(line, true); exit != "1" || !strings.Contains(errs, "Invalid argument/option - '"+wrong+"'") {
+			t.Errorf("%s: exit %s, %s", line, exit, errs)
+		}
+	}
+}
+
 func TestObserverSeesCommandsBeforeAndEntriesAfter(t *testing.T) {
 	t.Parallel()
 	s := server(t, "cas1", "CAS")

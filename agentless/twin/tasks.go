@@ -81,17 +81,38 @@ func (c *call) yes() bool {
 	return err == nil && n == 1 && strings.EqualFold(string(one), "y")
 }
 
+// createOptions are the switches of schtasks /create in Windows Server 2003 and
+// whether a value follows; later ones (/rl, /xml, /v1, /np, /delay) are unknown
+// there.
+var createOptions = map[string]bool{
+	"/create": false, "/s": true, "/u": true, "/p": true, "/ru": true, "/rp": true, "/sc": true, "/mo": true, "/d": true, "/m": true,
+	"/i": true, "/tn": true, "/tr": true, "/st": true, "/ri": true, "/et": true, "/du": true, "/k": false, "/sd": true, "/ed": true,
+	"/it": false, "/z": false, "/f": false,
+}
+
+// wrongOption is the first word that is neither a switch nor a switch's value.
+func (c *call) wrongOption(known map[string]bool) string {
+	for i := 0; i < len(c.args); i++ {
+		value, ok := known[strings.ToLower(c.args[i])]
+		switch {
+		case !ok:
+			return c.args[i]
+		case value:
+			i++
+		}
+	}
+	return ""
+}
+
 func (c *call) createTask(name string, old *task) int {
 	run, _ := c.after("/tr")
 	schedule, _ := c.after("/sc")
 	at, _ := c.after("/st")
 	who, _ := c.after("/ru")
 	password, _ := c.after("/rp")
-	for _, later := range []string{"/rl", "/xml", "/v1", "/np", "/delay", "/z", "/it"} {
-		if c.has(later) && later != "/it" && later != "/z" {
-			c.complain("ERROR: Invalid argument/option - '%s'.\r\nType \"SCHTASKS /CREATE /?\" for usage.\r\n", later)
-			return 1
-		}
+	if wrong := c.wrongOption(createOptions); wrong != "" {
+		c.complain("ERROR: Invalid argument/option - '%s'.\r\nType \"SCHTASKS /CREATE /?\" for usage.\r\n", wrong)
+		return 1
 	}
 	h := c.s.h
 	when, err := time.Parse("15:04:05", at) // 2003 wants the seconds [K]
