@@ -94,7 +94,7 @@ func TestSetupTakesAServerToItsServicePack(t *testing.T) {
 		if got := c.configuredVersion(key); got != "8.1.240.6" {
 			t.Errorf("%s is at %s", key, got)
 		}
-		if got := c.registry("GetStringValue", `SOFTWARE\Microsoft\Exchange\v8.0\`+key, "Action").one("ReturnValue"); got != "2" {
+		if got := c.registry("GetStringValue", `SOFTWARE\Microsoft\Exchange\v8.0\`+key, "Action").one("ReturnValue"); got != "1" {
 			t.Errorf("%s still has an Action: %s", key, got)
 		}
 	}

@@ -16,6 +16,9 @@ var hiveNumbers = map[uint64]string{
 // wbemTypeMismatch is what reading a value as another type answers [K].
 const wbemTypeMismatch = 0x80041005
 
+// regNoValue is what reading a value answers whose key is there [K].
+const regNoValue = 1
+
 // stdRegProv answers a method of the registry provider. On x64 WinRM runs as a
 // 64-bit process, so the 64-bit view is what it sees.
 func (h *host) stdRegProv(r *request) (reply, *fault) {
@@ -76,7 +79,7 @@ func (h *host) regMethod(user, method string, in *element) (instance, bool) {
 		v := h.regGet(path, name)
 		switch {
 		case v == nil:
-			return instance{{"ReturnValue", regNotFound}, {field, nil}}
+			return instance{{"ReturnValue", regNoValue}, {field, nil}}
 		case v.Type != kind && (kind != regSZ || v.Type != regExpandSZ):
 			return instance{{"ReturnValue", wbemTypeMismatch}, {field, nil}}
 		}

@@ -209,6 +209,9 @@ func TestRegistryMethods(t *testing.T) {
 			t.Errorf("%s: %s", set.method, got)
 		}
 	}
+	if got := c.registry("GetDWORDValue", key, "Nothing").one("ReturnValue"); got != "1" {
+		t.Errorf("missing value of a key that is there: %s", got)
+	}
 	if got := c.registry("GetDWORDValue", key, "N").one("uValue"); got != "146944" {
 		t.Errorf("N = %s", got)
 	}

@@ -26,6 +26,7 @@ const (
 	keyNET20     = `SOFTWARE\Microsoft\NET Framework Setup\NDP\v2.0.50727`
 	keySession   = `SYSTEM\CurrentControlSet\Control\Session Manager`
 	keyReboot    = `SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired`
+	keyUpdates   = `SOFTWARE\Microsoft\Updates`
 	keyProcessor = keySession + `\Environment`
 )
 
@@ -86,7 +87,7 @@ var factRows = []factRow{
 		rows, err := a.wql(ctx, queryProcesses)
 		return SetupProcesses(processesOf(rows)), err
 	}},
-	{"pending_restart", `HKLM\` + keyReboot + `; HKLM\` + keySession + ` PendingFileRenameOperations`, allWindows, readPending},
+	{"pending_restart", `HKLM\` + keyReboot + `; HKLM\` + keyUpdates + ` UpdateExeVolatile; HKLM\` + keySession + ` PendingFileRenameOperations`, allWindows, readPending},
 	{"install_path", `HKLM\` + exchangeKey + `\Setup MsiInstallPath`, allWindows, func(ctx context.Context, a *asked) (any, error) {
 		return a.host.InstallPath(ctx)
 	}},
@@ -211,7 +212,9 @@ func readPending(ctx context.Context, a *asked) (any, error) {
 }
 
 // PendingRestart lists why Windows wants a restart: "windows-update",
-// "file-rename"; empty when it does not. Source: domain.md 4.2.
+// "update-installer", "file-rename"; empty when it does not. The last two are
+// what Setup of Exchange 2007 itself refuses to run with, whatever is in them
+// (technet cc164360, "A Restart from a Previous Installation is Pending").
 func (h *Host) PendingRestart(ctx context.Context) ([]string, error) {
 	reasons := []string{}
 	switch _, err := h.Keys(ctx, LocalMachine, keyReboot); {
@@ -219,6 +222,12 @@ func (h *Host) PendingRestart(ctx context.Context) ([]string, error) {
 		reasons = append(reasons, "windows-update")
 	case !errors.Is(err, ErrNoKey):
 		return nil, err
+	}
+	switch wanted, err := h.updateInstaller(ctx); {
+	case err != nil:
+		return nil, err
+	case wanted:
+		reasons = append(reasons, "update-installer")
 	}
 	renames, err := h.MultiStringValue(ctx, LocalMachine, keySession, "PendingFileRenameOperations")
 	if err != nil && !errors.Is(err, ErrNoKey) {
@@ -230,6 +239,23 @@ func (h *Host) PendingRestart(ctx context.Context) ([]string, error) {
 		}
 	}
 	return reasons, nil
+}
+
+// updateInstaller reports whether update.exe of Windows Server 2003 left its
+// mark: UpdateExeVolatile other than 0, as a value or as Flags of a key of that
+// name; both are told of.
+func (h *Host) updateInstaller(ctx context.Context) (bool, error) {
+	for _, at := range []struct{ key, value string }{{keyUpdates, "UpdateExeVolatile"}, {keyUpdates + `\UpdateExeVolatile`, "Flags"}} {
+		flags, err := h.DWORDValue(ctx, LocalMachine, at.key, at.value)
+		switch {
+		case errors.Is(err, ErrNoKey):
+		case err != nil:
+			return false, err
+		case flags != 0:
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // NET20ServicePack is the service pack of .NET Framework 2.0; false when it is

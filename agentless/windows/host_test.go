@@ -180,6 +180,9 @@ func TestRegistryIsTyped(t *testing.T) {
 	if _, err := h.DWORDValue(ctx, windows.LocalMachine, key, "Action"); !errors.Is(err, windows.ErrNoKey) {
 		t.Errorf("a deleted value: %v", err)
 	}
+	if _, err := h.DWORDValue(ctx, windows.LocalMachine, key+`\Nowhere`, "Action"); !errors.Is(err, windows.ErrNoKey) {
+		t.Errorf("a value of a key that does not exist: %v", err)
+	}
 	if _, err := h.Keys(ctx, windows.LocalMachine, key+`\Nowhere`); !errors.Is(err, windows.ErrNoKey) {
 		t.Errorf("a key that does not exist: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"wavekeeper/agentless/winrm"
 )
@@ -37,7 +38,8 @@ const (
 const stdRegProv = "root/default/StdRegProv"
 
 // registry calls one method of StdRegProv. Its ReturnValue is a Win32 code:
-// 0 done, 2 no such key or value, 5 access denied.
+// 0 done, 2 no such key or value, 5 access denied. Where the key is there and
+// the value is not, reading answers 1 on hosts that were seen and 2 on others.
 func (h *Host) registry(ctx context.Context, method string, hive Hive, key string, in ...winrm.Param) (winrm.Instance, error) {
 	all := append([]winrm.Param{
 		winrm.In("hDefKey", strconv.FormatUint(uint64(hive), 10)),
@@ -53,7 +55,7 @@ func (h *Host) registry(ctx context.Context, method string, hive Hive, key strin
 		return nil, fmt.Errorf("registry key %s: %s returned no code", key, method)
 	case code == 0:
 		return out, nil
-	case code == 2:
+	case code == 2, code == 1 && strings.HasPrefix(method, "Get"):
 		return nil, fmt.Errorf("registry key %s: %w", key, ErrNoKey)
 	case code == 5:
 		return nil, fmt.Errorf("registry key %s: %w", key, winrm.ErrDenied)
