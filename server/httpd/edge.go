@@ -56,9 +56,12 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	case errors.As(err, &refused):
 		status, f.Title, f.Text = http.StatusForbidden, "Not yours to do", refused.Error()
-		s.noteRefused(r, refused)
+		s.noteRefused(r, string(refused.permission))
 	case errors.As(err, &told) && errors.Is(err, rollout.ErrNotFound):
 		status, f.Title, f.Text = http.StatusNotFound, "Not found", told.Text
+	case errors.As(err, &told) && errors.Is(err, store.ErrOwnWork):
+		status, f.Title, f.Text = http.StatusForbidden, "A second person decides this", told.Text
+		s.noteRefused(r, "four eyes")
 	case errors.As(err, &told) && errors.Is(err, rollout.ErrConflict):
 		status, f.Title, f.Text = http.StatusConflict, "It is not as you saw it", told.Text
 		f.Next = back(r)
@@ -92,12 +95,12 @@ func (s *server) signInFirst(w http.ResponseWriter, r *http.Request) {
 }
 
 // noteRefused puts a refused attempt on the record.
-func (s *server) noteRefused(r *http.Request, e refusal) {
+func (s *server) noteRefused(r *http.Request, permission string) {
 	v, err := s.viewer(r)
 	if err != nil || r.Method == http.MethodGet {
 		return
 	}
-	record := store.Record{What: "refused", Subject: r.URL.Path, Detail: map[string]any{"permission": string(e.permission)}}
+	record := store.Record{What: "refused", Subject: r.URL.Path[:min(len(r.URL.Path), 200)], Detail: map[string]any{"permission": permission}}
 	if err := s.Store.Note(r.Context(), v.actor(r), record); err != nil {
 		s.Log.Error("note a refused attempt", "request", idOf(r), "err", err)
 	}
@@ -106,7 +109,7 @@ func (s *server) noteRefused(r *http.Request, e refusal) {
 // back leads to the page that the request came from, when it was one of ours.
 func back(r *http.Request) ui.Link {
 	if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host && u.Path != "" {
-		return ui.Link{Href: u.RequestURI(), Text: "Look again"}
+		return ui.Link{Href: ours(u.RequestURI()), Text: "Look again"}
 	}
 	return ui.Link{Href: "/", Text: "Go to the home page"}
 }
@@ -121,7 +124,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, c te
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a browser that is gone needs no answer
+	_, _ = w.Write(visible(b.Bytes())) // a browser that is gone needs no answer
 	return nil
 }
 
@@ -158,16 +161,8 @@ func (s *server) recovered(next http.Handler) http.Handler {
 	})
 }
 
-const maxBody = 16 << 20 // an inventory of many thousand servers
-
-func limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
-}
-
-func secureHeaders(next http.Handler) http.Handler {
+// secureHeaders are on every answer, whatever answers.
+func (s *server) secureHeaders(next http.Handler) http.Handler {
 	const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 		"font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -176,8 +171,9 @@ func secureHeaders(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-		if r.TLS != nil {
+		if r.TLS != nil || !s.Insecure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)

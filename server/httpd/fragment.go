@@ -16,6 +16,6 @@ func fragment(ctx context.Context, u *live.Update, target string, c templ.Compon
 	if err := c.Render(ctx, &b); err != nil {
 		return fmt.Errorf("render %s: %w", target, err)
 	}
-	u.Fragments = append(u.Fragments, live.Fragment{Target: target, HTML: b.Bytes()})
+	u.Fragments = append(u.Fragments, live.Fragment{Target: target, HTML: visible(b.Bytes())})
 	return nil
 }

@@ -34,6 +34,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request, kind, name strin
 		if err != nil {
 			return err
 		}
+		moreTime(w)
 		if err := write(entries); err != nil {
 			return errors.Join(r.Context().Err(), err)
 		}

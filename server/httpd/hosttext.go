@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"unicode"
@@ -21,20 +22,59 @@ func clean(text string) string {
 	}
 	var b strings.Builder
 	for _, c := range text {
-		switch {
-		case c == '\t':
+		if c == '\t' {
 			b.WriteString("    ")
-		case c < 0x20:
-			b.WriteRune(0x2400 + c) // the control pictures of Unicode
-		case c == 0x7f:
-			b.WriteRune(0x2421)
-		case hidden(c):
-			fmt.Fprintf(&b, "[U+%04X]", c)
-		default:
-			b.WriteRune(c)
+			continue
 		}
+		mark(&b, c)
 	}
 	return b.String()
+}
+
+// mark writes a character, or what stands for it when it does not show.
+func mark(b *strings.Builder, c rune) {
+	switch {
+	case c < 0x20:
+		b.WriteRune(0x2400 + c) // the control pictures of Unicode
+	case c == 0x7f:
+		b.WriteRune(0x2421)
+	case hidden(c):
+		fmt.Fprintf(b, "[U+%04X]", c)
+	default:
+		b.WriteRune(c)
+	}
+}
+
+// visible marks, in a finished piece of HTML, what is left of hidden
+// characters: whatever text a page shows, wherever it came from, none of it can
+// reorder or hide what stands beside it. A textarea keeps its text, since it is
+// sent back.
+func visible(html []byte) []byte {
+	odd := func(c rune) bool { return hidden(c) && c != '\n' && c != '\r' && c != '\t' }
+	if bytes.IndexFunc(html, odd) < 0 {
+		return html
+	}
+	var b strings.Builder
+	for rest := string(html); rest != ""; {
+		shown, kept := rest, ""
+		if begin := strings.Index(rest, "<textarea"); begin >= 0 {
+			end := len(rest)
+			if n := strings.Index(rest[begin:], "</textarea>"); n >= 0 {
+				end = begin + n
+			}
+			shown, kept = rest[:begin], rest[begin:end]
+		}
+		rest = rest[len(shown)+len(kept):]
+		for _, c := range shown {
+			if odd(c) {
+				mark(&b, c)
+			} else {
+				b.WriteRune(c)
+			}
+		}
+		b.WriteString(kept)
+	}
+	return []byte(b.String())
 }
 
 // hidden reports characters that do not show or that reorder what does.

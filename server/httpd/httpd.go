@@ -6,6 +6,7 @@ package httpd
 import (
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -25,6 +26,7 @@ type Options struct {
 	Runbook  rollout.Runbook  // what a plan's servers walk
 	Demo     bool             // every page says so
 	Insecure bool             // cookies also over http: the demo, or a loopback address
+	Proxies  []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed
 	Log      *slog.Logger     // request errors; required
 	Now      func() time.Time // the clock; nil = time.Now
 }
@@ -35,19 +37,26 @@ type server struct {
 	assets   assets
 	reports  reportCache
 	chain    chainCheck
+	streams  streams
 }
+
+// MaxHeader is how much a request's header may hold, for http.Server.
+const MaxHeader = maxHeader
 
 // New makes the console's handler.
 func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &server{Options: o, assets: loadAssets()}
+	s := &server{Options: o, assets: loadAssets(), streams: streams{open: map[int64]int{}}}
 	s.sessions = scs.New()
 	s.sessions.Store = o.Store.Sessions()
 	s.sessions.HashTokenInStore = true
 	s.sessions.Lifetime = 12 * time.Hour
 	s.sessions.Cookie.Name = "wavekeeper"
+	if !o.Insecure {
+		s.sessions.Cookie.Name = "__Host-wavekeeper" // browsers take it from this very host over https only
+	}
 	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
 	s.sessions.Cookie.Secure = !o.Insecure
 	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { s.answer(w, r, err) }
@@ -57,18 +66,21 @@ func New(o Options) http.Handler {
 // routes is the table of contents: every address, in one place.
 func (s *server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(requestID, s.recovered, secureHeaders)
+	r.Use(requestID, s.recovered, s.secureHeaders, s.comesFrom, limitBody)
 	r.Get("/healthz", healthy)
 	r.Get("/static/*", s.assets.serve)
 
 	r.Group(func(r chi.Router) {
-		r.Use(limitBody, http.NewCrossOriginProtection().Handler, s.withSession)
+		r.Use(http.NewCrossOriginProtection().Handler, s.withSession, s.readable)
 
 		// Event streams: never compressed, never buffered.
-		r.Get("/stream", s.on(s.homeStream))
-		r.Get("/servers/stream", s.on(s.serversStream))
-		r.Get("/rollouts/{rollout}/stream", s.on(s.rolloutStream))
-		r.Get("/rollouts/{rollout}/upgrades/{server}/stream", s.on(s.upgradeStream))
+		r.Group(func(r chi.Router) {
+			r.Use(s.few)
+			r.Get("/stream", s.on(s.homeStream))
+			r.Get("/servers/stream", s.on(s.serversStream))
+			r.Get("/rollouts/{rollout}/stream", s.on(s.rolloutStream))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/stream", s.on(s.upgradeStream))
+		})
 
 		r.Group(func(r chi.Router) {
 			r.Use(middleware.Compress(5, "text/html", "text/plain", "text/csv", "application/x-ndjson"))

@@ -132,6 +132,9 @@ func (s *server) importApply(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := wholeForm(r); err != nil {
+		return err
+	}
 	text, good := r.PostFormValue("text"), r.PostFormValue("good") != ""
 	inventory, faults := exchange.ReadInventory(strings.NewReader(text))
 	result, err := s.Store.ImportInventory(r.Context(), v.actor(r), inventory, faults, store.ImportOptions{GoodLines: good})

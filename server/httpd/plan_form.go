@@ -162,8 +162,8 @@ func (s *server) planCreate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.ParseForm(); err != nil {
-		return rollout.Invalid("The form could not be read.")
+	if err := wholeForm(r); err != nil {
+		return err
 	}
 	in := readPlanInput(r.PostForm)
 	form := page.PlanForm{Title: "New plan", Action: "/plans", Back: ui.Link{Href: "/plans", Text: "Cancel"}}
@@ -238,8 +238,8 @@ func (s *server) planRevise(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return rollout.Invalid("The form does not say which revision it changes.")
 	}
-	if err := r.ParseForm(); err != nil {
-		return rollout.Invalid("The form could not be read.")
+	if err := wholeForm(r); err != nil {
+		return err
 	}
 	in := readPlanInput(r.PostForm)
 	if len(in.Errors) > 0 {

@@ -2,9 +2,13 @@ package httpd
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/rollout"
@@ -45,12 +49,20 @@ func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
 	return s.enter(w, r, id, next)
 }
 
-// enter begins a session under a new token.
+// enter begins a session under a new token; nothing of the one before is kept.
 func (s *server) enter(w http.ResponseWriter, r *http.Request, person int64, next string) error {
+	p, err := s.Store.PersonByID(r.Context(), person)
+	if err != nil {
+		return err
+	}
+	if err := s.sessions.Clear(r.Context()); err != nil {
+		return err
+	}
 	if err := s.sessions.RenewToken(r.Context()); err != nil {
 		return err
 	}
 	s.sessions.Put(r.Context(), store.SessionPerson, person)
+	s.sessions.Put(r.Context(), store.SessionStamp, p.Stamp)
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
 }
@@ -61,9 +73,11 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	person := s.signedIn(r.Context())
 	if err := s.sessions.Destroy(r.Context()); err != nil {
 		return err
 	}
+	s.Live.Ring(fmt.Sprintf("person:%d", person)) // the session's streams end
 	http.Redirect(w, r, "/signin", http.StatusSeeOther)
 	return nil
 }
@@ -85,6 +99,14 @@ func (s *server) firstAdmin(w http.ResponseWriter, r *http.Request) error {
 	refuse := func(text string) error {
 		v.Error = text
 		return s.render(w, r, http.StatusUnprocessableEntity, page.FirstAdminPage(v))
+	}
+	// Before the costly hash: while there is an admin this address does nothing.
+	needed, err := s.Store.NeedsFirstAdmin(r.Context())
+	if err != nil {
+		return err
+	}
+	if !needed {
+		return rollout.Conflict("There is an admin already.")
 	}
 	if r.PostFormValue("password") != r.PostFormValue("again") {
 		return refuse("The two passwords are not the same.")
@@ -127,9 +149,14 @@ func (s *server) setTheme(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// ours keeps an address inside the console.
+// ours keeps an address inside the console. Browsers read a backslash as a
+// slash and leave out control characters, so neither may be in it.
 func ours(address string) string {
-	if !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") || strings.ContainsAny(address, "\\\r\n") {
+	foreign := func(c rune) bool { return c == '\\' || c == utf8.RuneError || unicode.IsControl(c) }
+	if !strings.HasPrefix(address, "/") || strings.HasPrefix(address, "//") || strings.ContainsFunc(address, foreign) {
+		return "/"
+	}
+	if u, err := url.Parse(address); err != nil || u.Scheme != "" || u.Host != "" || u.User != nil {
 		return "/"
 	}
 	return address

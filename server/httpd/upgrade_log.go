@@ -85,6 +85,7 @@ func (s *server) upgradeLog(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		moreTime(w)
 		for _, l := range lines {
 			if _, err := w.Write([]byte(l.Text + "\r\n")); err != nil {
 				return nil // the browser is gone

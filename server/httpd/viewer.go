@@ -2,9 +2,11 @@ package httpd
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,7 +39,7 @@ func (s *server) viewer(r *http.Request) (viewer, error) {
 	if err != nil {
 		return viewer{}, err
 	}
-	if p.Disabled {
+	if p.Disabled || s.sessions.GetString(r.Context(), store.SessionStamp) != p.Stamp {
 		return viewer{}, errSignedOut
 	}
 	return viewer{Person: p, zone: zoneOf(r, p.Zone)}, nil
@@ -179,23 +181,28 @@ func number(r *http.Request, name string) (int64, error) {
 	return n, nil
 }
 
-// streamPage makes a stream's page for one person: whoever may not look any
-// more is let go, and every page carries the count of what waits.
+// streamPage makes a stream's page for one session of a person: whoever may
+// not look any more, or has signed out, is let go, and every page carries the
+// count of what waits.
 func (s *server) streamPage(r *http.Request, v viewer, key string, topics []string, parts func(context.Context, viewer) (live.Update, error)) live.Page {
-	id, zone := v.ID, v.zone
+	id, zone, token := v.ID, v.zone, s.sessions.Token(r.Context())
+	session := sha256.Sum256([]byte(token))
 	return live.Page{
-		Key:    fmt.Sprintf("%s|%d|%s", key, id, zone),
+		Key:    fmt.Sprintf("%s|%d|%s|%x", key, id, zone, session[:8]),
 		Topics: append(topics, fmt.Sprintf("person:%d", id)),
-		Render: func(ctx context.Context) (live.Update, error) {
-			p, err := s.Store.PersonByID(ctx, id)
+		Render: func(ctx context.Context) (u live.Update, err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					// Nobody above catches it: it would end the program.
+					err = fmt.Errorf("render panicked: %v\n%s", p, debug.Stack())
+				}
+			}()
+			p, err := s.present(ctx, id, token)
 			if err != nil {
 				return live.Update{}, err
 			}
-			if p.Disabled {
-				return live.Update{}, live.ErrOver
-			}
 			now := viewer{Person: p, zone: zone}
-			u, err := parts(ctx, now)
+			u, err = parts(ctx, now)
 			if err != nil {
 				return u, err
 			}
@@ -206,4 +213,22 @@ func (s *server) streamPage(r *http.Request, v viewer, key string, topics []stri
 			return u, fragment(ctx, &u, "#waiting-count", ui.WaitingCount(len(waiting)))
 		},
 	}
+}
+
+// present returns the person as he is now, or live.ErrOver when his session is
+// over or he may not look any more.
+func (s *server) present(ctx context.Context, id int64, token string) (store.Person, error) {
+	p, err := s.Store.PersonByID(ctx, id)
+	if err != nil {
+		return p, err
+	}
+	session, err := s.sessions.Load(ctx, token)
+	if err != nil {
+		return p, err
+	}
+	mine := s.sessions.GetInt64(session, store.SessionPerson) == id && s.sessions.GetString(session, store.SessionStamp) == p.Stamp
+	if !mine || p.Disabled || !auth.May(p.Roles, auth.Read) {
+		return p, live.ErrOver
+	}
+	return p, nil
 }

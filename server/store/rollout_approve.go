@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -84,6 +85,11 @@ func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, hash, 
 	return nil
 }
 
+// ErrOwnWork says that a person would have decided about work of his own.
+var ErrOwnWork = errors.New("own work")
+
+func ownWork(text string) error { return fmt.Errorf("%w (%w)", rollout.Conflict("%s", text), ErrOwnWork) }
+
 // mayApprove holds the four-eyes rule and the binding to what was shown.
 func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow, hash string) error {
 	switch rollout.RolloutState(r.State) {
@@ -103,11 +109,11 @@ func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow, 
 	}
 	switch {
 	case actor.PersonID == r.AuthorID:
-		return rollout.Conflict("You wrote this plan: somebody else has to approve it.")
+		return ownWork("You wrote this plan: somebody else has to approve it.")
 	case r.SubmittedBy != nil && actor.PersonID == *r.SubmittedBy:
-		return rollout.Conflict("You submitted this plan: somebody else has to approve it.")
+		return ownWork("You submitted this plan: somebody else has to approve it.")
 	case actor.PersonID == editor:
-		return rollout.Conflict("You edited this plan last: somebody else has to approve it.")
+		return ownWork("You edited this plan last: somebody else has to approve it.")
 	}
 	return nil
 }
