@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -39,16 +41,31 @@ type LineError struct {
 	Want   string `json:"want"` // what would be right
 }
 
-// Error reads "line 3, column os: 2012, 2003, 2008 or 2008R2".
+// Error reads "line 3, column os: 2012, 2003, 2008 or 2008R2", always on one
+// line and of a length that a page can show.
 func (e LineError) Error() string {
-	value := e.Value
-	if value == "" {
-		value = "(empty)"
-	}
 	if e.Column == "" {
-		return fmt.Sprintf("line %d: %s, %s", e.Line, value, e.Want)
+		return fmt.Sprintf("line %d: %s, %s", e.Line, oneLine(e.Value), e.Want)
 	}
-	return fmt.Sprintf("line %d, column %s: %s, %s", e.Line, e.Column, value, e.Want)
+	return fmt.Sprintf("line %d, column %s: %s, %s", e.Line, oneLine(e.Column), oneLine(e.Value), e.Want)
+}
+
+// oneLine makes a cell fit into a message.
+func oneLine(cell string) string {
+	const most = 100
+	if cell == "" {
+		return "(empty)"
+	}
+	text := []rune(strings.NewReplacer("\r\n", `\n`, "\n", `\n`, "\r", `\n`, "\t", `\t`).Replace(cell))
+	if len(text) > most {
+		text = append(text[:most:most], '…')
+	}
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return '�'
+		}
+		return r
+	}, string(text))
 }
 
 // ReadInventory reads an inventory: CSV in UTF-8 with or without a byte order
@@ -60,9 +77,9 @@ func ReadInventory(r io.Reader) (Inventory, []LineError) {
 	if err != nil {
 		return Inventory{}, []LineError{{Line: 1, Value: err.Error(), Want: "a file that can be read to its end"}}
 	}
-	raw = bytes.TrimPrefix(raw, []byte("\uFEFF"))
-	if line := invalidTextLine(raw); line > 0 {
-		return Inventory{}, []LineError{{Line: line, Value: "bytes that are not UTF-8", Want: "a file saved as UTF-8"}}
+	raw = lineFeeds(bytes.TrimPrefix(raw, []byte("\uFEFF")))
+	if header, _, _ := bytes.Cut(raw, []byte("\n")); !utf8.Valid(header) || bytes.IndexByte(header, 0) >= 0 {
+		return Inventory{}, []LineError{{Line: 1, Value: "bytes that are not UTF-8", Want: "a file saved as UTF-8"}}
 	}
 	rows, faults := readRows(raw)
 	if len(rows) == 0 {
@@ -117,7 +134,11 @@ func readRows(raw []byte) ([]row, []LineError) {
 			if errors.As(err, &broken) {
 				line = broken.StartLine
 			}
-			faults = append(faults, LineError{Line: line, Value: "broken quotes", Want: `a field in double quotes, with "" for a quote inside it`})
+			column := "" // the fields before the broken one were read
+			if len(rows) > 0 && len(cells) < len(rows[0].cells) {
+				column = strings.ToLower(strings.TrimSpace(rows[0].cells[len(cells)]))
+			}
+			faults = append(faults, LineError{line, column, "broken quotes", `a field in double quotes, with "" for a quote inside it`})
 			continue
 		}
 		line, _ := reader.FieldPos(0)
@@ -137,24 +158,23 @@ func separator(raw []byte) rune {
 	return ','
 }
 
-func invalidTextLine(raw []byte) int {
-	if utf8.Valid(raw) && !bytes.Contains(raw, []byte{0}) {
-		return 0
+// lineFeeds ends lines with line feeds where a file has carriage returns alone,
+// as old spreadsheets on the Macintosh write them.
+func lineFeeds(raw []byte) []byte {
+	if bytes.IndexByte(raw, '\n') >= 0 {
+		return raw
 	}
-	for i, line := range bytes.Split(raw, []byte("\n")) {
-		if !utf8.Valid(line) || bytes.Contains(line, []byte{0}) {
-			return i + 1
-		}
-	}
-	return 1
+	return bytes.ReplaceAll(raw, []byte("\r"), []byte("\n"))
 }
 
 func readHeader(header row) ([]string, []LineError) {
 	var columns []string
 	var faults []LineError
-	for _, cell := range header.cells {
+	for i, cell := range header.cells {
 		name := strings.ToLower(strings.TrimSpace(cell))
 		switch {
+		case name == "":
+			faults = append(faults, LineError{header.line, strconv.Itoa(i + 1), "", "a column's name, or no such column"})
 		case slices.Contains(columns, name):
 			faults = append(faults, LineError{header.line, name, cell, "each column once"})
 		case !slices.Contains(Columns(), name):

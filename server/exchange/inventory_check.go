@@ -148,7 +148,7 @@ func checkLines(lines []parsedLine) {
 	}
 	for _, p := range CheckServers(servers) {
 		l := &lines[p.Server]
-		if slices.ContainsFunc(l.faults, func(f LineError) bool { return f.Column == p.Column || f.Column == "" }) {
+		if len(l.cells) == 0 || slices.ContainsFunc(l.faults, func(f LineError) bool { return f.Column == p.Column }) {
 			continue
 		}
 		value := p.Value

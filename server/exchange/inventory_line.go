@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // parsedLine is a row on its way to becoming a server.
@@ -46,7 +47,8 @@ var cellReaders = map[string]func(s *Server, cell string) string{
 func parseLine(r row, columns []string) parsedLine {
 	l := parsedLine{line: r.line, cells: map[string]string{}, server: Server{Language: "en-US", Arch: "x64", Profile: "default"}}
 	if len(r.cells) != len(columns) {
-		l.fault("", strconv.Itoa(len(r.cells))+" fields", strconv.Itoa(len(columns))+" fields, as many as the header has")
+		wrong := columns[min(len(r.cells), len(columns)-1)] // the first that is missing, or the last before the surplus
+		l.fault(wrong, strconv.Itoa(len(r.cells))+" fields", strconv.Itoa(len(columns))+" fields, as many as the header has")
 		if i := slices.Index(columns, "server"); i < len(r.cells) {
 			l.server.Name = strings.ToUpper(plainCell(r.cells[i]))
 		}
@@ -54,6 +56,12 @@ func parseLine(r row, columns []string) parsedLine {
 	}
 	for i, column := range columns {
 		cell := plainCell(r.cells[i])
+		if !utf8.ValidString(cell) {
+			cell = strings.ToValidUTF8(cell, "\uFFFD")
+			l.cells[column] = cell
+			l.fault(column, cell, "text in UTF-8; this file was saved in another encoding")
+			continue
+		}
 		l.cells[column] = cell
 		if want := cellReaders[column](&l.server, cell); want != "" {
 			l.fault(column, cell, want)
@@ -71,7 +79,7 @@ func parseLine(r row, columns []string) parsedLine {
 var (
 	serverName  = regexp.MustCompile(`^[\pL\pN][\pL\pN_-]{0,62}$`)
 	hostAddress = regexp.MustCompile(`^([\pL\pN_-]+(\.[\pL\pN_-]+)*\.?|\[?[0-9A-Fa-f:]+(%[\pL\pN]+)?\]?)$`)
-	culture     = regexp.MustCompile(`^(?i)[a-z]{2,3}(-[a-z]{4})?(-[a-z]{2})?$`)
+	culture     = regexp.MustCompile(`^(?i)([a-z]{2,3}(-[a-z]{4})?(-[a-z]{2})?|zh-ch[st])$`)
 	serviceName = regexp.MustCompile(`^[^\x00-\x1f"/\\&|<>^%,;]{1,256}$`)
 )
 
@@ -170,7 +178,7 @@ func cultureName(cell string) (string, bool) {
 	}
 	parts := strings.Split(strings.ToLower(cell), "-")
 	for i, p := range parts[1:] {
-		if len(p) == 2 {
+		if len(p) <= 3 { // a country, or the CHS and CHT of Chinese
 			parts[i+1] = strings.ToUpper(p)
 		} else {
 			parts[i+1] = strings.ToUpper(p[:1]) + p[1:]

@@ -70,8 +70,14 @@ func TestReadInventoryNamesEveryFault(t *testing.T) {
 		{"a,CAS,,,,,,,,,ia64,,", "line 2, column arch: ia64, x64, x86"},
 		{"a,CAS,,,,,,,,,,maybe,", "line 2, column internet_facing: maybe, yes, no"},
 		{"a,CAS,,,,,,,,,,,xx-yyy", "line 2, column um_languages: xx-yyy, Windows cultures"},
-		{"a,CAS", "line 2: 2 fields, 13 fields"},
-		{"a,\"CAS\"x,,,,,,,,,,,\nb,CAS,,,,,,,,,,,", "line 2: broken quotes"},
+		{"a,CAS", "line 2, column build: 2 fields, 13 fields"},
+		{"a,CAS,,,,,,,,,,,,x", "line 2, column um_languages: 14 fields, 13 fields"},
+		{"a,\"CAS\"x,,,,,,,,,,,\nb,CAS,,,,,,,,,,,", "line 2, column roles: broken quotes"},
+		{"a,CAS,,,,,,,,,,,\"\nb,CAS,,,,,,,,,,,", "line 2, column um_languages: broken quotes"},
+		{"\"a\nb\",CAS,,,,,,,,,,,", `line 2, column server: a\nb, a computer name`},
+		{"a\x00,CAS,,,,,,,,,,,", "line 2, column server: a\uFFFD, a computer name"},
+		{"a,K\xf6ln,,,,,,,,,,,", "line 2, column roles: K\uFFFDln, text in UTF-8"},
+		{"a,CAS,,,," + strings.Repeat("x", 5000) + ",,,,,,,", "column nodes: " + strings.Repeat("x", 100) + "…, NODEA"},
 	} {
 		_, faults := ReadInventory(strings.NewReader(header + c.rows))
 		if len(faults) != 1 || !strings.Contains(faults[0].Error(), c.want) {
@@ -87,7 +93,9 @@ func TestReadInventoryRefusesAWrongHeader(t *testing.T) {
 		{"server,role\nA,CAS\n", "line 1, column role: role, unknown column, the nearest known one is roles"},
 		{"roles\nCAS\n", "line 1, column server: (empty), this column is required"},
 		{"server,roles,Server\n", "line 1, column server: Server, each column once"},
-		{"server,roles\nA\xff,CAS\n", "line 2: bytes that are not UTF-8, a file saved as UTF-8"},
+		{"server,roles,\nA,CAS,\n", "line 1, column 3: (empty), a column's name"},
+		{"s\x00e\x00r\x00v\x00e\x00r\x00", "line 1: bytes that are not UTF-8, a file saved as UTF-8"},
+		{"server\xff,roles\nA,CAS\n", "line 1: bytes that are not UTF-8, a file saved as UTF-8"},
 	} {
 		inv, faults := ReadInventory(strings.NewReader(c.file))
 		if len(inv.Servers) > 0 || len(faults) == 0 || !strings.Contains(faults[0].Error(), c.want) {
@@ -104,6 +112,16 @@ func TestReadInventoryKeepsGoodLinesAndCountsPhysicalLines(t *testing.T) {
 	}
 	if len(faults) != 2 || faults[0].Line != 2 || faults[1].Line != 5 {
 		t.Errorf("faults %v", faults)
+	}
+}
+
+func TestReadInventoryTakesEveryLineEnd(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		inv, faults := ReadInventory(strings.NewReader(strings.ReplaceAll("\uFEFFserver;roles;language\nA;CAS;zh-chs\n\nB;HT;sr-latn-cs\n", "\n", end)))
+		if len(inv.Servers) != 2 || len(faults) > 0 || inv.Lines[1] != 4 || inv.Servers[0].Language != "zh-CHS" || inv.Servers[1].Language != "sr-Latn-CS" {
+			t.Errorf("line end %q: %+v on %v, faults %v", end, inv.Servers, inv.Lines, faults)
+		}
 	}
 }
 
