@@ -102,7 +102,7 @@ func rolloutFragments(ctx context.Context, u *live.Update, view page.Rollout) er
 	if err := fragment(ctx, u, "#decisions", page.RolloutDecisions(view.Decisions)); err != nil {
 		return err
 	}
-	if err := fragment(ctx, u, "#events", page.RolloutEvents(view.Events)); err != nil {
+	if err := fragment(ctx, u, "#events", page.RolloutEvents(view.Events, view.History)); err != nil {
 		return err
 	}
 	for _, g := range view.Groups {

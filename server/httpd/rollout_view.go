@@ -21,16 +21,16 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 	if err != nil {
 		return page.Rollout{}, o, err
 	}
-	view := page.Rollout{Steps: s.matrixSteps()}
+	view := page.Rollout{Steps: s.matrixSteps(), History: fmt.Sprintf("/history?kind=event&rollout=%d", id)}
 	if view.Decisions, err = s.decisions(ctx, v, id); err != nil {
 		return view, o, err
 	}
-	events, err := s.Store.LatestEvents(ctx, id, 25)
+	events, err := s.Store.LatestEvents(ctx, id, 200)
 	if err != nil {
 		return view, o, err
 	}
 	clock := v.clock(s.Now())
-	for _, e := range events {
+	for _, e := range milestones(events, 20) {
 		view.Events = append(view.Events, rolloutEvent(e, clock))
 	}
 	who, err := s.personWords(ctx, o.Submitter)
@@ -46,6 +46,22 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 		view.First = rolloutHref(id)
 	}
 	return view, o, nil
+}
+
+// milestones leaves out the events of single actions on hosts, which the page
+// of each upgrade and the history show.
+func milestones(events []store.Event, most int) []store.Event {
+	var out []store.Event
+	for _, e := range events {
+		switch e.Kind {
+		case store.EventIntent, store.EventChanged, store.EventRestored, store.EventStep:
+		default:
+			if len(out) < most {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
 }
 
 func (s *server) personWords(ctx context.Context, id int64) (string, error) {

@@ -118,7 +118,7 @@ func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView)
 	}
 	for _, l := range u.Ledger {
 		view.Ledger = append(view.Ledger, page.LedgerRow{
-			Thing: ledgerThing(l), Before: pairs(l.Before), Meant: pairs(l.Meant), Changed: clock.Moment(l.ChangedAt), Restored: clock.MomentOf(l.RestoredAt), Deviation: clean(l.Deviation),
+			Thing: ledgerThing(l), Before: ledgerWords(l.Kind, l.Before), Meant: ledgerWords(l.Kind, l.Meant), Changed: clock.Moment(l.ChangedAt), Restored: clock.MomentOf(l.RestoredAt), Deviation: clean(l.Deviation),
 		})
 	}
 	return view, nil
@@ -213,9 +213,25 @@ func ledgerThing(l store.LedgerEntry) string {
 	case "service":
 		return "Service " + l.Name
 	case "revocation":
-		return "Certificate revocation check, " + l.Name
+		if l.Name == "S-1-5-18" {
+			return "Certificate revocation check of the system account"
+		}
+		return "Certificate revocation check of the " + l.Name + " account"
 	default:
 		return l.Kind + " " + l.Name
+	}
+}
+
+// ledgerWords says a state of a ledger entry. The host itself keeps what it
+// found of the revocation check, since only its own task can read and set it.
+func ledgerWords(kind string, values map[string]string) string {
+	switch file, bit := values["file"], values["bit"]; {
+	case kind == "revocation" && file != "":
+		return clean("kept on the host by the task " + values["task"])
+	case kind == "revocation" && bit != "":
+		return clean("switched off (bit " + bit + ")")
+	default:
+		return pairs(values)
 	}
 }
 

@@ -18,7 +18,7 @@
   const stream = $('stream');
   let heard = Date.now();
   let state = 'off';
-  const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+  const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
   const say = (next, text) => {
     if (!live || (state === next && next !== 'stale')) return;
     state = next;
