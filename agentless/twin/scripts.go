@@ -17,10 +17,10 @@ var reviewed = []struct {
 	name, version, sum string
 	run                func(*records, []string) int
 }{
-	{"canary", "1", "9bf86fd4fa9d62d7b0a18b2e1efecfc91ddcb54c51e3ace2bd1fa50686f55cda", scriptCanary},
-	{"file-hash", "1", "177b8d489334d069d3be619487b2344ba53c3cf8c7584a607eda3dd31081087c", scriptFileHash},
-	{"file-read", "1", "6220b13a1e6719cab92536bfe4ff8439f363e2f62425a5aff7cfa6cbe6ad90f5", scriptFileRead},
-	{"file-write", "1", "ccff9c89ca0be332c759902f4f7e3a018f81329ccf6038bc1815ec258dfa3d55", scriptFileWrite},
+	{"canary", "2", "35250354cee7bda09c4df1e97ee60416950b475208e0b49913abb23db65e8f2e", scriptCanary},
+	{"file-hash", "2", "c4623d1a0ff980e37115e765630c60dede1fba28a2baaeaac564dc5be22ff19c", scriptFileHash},
+	{"file-read", "2", "08aa43a29f9b7d977c803ff9162d084b6306719584b79a962e356eb367447df4", scriptFileRead},
+	{"file-write", "2", "9dcffb6c2e5157f7da0ac9ac44b74e326e8b06e59c75f10c59fdfbe94514ce42", scriptFileWrite},
 	{"folder-list", "1", "1690fc6e64272905115b2021ab1d5a61fc9c955985b9723c88633668429d06a9", scriptFolderList},
 	{"folder-make", "1", "84897ff8caf673885e3859078cade08c9f4dd1c4878ff95b2e1a849a54d9804c", scriptFolderMake},
 }

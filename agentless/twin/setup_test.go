@@ -372,7 +372,7 @@ func TestAnUnreachableRevocationListMakesSetupTakeHours(t *testing.T) {
 func TestPowerLossLeavesSetupInterrupted(t *testing.T) {
 	t.Parallel()
 	s := server(t, "ht1", "HT")
-	f, truth := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1500})
+	f, truth := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 600})
 	c := dial(t, s)
 	c.prepare("wk-t-u1-setup-a1", runAsArguments, setupCommand)
 	c.start("wk-t-u1-setup-a1")

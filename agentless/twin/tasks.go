@@ -71,6 +71,15 @@ func schtasks(c *call) int {
 	return 1
 }
 
+// startTime is the form of /st that schtasks.exe takes: with seconds as on
+// Windows XP or without as on Windows Vista; the documents do not agree on 2003.
+func (f *Fleet) startTime() string {
+	if f.opt.StartTimeWithoutSeconds {
+		return "15:04"
+	}
+	return "15:04:05"
+}
+
 func jobFile(name string) string { return `C:\WINDOWS\Tasks\` + name + ".job" }
 
 // yes waits for an answer on stdin; without one it is no.
@@ -115,7 +124,7 @@ func (c *call) createTask(name string, old *task) int {
 		return 1
 	}
 	h := c.s.h
-	when, err := time.Parse("15:04:05", at) // 2003 wants the seconds [K]
+	when, err := time.Parse(h.fleet.startTime(), at)
 	switch {
 	case name == "" || run == "" || !strings.EqualFold(schedule, "once"):
 		c.complain("ERROR: Invalid syntax. Mandatory option is missing.\r\n")

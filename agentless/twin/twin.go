@@ -43,6 +43,9 @@ type Options struct {
 	// runs it still checks publisher certificates (KB944752).
 	RevocationListUnreachable bool
 
+	// StartTimeWithoutSeconds makes schtasks.exe take HH:MM instead of HH:MM:SS.
+	StartTimeWithoutSeconds bool
+
 	// Observe is called before each command line runs (What "command") and
 	// after each journal entry was written, in the goroutine that did it.
 	Observe func(Observation)

@@ -48,7 +48,10 @@ const publishing = `Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Pro
 // SetupBody is the batch file of the host task that runs Setup. Its first
 // command is the guard: md is atomic, so the body runs once however often the
 // task is created or started. The old State values are in the folder before
-// they are changed, so a repair can put them back if this task dies.
+// they are changed, so a repair can put them back if this task dies. Setup's
+// input is left alone: unattended Setup of the next version looks whether a key
+// was pressed ("No key presses were detected"), which .NET refuses to do on an
+// input that is no console; a task has a console, and nobody at it.
 func SetupBody(folder, setup, arguments string) ([]byte, error) {
 	if err := safePath(folder); err != nil {
 		return nil, err
@@ -70,15 +73,15 @@ func SetupBody(folder, setup, arguments string) ([]byte, error) {
 		`for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
 		`if not defined OLD (>revocation-user.txt echo absent) else (>revocation-user.txt echo %OLD%)`,
 		`if not defined OLD set OLD=0x23c00`,
-		`set /a NEW="%OLD% | 0x200"`,
+		`set /a "NEW=%OLD% | 0x200"`,
 		`reg add "HKCU\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
 		`set OLD=`,
 		`for /f "tokens=3" %%a in ('reg query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
 		`if not defined OLD (>revocation-system.txt echo absent) else (>revocation-system.txt echo %OLD%)`,
 		`if not defined OLD set OLD=0x23c00`,
-		`set /a NEW="%OLD% | 0x200"`,
+		`set /a "NEW=%OLD% | 0x200"`,
 		`reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
-		strings.TrimRight(`"`+setup+`" `+arguments, " ") + ` >out.txt 2>&1 <nul`,
+		strings.TrimRight(`"`+setup+`" `+arguments, " ") + ` >out.txt 2>&1`,
 		`set code=%ERRORLEVEL%`,
 	}
 	lines = append(lines, restore(folder)...)

@@ -20,6 +20,11 @@ const user, password = "wkadmin", "winrm-Secret1"
 // host is one simulated host, over TCP.
 func host(t *testing.T) *windows.Host {
 	t.Helper()
+	return hostWith(t, func(*twin.Options) {})
+}
+
+func hostWith(t *testing.T, change func(*twin.Options)) *windows.Host {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -28,13 +33,15 @@ func host(t *testing.T) *windows.Host {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	fleet, err := twin.Start(context.Background(), twin.Options{
+	o := twin.Options{
 		User: user, Password: password, RunAs: `LAB\svc`, RunAsPassword: "x", Speed: 1000,
 		Servers: []exchange.Server{{
 			Name: "MBX1", FQDN: "mbx1.lab.test", Roles: []exchange.Role{exchange.Mailbox}, Language: "en-US", Arch: "x64",
 			Address: "127.0.0.1", Port: port, Services: []string{"ScanMail_Master"},
 		}},
-	})
+	}
+	change(&o)
+	fleet, err := twin.Start(context.Background(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +161,28 @@ func TestServicesObeyByExitCode(t *testing.T) {
 	}
 	if err := h.StopService(ctx, `a" & calc`); err == nil {
 		t.Error("a name that is none was sent")
+	}
+}
+
+func TestATaskIsRegisteredInEitherFormOfTime(t *testing.T) {
+	t.Parallel()
+	for _, without := range []bool{false, true} {
+		h, ctx := hostWith(t, func(o *twin.Options) { o.StartTimeWithoutSeconds = without }), context.Background()
+		task, err := windows.ScriptTask("wk-test-u1-canary-a1", "canary", "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.PrepareTask(ctx, task); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.CreateTask(ctx, task); errors.Is(err, windows.ErrMidnight) {
+			continue // the test's own clock
+		} else if err != nil {
+			t.Errorf("without seconds %t: %v", without, err)
+		}
+		if look, err := h.LookTask(ctx, task.Name); err != nil || look.State != windows.TaskCreated {
+			t.Errorf("without seconds %t: task is %s, %v", without, look.State, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package windows
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -35,17 +36,35 @@ func (h *Host) CreateTask(ctx context.Context, t Task) error {
 	if registered {
 		return nil
 	}
-	result, err := h.program(ctx, "schtasks.exe", args...)
-	if err != nil {
-		return fmt.Errorf("create task %s: %w", t.Name, err)
+	exit := 0
+	for _, start := range startTimes {
+		result, err := h.program(ctx, "schtasks.exe", startingAt(args, start)...)
+		if err != nil {
+			return fmt.Errorf("create task %s: %w", t.Name, err)
+		}
+		if registered, err = h.taskRegistered(ctx, t.Name); err != nil {
+			return fmt.Errorf("create task %s: %w", t.Name, err)
+		}
+		if registered {
+			return nil
+		}
+		exit = result.Exit
 	}
-	if registered, err = h.taskRegistered(ctx, t.Name); err != nil {
-		return fmt.Errorf("create task %s: %w", t.Name, err)
+	return fmt.Errorf("create task %s: schtasks.exe ended with %d and there is no task", t.Name, exit)
+}
+
+// startTimes are the forms of midnight that schtasks.exe may want: Windows XP
+// asks for seconds, Windows Vista and later refuse them, and what was read does
+// not agree on Windows Server 2003. A form that is refused registers nothing.
+var startTimes = []string{"00:00:00", "00:00"}
+
+// startingAt is args with another /st.
+func startingAt(args []string, start string) []string {
+	out := slices.Clone(args)
+	if i := slices.Index(out, "/st"); i >= 0 {
+		out[i+1] = start
 	}
-	if !registered {
-		return fmt.Errorf("create task %s: schtasks.exe ended with %d and there is no task", t.Name, result.Exit)
-	}
-	return nil
+	return out
 }
 
 // nearMidnight: half a minute before, two minutes after.
@@ -61,7 +80,7 @@ func createArguments(t Task) ([]string, error) {
 	if !taskName.MatchString(t.Name) {
 		return nil, fmt.Errorf("%q is no name of a host task", t.Name)
 	}
-	args := []string{"/create", "/tn", t.Name, "/tr", `"` + t.Folder() + `\body.cmd"`, "/sc", "ONCE", "/st", "00:00:00"}
+	args := []string{"/create", "/tn", t.Name, "/tr", `"` + t.Folder() + `\body.cmd"`, "/sc", "ONCE", "/st", startTimes[0]}
 	if t.Account == "" {
 		return append(args, "/ru", "SYSTEM"), nil
 	}
@@ -73,7 +92,7 @@ func createArguments(t Task) ([]string, error) {
 		return nil, fmt.Errorf("run-as account %s has no password", t.Account)
 	}
 	password, err := argument(t.Password)
-	if err != nil {
+	if err != nil || t.Password == "*" { // with a star it asks, and nobody is there
 		return nil, ErrPassword
 	}
 	return append(args, "/ru", account, "/rp", password), nil

@@ -53,6 +53,7 @@ var later = []string{
 	`(?i)Write-Host`, `(?i)Format-`, `(?i)Out-Default`, // what the host of PowerShell wraps at 80 columns
 	`(?i)System\.Linq`, `(?i)System\.Core`, `(?i)AccountManagement`, // .NET after 2.0
 	`\$_\.Exception\.Message`, // localized
+	`\]'',`,                   // a cast in a list: whether it binds before the comma was not looked up for 1.0
 }
 
 // known are the words that the scripts may use; a new one has to be looked up

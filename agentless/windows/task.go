@@ -79,7 +79,7 @@ var ErrMidnight = errors.New("the host's clock is too near midnight to register 
 var ErrPlainChannel = errors.New("host tasks are made over https or on the loopback address only")
 
 // ErrPassword says that a password cannot stand on a command line of schtasks.exe.
-var ErrPassword = errors.New("the run-as password holds a double quote or a control character, which schtasks.exe cannot be given")
+var ErrPassword = errors.New("the run-as password is a star or holds a double quote or a control character, which schtasks.exe cannot be given")
 
 // LookTask asks what became of a host task.
 func (h *Host) LookTask(ctx context.Context, name string) (TaskLook, error) {

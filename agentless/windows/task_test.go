@@ -76,7 +76,7 @@ func TestSchtasksGetsWhatWindows2003Knows(t *testing.T) {
 	if diff := cmp.Diff(append(want[:9:9], "/ru", `"LAB\svc exchange"`, "/rp", `"pa ss%PATH%^&\\"`), runas); diff != "" {
 		t.Error(diff)
 	}
-	for _, password := range []string{`a"b`, "a\nb", "a\x00b"} {
+	for _, password := range []string{`a"b`, "a\nb", "a\x00b", "*"} {
 		if _, err := createArguments(Task{Name: name, Account: "a", Password: password}); !errors.Is(err, ErrPassword) {
 			t.Errorf("password %q: %v, want ErrPassword", password, err)
 		}

@@ -1,4 +1,4 @@
-# wavekeeper: canary 1
+# wavekeeper: canary 2
 function wk_canary([string]$n) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -15,9 +15,13 @@ function wk_canary([string]$n) {
     $global:wkCount = 0
     function bind {
         $root = New-Object DirectoryServices.DirectoryEntry 'LDAP://RootDSE'
+        $root.psbase.RefreshCache()
         $context = [string]$root.psbase.Properties['configurationNamingContext'].Value
+        if ($context -eq '') { throw (New-Object UnauthorizedAccessException) }
         $entry = New-Object DirectoryServices.DirectoryEntry ('LDAP://' + $context)
+        $entry.psbase.RefreshCache()
         $id = $entry.psbase.Guid
+        if ($id -eq $null) { throw (New-Object UnauthorizedAccessException) }
         if ($id -eq [Guid]::Empty) { throw (New-Object UnauthorizedAccessException) }
     }
     function try_bind {

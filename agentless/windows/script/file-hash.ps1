@@ -1,4 +1,4 @@
-# wavekeeper: file-hash 1
+# wavekeeper: file-hash 2
 function wk_file_hash([string]$n, [string]$path) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -18,7 +18,7 @@ function wk_file_hash([string]$n, [string]$path) {
         end_records
         return
     }
-    $file = New-Object IO.FileStream($path, [IO.FileMode]'Open', [IO.FileAccess]'Read', [IO.FileShare]'Read')
+    $file = New-Object IO.FileStream($path, [IO.FileMode]::Open, [IO.FileAccess]::Read, [IO.FileShare]::Read)
     $hash = New-Object Security.Cryptography.SHA256Managed
     $sum = [BitConverter]::ToString($hash.ComputeHash($file)).Replace('-', '').ToLowerInvariant()
     $length = $file.Length

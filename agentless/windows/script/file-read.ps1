@@ -1,4 +1,4 @@
-# wavekeeper: file-read 1
+# wavekeeper: file-read 2
 function wk_file_read([string]$n, [string]$path, [string]$offset, [string]$max) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -18,14 +18,15 @@ function wk_file_read([string]$n, [string]$path, [string]$offset, [string]$max) 
         end_records
         return
     }
-    $file = New-Object IO.FileStream($path, [IO.FileMode]'Open', [IO.FileAccess]'Read', [IO.FileShare]'ReadWrite, Delete')
+    $share = [IO.FileShare]'ReadWrite, Delete'
+    $file = New-Object IO.FileStream($path, [IO.FileMode]::Open, [IO.FileAccess]::Read, $share)
     $start = [long]$offset
     $length = $file.Length
     if ($start -gt $length) { $start = $length }
     $size = [int]$max
     if (($length - $start) -lt $size) { $size = [int]($length - $start) }
-    [void]$file.Seek($start, [IO.SeekOrigin]'Begin')
-    $buffer = New-Object byte[] $size
+    $file.Position = $start
+    $buffer = New-Object byte[] ($size + 1)
     $read = 0
     while ($read -lt $size) {
         $got = $file.Read($buffer, $read, $size - $read)

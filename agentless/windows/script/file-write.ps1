@@ -1,4 +1,4 @@
-# wavekeeper: file-write 1
+# wavekeeper: file-write 2
 function wk_file_write([string]$n, [string]$path, [string]$offset, [string]$data, [string]$last) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -16,18 +16,18 @@ function wk_file_write([string]$n, [string]$path, [string]$offset, [string]$data
     $bytes = [Convert]::FromBase64String($data)
     $start = [long]$offset
     $part = $path + '.part'
-    $file = New-Object IO.FileStream($part, [IO.FileMode]'OpenOrCreate', [IO.FileAccess]'ReadWrite', [IO.FileShare]'None')
+    $file = New-Object IO.FileStream($part, [IO.FileMode]::OpenOrCreate, [IO.FileAccess]::ReadWrite, [IO.FileShare]::None)
     if ($file.Length -lt $start) {
         $file.Close()
         throw (New-Object IO.EndOfStreamException)
     }
     $file.SetLength($start)
-    [void]$file.Seek($start, [IO.SeekOrigin]'Begin')
+    $file.Position = $start
     $file.Write($bytes, 0, $bytes.Length)
     $file.Flush()
     put 'length' $file.Length
     if ($last -eq '1') {
-        [void]$file.Seek(0, [IO.SeekOrigin]'Begin')
+        $file.Position = 0
         $hash = New-Object Security.Cryptography.SHA256Managed
         put 'sha256' ([BitConverter]::ToString($hash.ComputeHash($file)).Replace('-', '').ToLowerInvariant())
     }

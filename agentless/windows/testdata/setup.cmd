@@ -6,15 +6,15 @@ set OLD=
 for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a
 if not defined OLD (>revocation-user.txt echo absent) else (>revocation-user.txt echo %OLD%)
 if not defined OLD set OLD=0x23c00
-set /a NEW="%OLD% | 0x200"
+set /a "NEW=%OLD% | 0x200"
 reg add "HKCU\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul
 set OLD=
 for /f "tokens=3" %%a in ('reg query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a
 if not defined OLD (>revocation-system.txt echo absent) else (>revocation-system.txt echo %OLD%)
 if not defined OLD set OLD=0x23c00
-set /a NEW="%OLD% | 0x200"
+set /a "NEW=%OLD% | 0x200"
 reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul
-"C:\Wavekeeper\media\sp1-en-US-x64\setup.com" /mode:Upgrade >out.txt 2>&1 <nul
+"C:\Wavekeeper\media\sp1-en-US-x64\setup.com" /mode:Upgrade >out.txt 2>&1
 set code=%ERRORLEVEL%
 if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user.txt" goto system
 set OLD=
