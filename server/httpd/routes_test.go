@@ -327,9 +327,6 @@ func TestSessionAndStreamEndWithThePassword(t *testing.T) {
 	stream := b.stream()
 	defer stream.Close()
 	db := c.store.Pool()
-	if _, err := db.Exec(t.Context(), "CREATE TEMP TABLE kept AS SELECT * FROM session WHERE person_id = $1", p.ID); err != nil {
-		t.Logf("no temporary table: %v", err)
-	}
 	var token string
 	var data []byte
 	if err := db.QueryRow(t.Context(), "SELECT token, data FROM session WHERE person_id = $1", p.ID).Scan(&token, &data); err != nil {

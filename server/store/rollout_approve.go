@@ -88,7 +88,9 @@ func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, hash, 
 // ErrOwnWork says that a person would have decided about work of his own.
 var ErrOwnWork = errors.New("own work")
 
-func ownWork(text string) error { return fmt.Errorf("%w (%w)", rollout.Conflict("%s", text), ErrOwnWork) }
+func ownWork(text string) error {
+	return fmt.Errorf("%w (%w)", rollout.Conflict("%s", text), ErrOwnWork)
+}
 
 // mayApprove holds the four-eyes rule and the binding to what was shown.
 func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow, hash string) error {
