@@ -18,6 +18,7 @@ import (
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/migrations"
+	"wavekeeper/server/httpd"
 	"wavekeeper/server/jobs"
 	"wavekeeper/server/live"
 	"wavekeeper/server/store"
@@ -31,12 +32,13 @@ const stopWithin = 40 * time.Second
 type ServeCmd struct {
 	DatabaseFlags
 	KeyFlags
-	Listen        string `default:"127.0.0.1:8080" help:"Address of the console." env:"WAVEKEEPER_LISTEN" placeholder:"HOST:PORT"`
-	MetricsListen string `name:"metrics-listen" help:"Address of /metrics and /readyz without a token, such as 127.0.0.1:9090. Empty: none; they are at the console's address behind --metrics-token." env:"WAVEKEEPER_METRICS_LISTEN" placeholder:"HOST:PORT"`
-	MetricsToken  string `name:"metrics-token" help:"Bearer token for /metrics and /readyz at the console's address. Empty: they are not there." env:"WAVEKEEPER_METRICS_TOKEN" placeholder:"TOKEN"`
-	PublicURL     string `name:"public-url" help:"Where people reach the console, such as https://wavekeeper.contoso.com. https makes cookies secure." env:"WAVEKEEPER_PUBLIC_URL" placeholder:"URL"`
-	Workers       int    `default:"50" help:"Jobs that this process works on at the same time." env:"WAVEKEEPER_WORKERS"`
-	Demo          bool   `hidden:"" help:"Say demo on every page; only for a demo's database."`
+	Listen        string   `default:"127.0.0.1:8080" help:"Address of the console." env:"WAVEKEEPER_LISTEN" placeholder:"HOST:PORT"`
+	MetricsListen string   `name:"metrics-listen" help:"Address of /metrics and /readyz without a token, such as 127.0.0.1:9090. Empty: none; they are at the console's address behind --metrics-token." env:"WAVEKEEPER_METRICS_LISTEN" placeholder:"HOST:PORT"`
+	MetricsToken  string   `name:"metrics-token" help:"Bearer token for /metrics and /readyz at the console's address. Empty: they are not there." env:"WAVEKEEPER_METRICS_TOKEN" placeholder:"TOKEN"`
+	PublicURL     string   `name:"public-url" help:"Where people reach the console, such as https://wavekeeper.contoso.com. https makes cookies secure." env:"WAVEKEEPER_PUBLIC_URL" placeholder:"URL"`
+	TrustedProxy  []string `name:"trusted-proxy" help:"Address or range of the proxy in front of the console, several with commas: its X-Forwarded-For says where people are. It must set or extend that header itself." env:"WAVEKEEPER_TRUSTED_PROXY" placeholder:"ADDRESS"`
+	Workers       int      `default:"50" help:"Jobs that this process works on at the same time." env:"WAVEKEEPER_WORKERS"`
+	Demo          bool     `hidden:"" help:"Say demo on every page; only for a demo's database."`
 }
 
 // Run serves until it is told to stop (SIGINT, SIGTERM).
@@ -45,6 +47,10 @@ func (c *ServeCmd) Run(g *Globals) error {
 	defer stop()
 	log := slog.New(slog.NewTextHandler(g.Stderr, nil))
 
+	proxies, err := c.check(log)
+	if err != nil {
+		return err
+	}
 	key, err := c.key()
 	if err != nil {
 		return err
@@ -78,7 +84,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	}
 	parts.then("coordinator", engine.Stop)
 
-	handler, ops := c.console(s, hub, log)
+	handler, ops := c.console(s, hub, proxies, log)
 	failed := make(chan error, 2)
 	if err := parts.listen("console", c.Listen, handler, failed); err != nil {
 		return err
@@ -161,7 +167,7 @@ func (p *parts) listen(name, address string, handler http.Handler, failed chan<-
 	// Streams last for hours and end when their request's context does.
 	base, endStreams := context.WithCancel(context.Background())
 	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: httpd.MaxHeader,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
 	}

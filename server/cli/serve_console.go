@@ -2,9 +2,11 @@ package cli
 
 import (
 	"crypto/subtle"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -19,10 +21,10 @@ import (
 
 // console makes the handler of the pages, and the one of /metrics and /readyz.
 // With a token the second is at the console's address, too.
-func (c *ServeCmd) console(s *store.Store, hub *live.Hub, log *slog.Logger) (pages, ops http.Handler) {
+func (c *ServeCmd) console(s *store.Store, hub *live.Hub, proxies []netip.Prefix, log *slog.Logger) (pages, ops http.Handler) {
 	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
-		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Log: log,
+		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
 	})
 	ops = operations(s, hub)
 	if c.MetricsToken == "" {
@@ -48,15 +50,41 @@ func sayMissing(log *slog.Logger, files []string) {
 // insecure says that cookies may travel over http: only on loopback, where
 // nothing says that people come by https.
 func (c *ServeCmd) insecure() bool {
-	if strings.HasPrefix(c.PublicURL, "https://") {
-		return false
-	}
+	return !strings.HasPrefix(c.PublicURL, "https://") && c.loopback()
+}
+
+// loopback says that the console is reached from this machine only.
+func (c *ServeCmd) loopback() bool {
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return false
 	}
 	ip := net.ParseIP(host)
-	return c.Demo || host == "localhost" || ip != nil && ip.IsLoopback()
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// check refuses a demo that others could reach, and reads the proxies.
+func (c *ServeCmd) check(log *slog.Logger) ([]netip.Prefix, error) {
+	if c.Demo && !c.loopback() {
+		return nil, fmt.Errorf("--listen %s: a demo listens on loopback addresses only", c.Listen)
+	}
+	var proxies []netip.Prefix
+	for _, text := range c.TrustedProxy {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			ip, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, fmt.Errorf("--trusted-proxy %s: an address or a range such as 10.0.0.5 or 10.0.0.0/24 is wanted", text)
+			}
+			prefix = netip.PrefixFrom(ip, ip.BitLen())
+		}
+		proxies = append(proxies, prefix.Masked())
+	}
+	if strings.HasPrefix(c.PublicURL, "https://") && len(proxies) == 0 {
+		log.Warn("people come through a proxy that is not named: its address stands on the record for everybody, and failed attempts to sign in count for everybody together; name it with --trusted-proxy",
+			"part", "console")
+	}
+	return proxies, nil
 }
 
 // operations answers those who watch the program: is it ready, how is it.

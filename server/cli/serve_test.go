@@ -111,3 +111,41 @@ func TestDemoKeepsItsSecrets(t *testing.T) {
 		t.Errorf("%d accounts, want %d", len(first.People), len(demoPeople))
 	}
 }
+
+func TestDemosConsoleIsForThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	for listen, fine := range map[string]bool{"127.0.0.1:8080": true, "localhost:8080": true, "[::1]:8080": true, ":8080": false, "0.0.0.0:8080": false, "10.0.0.5:8080": false} {
+		c := &ServeCmd{Listen: listen, Demo: true}
+		if _, err := c.check(log); (err == nil) != fine {
+			t.Errorf("a demo that listens on %s: %v, want fine %v", listen, err, fine)
+		}
+		if c.insecure() != fine {
+			t.Errorf("cookies over http where %s listens: %v, want %v", listen, c.insecure(), fine)
+		}
+		c.PublicURL = "https://wavekeeper.contoso.com"
+		if c.insecure() {
+			t.Errorf("cookies over http behind https, where %s listens", listen)
+		}
+	}
+}
+
+func TestProxiesAreNamed(t *testing.T) {
+	t.Parallel()
+	var said bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&said, nil))
+	c := &ServeCmd{Listen: ":8080", PublicURL: "https://wavekeeper.contoso.com"}
+	if proxies, err := c.check(log); len(proxies) != 0 || err != nil || !strings.Contains(said.String(), "--trusted-proxy") {
+		t.Errorf("a proxy that is not named: %v, %v, and the log says %q", proxies, err, said.String())
+	}
+	said.Reset()
+	c.TrustedProxy = []string{"10.0.0.5", "10.1.2.3/16", "fd00::1"}
+	proxies, err := c.check(log)
+	if err != nil || len(proxies) != 3 || proxies[0].String() != "10.0.0.5/32" || proxies[1].String() != "10.1.0.0/16" || said.Len() != 0 {
+		t.Errorf("proxies = %v, %v, and the log says %q", proxies, err, said.String())
+	}
+	c.TrustedProxy = []string{"proxy.contoso.com"}
+	if _, err := c.check(log); err == nil {
+		t.Error("a proxy by name was taken")
+	}
+}

@@ -28,5 +28,9 @@ func Internal(ready func(context.Context) error, metrics http.Handler) http.Hand
 		healthy(w, r)
 	})
 	mux.Handle("GET /metrics", metrics)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		mux.ServeHTTP(w, r)
+	})
 }
