@@ -47,6 +47,9 @@ func TestPreflightNamesWhatBlocks(t *testing.T) {
 		".NET without service pack": {nil, nil, "dotnet20-sp1", func(ctx context.Context, h *windows.Host) error {
 			return h.SetDWORD(ctx, windows.LocalMachine, keyNET20, "SP", 0)
 		}},
+		"an update that waits for a restart": {nil, nil, "pending-restart", func(ctx context.Context, h *windows.Host) error {
+			return h.SetDWORD(ctx, windows.LocalMachine, `SOFTWARE\Microsoft\Updates`, "UpdateExeVolatile", 2)
+		}},
 		"an earlier Setup that broke": {nil, nil, "interrupted-setup", func(ctx context.Context, h *windows.Host) error {
 			return h.SetString(ctx, windows.LocalMachine, `SOFTWARE\Microsoft\Exchange\v8.0\MailboxRole`, "Action", "Install")
 		}},

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -153,7 +154,7 @@ func waitFor(ctx context.Context, w *Work, t windows.Task, words string) (Outcom
 		return trouble("look for the task's program: "+words, err)
 	}
 	dead := t.Name + ".dead"
-	if len(ofTask(processes, t.Name)) > 0 {
+	if len(ofTask(processes, t.Name)) > 0 || unreadable(processes) {
 		delete(w.Memory, dead)
 		return again("Runs: %s", words), nil
 	}
@@ -165,6 +166,14 @@ func waitFor(ctx context.Context, w *Work, t windows.Task, words string) (Outcom
 		Message: "The task began and ended without a result: " + words,
 		Remedy:  "Look for a restart or a crash of the host at this time, then retry.",
 	}, nil
+}
+
+// unreadable reports whether a command interpreter runs whose command line the
+// host does not show to us: it may be any task's.
+func unreadable(processes []windows.Process) bool {
+	return slices.ContainsFunc(processes, func(p windows.Process) bool {
+		return p.CommandLine == "" && strings.EqualFold(p.Name, "cmd.exe")
+	})
 }
 
 // ofTask are the processes that a task's body is or has started: their command

@@ -69,7 +69,10 @@ func pass(text, evidence string) verdict { return verdict{Pass, text, evidence, 
 // TimeZoneUpdates are the updates that satisfy "KB931836 is installed": itself
 // and the cumulative time-zone updates that replace it on Windows Server 2003.
 // Source: the founding document for KB931836; the successors as remembered.
-var TimeZoneUpdates = []string{"KB931836", "KB933360", "KB942763", "KB951072", "KB955839", "KB970653", "KB976098", "KB979306", "KB981793"}
+var TimeZoneUpdates = []string{
+	"KB931836", "KB933360", "KB942763", "KB951072", "KB955839", "KB970653", "KB976098", "KB979306", "KB981793", "KB2158563",
+	"KB2443685", "KB2570791", "KB2633952", "KB2756822", "KB2779562", "KB2863058", "KB2904266", "KB2981580", "KB2998527", "KB3013410",
+}
 
 // Disk space that Setup needs, in bytes. Source: the release notes of Exchange
 // 2007 Beta 2: 1.2 GB where Exchange is installed, 200 MB on the system drive;
@@ -119,24 +122,13 @@ var rules = []rule{
 		}
 		return pass("No Setup runs", "")
 	}},
-	{"pending-restart", "Windows Update and Session Manager keys", func(_ *Work, s seen) verdict {
+	{"pending-restart", "technet cc164360 (Setup refuses the same); Windows Update's key", func(_ *Work, s seen) verdict {
 		if len(s.pending) > 0 {
 			return verdict{Blocker, "Windows waits for a restart", list(s.pending), "Restart the host."}
 		}
 		return pass("Windows does not wait for a restart", "")
 	}},
-	{"um-language-packs", "founding document; rule AdditionalUMLangPackExists of Setup", func(_ *Work, s seen) verdict {
-		var more []string
-		for _, pack := range s.umPacks {
-			if !strings.EqualFold(pack, "en-US") {
-				more = append(more, pack)
-			}
-		}
-		if len(more) > 0 {
-			return verdict{Blocker, "Unified Messaging language packs have to be removed first: " + list(more), list(s.umPacks), "Setup.com /RemoveUmLanguagePack for each, and record which they were."}
-		}
-		return pass("No Unified Messaging language pack is in the way", list(s.umPacks))
-	}},
+	{"um-language-packs", "founding document; rule AdditionalUMLangPackExists of Setup", ruleLanguagePacks},
 	{"media", "setup.com, read by SYSTEM on the host", ruleMedia},
 	{"organization-prepared", "recorded on the plan's page; the first Setup would extend the schema unasked", func(w *Work, _ seen) verdict {
 		if !w.Prepared {
@@ -179,6 +171,11 @@ func ruleWindows(w *Work, s seen) verdict {
 	switch name := s.os.Name(); {
 	case name == "2003" && s.os.ServicePack < 2:
 		return verdict{Blocker, "Windows Server 2003 lacks Service Pack 2", evidence, "Install Service Pack 2."}
+	case name == "2003" && !strings.EqualFold(s.os.SystemDrive, systemDrive):
+		return verdict{
+			Blocker, "Windows is not on drive " + systemDrive + ", where this version of Wavekeeper keeps its tasks and looks for the setup log",
+			evidence + ", system drive " + s.os.SystemDrive, "Upgrade this server by hand.",
+		}
 	case name == "2003":
 		return pass("Windows Server 2003 has Service Pack 2", evidence)
 	case name == "2008", name == "2008R2" && w.Package.Target.ServicePack() >= 3:
@@ -186,6 +183,33 @@ func ruleWindows(w *Work, s seen) verdict {
 	default:
 		return verdict{Blocker, "This version of Windows is not supported by " + w.Package.Name, evidence, "See the system requirements of the service pack."}
 	}
+}
+
+// systemDrive is where windows.Root and setupLog lie; Setup writes its log to
+// the system drive.
+const systemDrive = "C:"
+
+// ruleLanguagePacks: every pack but en-US, which no server with the role is
+// without. A server with the role and no pack at all is one whose registry was
+// not understood: the key is known from later versions of Exchange only.
+func ruleLanguagePacks(w *Work, s seen) verdict {
+	const remedy = "Setup.com /RemoveUmLanguagePack for each, and record which they were."
+	if w.Server.Has(exchange.UnifiedMessaging) && len(s.umPacks) == 0 {
+		return verdict{
+			Warning, "Which Unified Messaging language packs are installed could not be read; Setup refuses to begin while one other than en-US is",
+			fmt.Sprintf("no pack in the registry; the inventory names %d: %s", len(w.Server.UMLanguages), list(w.Server.UMLanguages)), remedy,
+		}
+	}
+	var more []string
+	for _, pack := range s.umPacks {
+		if !strings.EqualFold(pack, "en-US") {
+			more = append(more, pack)
+		}
+	}
+	if len(more) > 0 {
+		return verdict{Blocker, "Unified Messaging language packs have to be removed first: " + list(more), list(s.umPacks), remedy}
+	}
+	return pass("No Unified Messaging language pack is in the way", list(s.umPacks))
 }
 
 func ruleTimeZone(_ *Work, s seen) verdict {
@@ -332,12 +356,15 @@ func ruleCanary(w *Work, s seen) verdict {
 	switch {
 	case s.canary.Trouble != "":
 		return verdict{Blocker, "The run-as account could not run a task", s.canary.Trouble, "Check " + w.RunAs.Name + ": its password, and its right to log on as a batch job."}
-	case said["ldap"] != "ok":
+	case said["ldap"] != "ok" && !w.Server.Has(exchange.EdgeTransport): // an Edge server is no member of a domain
 		return verdict{Blocker, "The run-as account does not reach Active Directory", evidence, "Check the account, DNS and the domain controllers."}
 	case said["elevated"] != "1" || !has(strings.Split(said["sids"], ","), "S-1-5-32-544"):
 		return verdict{Blocker, "The run-as account is not a local administrator with full rights", evidence, "Put " + w.RunAs.Name + " into the local Administrators group."}
 	case said["hkcu"] == "" || strings.EqualFold(said["hkcu"], ".DEFAULT"):
 		return verdict{Blocker, "The run-as account's own registry is not loaded in a task", evidence, "Log on once with the account, or repair its profile."}
+	}
+	if said["ldap"] != "ok" {
+		return pass("The run-as account can run Setup: a task ran; an Edge server needs no Active Directory", evidence)
 	}
 	return pass("The run-as account can run Setup: a task ran, Active Directory answered", evidence)
 }

@@ -31,6 +31,9 @@ func putBack(ctx context.Context, w *Work) (Outcome, error) {
 		}
 		return onward("The present state of %d changes is recorded", len(open)), nil
 	}
+	if out, err := startTypes(ctx, w, open); err != nil || out.Kind == Again {
+		return out, err
+	}
 	for i := len(open) - 1; i >= 0; i-- {
 		var out Outcome
 		var closed bool
@@ -56,6 +59,40 @@ func putBack(ctx context.Context, w *Work) (Outcome, error) {
 		}
 	}
 	return Outcome{Kind: Done, Message: fmt.Sprintf("%d changes are put back", len(open)), Percent: 100}, nil
+}
+
+// startTypes puts the start types of all services back before the first is
+// started, one a tick: a service does not start while one that it needs is
+// still disabled.
+func startTypes(ctx context.Context, w *Work, open []Entry) (Outcome, error) {
+	var services []windows.Service
+	for i := len(open) - 1; i >= 0; i-- {
+		e := open[i]
+		if e.Kind != ServiceEntry {
+			continue
+		}
+		if services == nil {
+			var err error
+			if services, err = w.Host.Services(ctx); err != nil {
+				return trouble("read the services", err)
+			}
+		}
+		if s, ok := windows.FindService(services, e.Name); ok && s.StartMode != e.Before["start"] {
+			return putBackStart(ctx, w, s, e)
+		}
+	}
+	return Outcome{}, nil
+}
+
+// putBackStart puts one start type back; it is looked at again before it counts.
+func putBackStart(ctx context.Context, w *Work, s windows.Service, e Entry) (Outcome, error) {
+	if err := w.intend(ctx, "set start type of service "+s.Name+" to "+e.Before["start"]); err != nil {
+		return Outcome{}, err
+	}
+	if err := w.Host.SetStartMode(ctx, s.Name, e.Before["start"]); err != nil {
+		return trouble("put back the start type of service "+s.Name, err)
+	}
+	return onward("The start type of service %s is put back", s.Name), nil
 }
 
 // lookBack remembers how the services are found before the first is put back:

@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -80,6 +81,7 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 		return trouble("read the services", err)
 	}
 	stopping := ""
+	var held error // a service that others need: they stop first, wherever they stand in the inventory
 	for _, name := range w.Server.Services {
 		s, ok := windows.FindService(all, name)
 		if !ok {
@@ -110,10 +112,22 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 		if err := w.intend(ctx, "stop service "+s.Name); err != nil {
 			return Outcome{}, err
 		}
-		if err := w.Host.StopService(ctx, s.Name); err != nil {
+		switch err := w.Host.StopService(ctx, s.Name); {
+		case errors.Is(err, windows.ErrDependents):
+			held = err
+			continue
+		case err != nil:
 			return trouble("stop service "+s.Name, err)
 		}
 		return again("Service %s stops", s.Name), nil
+	}
+	if held != nil && stopping == "" {
+		out, err := trouble("stop the services", held)
+		out.Remedy = "Add the services that need it to the server's services in the inventory, or stop them."
+		return out, err
+	}
+	if held != nil {
+		return again("Service %s stops, others wait for it", stopping), nil
 	}
 	if stopping != "" {
 		return onward("Service %s is about to be stopped", stopping), nil
@@ -153,13 +167,8 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 		return Outcome{}, true, w.restored(ctx, e, fmt.Sprintf("service %s no longer exists on the host", e.Name))
 	}
 	if s.StartMode != e.Before["start"] {
-		if err := w.intend(ctx, "set start type of service "+s.Name+" to "+e.Before["start"]); err != nil {
-			return Outcome{}, false, err
-		}
-		if err := w.Host.SetStartMode(ctx, s.Name, e.Before["start"]); err != nil {
-			out, err := trouble("put back the start type of service "+s.Name, err)
-			return out, false, err
-		}
+		out, err := putBackStart(ctx, w, s, e)
+		return out, false, err
 	}
 	deviation := w.Memory[key]
 	if deviation == asMeant {
@@ -181,9 +190,6 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 			}
 		}
 		return again("Service %s starts", s.Name), false, nil
-	}
-	if s.StartMode != e.Before["start"] {
-		return onward("The start type of service %s is put back", s.Name), false, nil // look again before it counts
 	}
 	if ran && s.State != windows.Running {
 		deviation = join(deviation, fmt.Sprintf("it ran before and is %s now; starting it did not help for %s", s.State, startPatient))

@@ -236,6 +236,17 @@ func setupJudge(ctx context.Context, w *Work, look windows.TaskLook) (Outcome, e
 	if !whole {
 		return out, nil
 	}
+	processes, err := w.Host.Processes(ctx)
+	if err != nil {
+		lost, err := outOfReach(w, "look for Setup's programs after its end", err)
+		lost.Log = out.Log
+		return lost, err
+	}
+	if alive := windows.SetupProcesses(processes); len(alive) > 0 {
+		out.After = 5 * time.Second
+		out.Message = fmt.Sprintf("setup.com ended with %d, and %s still runs as process %d", look.Exit, alive[0].Name, alive[0].ID)
+		return out, nil
+	}
 	roles, err := w.Host.Roles(ctx)
 	if err != nil {
 		lost, err := outOfReach(w, "read the roles after Setup", err)
@@ -254,6 +265,9 @@ func setupJudge(ctx context.Context, w *Work, look windows.TaskLook) (Outcome, e
 	out.Kind = Failed
 	out.Message = "Setup did not succeed: " + strings.Join(wrong, "; ")
 	out.Remedy = "Read the end of the setup log, cure the cause and retry: Setup resumes where it stopped."
+	if len(wrong) == 1 && verdict == exchange.VerdictNone {
+		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. A retry proves the roles and does not run Setup again."
+	}
 	return out, nil
 }
 

@@ -87,6 +87,13 @@ func trouble(doing string, err error) (Outcome, error) {
 			Remedy: "Find out who made the folder, then remove it or give it back to the Administrators group with a protected access list.",
 		}, nil
 	}
+	var script *windows.ScriptError
+	if errors.As(err, &script) && script.FIPS() {
+		return Outcome{
+			Kind: Failed, Message: message,
+			Remedy: "The policy \"System cryptography: Use FIPS compliant algorithms\" keeps .NET Framework 2.0 from SHA-256. Upgrade this server by hand, or lift the policy for the upgrade.",
+		}, nil
+	}
 	for _, r := range remedies {
 		if errors.Is(err, r.err) {
 			return Outcome{Kind: Failed, Message: message, Remedy: r.remedy}, nil

@@ -44,6 +44,12 @@ type ScriptError struct {
 // Error says which script and which exception.
 func (e *ScriptError) Error() string { return fmt.Sprintf("script %s: %s", e.Script, e.What) }
 
+// FIPS reports whether the script met .NET's refusal of an algorithm that the
+// FIPS policy does not allow (KB811833): SHA256Managed cannot be made then.
+func (e *ScriptError) FIPS() bool {
+	return (e.Script == "file-write" || e.Script == "file-hash") && strings.HasPrefix(e.What, "System.InvalidOperationException ")
+}
+
 // script runs an embedded script in a WinRM shell and returns what it said.
 func (h *Host) script(ctx context.Context, name string, args ...string) (Records, error) {
 	nonce := newNonce()

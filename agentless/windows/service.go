@@ -58,6 +58,9 @@ func FindService(all []Service, name string) (Service, bool) {
 // ErrNoService says that a service does not exist on the host.
 var ErrNoService = errors.New("no such service")
 
+// ErrDependents says that a service cannot be stopped before others that need it.
+var ErrDependents = errors.New("other running services need it")
+
 // ErrServiceDisabled says that a service cannot be started because it is disabled.
 var ErrServiceDisabled = errors.New("service is disabled")
 
@@ -68,6 +71,7 @@ const (
 	codeRunning   = 1056
 	codeDisabled  = 1058
 	codeBusy      = 1061 // cannot accept control messages at this time: a pending state
+	codeNeeded    = 1051 // running services depend on it
 )
 
 // serviceName is what may stand in a command line: short names of services
@@ -89,6 +93,8 @@ func (h *Host) sc(ctx context.Context, line, name string, fine ...int) error {
 		return fmt.Errorf("service %s: %w", name, ErrNoService)
 	case codeDisabled:
 		return fmt.Errorf("service %s: %w", name, ErrServiceDisabled)
+	case codeNeeded:
+		return fmt.Errorf("service %s: %w", name, ErrDependents)
 	default:
 		return fmt.Errorf("service %s: sc.exe ended with %d", name, result.Exit)
 	}
