@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"wavekeeper/server/live"
 	"wavekeeper/server/localpg"
 	"wavekeeper/server/store"
 	"wavekeeper/server/store/storetest"
@@ -147,5 +150,38 @@ func TestProxiesAreNamed(t *testing.T) {
 	c.TrustedProxy = []string{"proxy.contoso.com"}
 	if _, err := c.check(log); err == nil {
 		t.Error("a proxy by name was taken")
+	}
+}
+
+func TestMetricsAndReadinessAreNotForEverybody(t *testing.T) {
+	t.Parallel()
+	d := storetest.New(t)
+	log := slog.New(slog.DiscardHandler)
+	hub := live.New(d.URL, log)
+	ask := func(h http.Handler, path, token string) *httptest.ResponseRecorder {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w
+	}
+	shut, inner := (&ServeCmd{Listen: "127.0.0.1:0"}).console(d.Store, hub, nil, log)
+	guarded, _ := (&ServeCmd{Listen: "127.0.0.1:0", MetricsToken: "let me in"}).console(d.Store, hub, nil, log)
+	for _, path := range []string{"/metrics", "/readyz"} {
+		if w := ask(shut, path, "let me in"); w.Code != http.StatusNotFound {
+			t.Errorf("%s at a console without a token: %d, want 404", path, w.Code)
+		}
+		for _, token := range []string{"", "let me", "let me in too"} {
+			if w := ask(guarded, path, token); w.Code != http.StatusUnauthorized {
+				t.Errorf("%s with token %q: %d, want 401", path, token, w.Code)
+			}
+		}
+		for name, w := range map[string]*httptest.ResponseRecorder{"with the token": ask(guarded, path, "let me in"), "at its own listener": ask(inner, path, "")} {
+			if w.Code != http.StatusOK || w.Header().Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s %s: %d, %v", path, name, w.Code, w.Header())
+			}
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/winrm"
@@ -66,7 +67,7 @@ func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile 
 	if err != nil {
 		return way{}, err
 	}
-	dial, err := inside(ctx, p, host.Address, fqdn)
+	dial, err := inside(ctx, p, host.Address, fqdn, net.DefaultResolver.LookupNetIP)
 	if err != nil {
 		return way{}, err
 	}
@@ -99,22 +100,26 @@ func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile 
 // serverName is what the host's certificate must carry: its name, not an
 // address that happens to lead there.
 func serverName(address, fqdn string) string {
-	if _, err := netip.ParseAddr(address); err == nil && fqdn != "" {
+	if _, err := netip.ParseAddr(strings.Trim(address, "[]")); err == nil && fqdn != "" {
 		return fqdn
 	}
 	return address
 }
 
+// lookup finds the addresses of a name, as net.Resolver does.
+type lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
+
 // inside checks that the profile may be used for the host and returns the
-// address to dial.
-func inside(ctx context.Context, p store.Profile, address, fqdn string) (string, error) {
+// address to dial: for a name, one that was checked itself, so that another
+// answer of the name service a moment later changes nothing.
+func inside(ctx context.Context, p store.Profile, address, fqdn string, find lookup) (string, error) {
 	if err := p.Allows(address, fqdn); err != nil {
 		return "", &outsideProfile{err.Error()}
 	}
-	if ip, err := netip.ParseAddr(address); err == nil {
+	if ip, err := netip.ParseAddr(strings.Trim(address, "[]")); err == nil {
 		return ip.Unmap().String(), nil
 	}
-	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", address)
+	found, err := find(ctx, "ip", address)
 	if err != nil {
 		return "", fmt.Errorf("look up %s: %w", address, err)
 	}
