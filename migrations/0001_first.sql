@@ -264,6 +264,8 @@ CREATE TABLE upgrade (
     message        text NOT NULL DEFAULT '',
     remedy         text NOT NULL DEFAULT '',
     unwinding      boolean NOT NULL DEFAULT false,
+    skipping       boolean NOT NULL DEFAULT false, -- unwinding ends as skipped, not as failed
+    accepted       boolean NOT NULL DEFAULT false, -- a person resumed the wave knowing of this failure
     repaired       boolean NOT NULL DEFAULT false,
     build          text NOT NULL DEFAULT '',
     generation     bigint NOT NULL DEFAULT 0,
@@ -277,6 +279,7 @@ CREATE TABLE upgrade (
     CONSTRAINT one_upgrade_per_server_and_rollout UNIQUE (rollout_id, server_id),
     CONSTRAINT upgrade_state_is_known CHECK (state IN ('waiting', 'held', 'running', 'paused', 'out-of-sight', 'interrupted', 'unknown', 'failed', 'skipped', 'done')),
     CONSTRAINT upgrade_done_means_verified CHECK (state <> 'done' OR verified_at IS NOT NULL),
+    CONSTRAINT skipping_is_unwinding CHECK (NOT skipping OR unwinding),
     CONSTRAINT percent_is_a_percentage CHECK (percent BETWEEN 0 AND 100)
 );
 CREATE INDEX upgrade_by_state ON upgrade (state) WHERE state IN ('running', 'out-of-sight');

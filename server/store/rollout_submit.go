@@ -75,7 +75,7 @@ func (t *txn) supersede(ctx context.Context, actor Actor, plan int64, number int
 		if err := t.moveRollout(ctx, r.ID, rollout.StopRollout, actor.Name, reason); err != nil {
 			return err
 		}
-		if err := t.q.MarkSuperseded(ctx, r.RevisionID); err != nil {
+		if err := t.supersedeRevision(ctx, r.RevisionID); err != nil {
 			return fmt.Errorf("supersede revision %d: %w", r.Number, err)
 		}
 		if err := t.tell(ctx, Event{Rollout: r.ID, Kind: EventRollout, Text: "Stopped: " + reason}); err != nil {
@@ -160,4 +160,23 @@ func waveName(plan rollout.Plan, index int) string {
 		name += short
 	}
 	return name
+}
+
+// supersedeRevision moves a revision by the table.
+func (t *txn) supersedeRevision(ctx context.Context, id int64) error {
+	v, err := t.q.LockRevision(ctx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := rollout.PlanTable.After(rollout.PlanState(v.State), rollout.SupersedePlan); err != nil {
+		return err
+	}
+	n, err := t.q.MarkSuperseded(ctx, db.MarkSupersededParams{ID: id, FromState: v.State})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return rollout.Conflict("The revision moved on meanwhile.")
+	}
+	return nil
 }

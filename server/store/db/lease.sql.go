@@ -99,6 +99,71 @@ func (q *Queries) HostsOfUpgrade(ctx context.Context, upgradeID int64) ([]HostsO
 	return items, nil
 }
 
+const leftHosts = `-- name: LeftHosts :many
+SELECT DISTINCT sh.host_id
+FROM upgrade u
+JOIN server_host sh ON sh.server_id = u.server_id
+WHERE u.started_at > clock_timestamp() - make_interval(days => $1::integer)
+ORDER BY sh.host_id
+LIMIT $2
+`
+
+type LeftHostsParams struct {
+	Days    int
+	MaxRows int32
+}
+
+// The hosts of upgrades that began lately: where something may have been left.
+func (q *Queries) LeftHosts(ctx context.Context, arg LeftHostsParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, leftHosts, arg.Days, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var host_id int64
+		if err := rows.Scan(&host_id); err != nil {
+			return nil, err
+		}
+		items = append(items, host_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const leftUpgrade = `-- name: LeftUpgrade :one
+SELECT u.id, u.rollout_id, w.number AS wave, s.name AS server
+FROM upgrade u
+JOIN wave w ON w.id = u.wave_id
+JOIN server s ON s.id = u.server_id
+WHERE u.id = $1
+  AND u.state IN ('failed', 'skipped', 'done')
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+`
+
+type LeftUpgradeRow struct {
+	ID        int64
+	RolloutID int64
+	Wave      int
+	Server    string
+}
+
+// An upgrade that is nobody's any more: ended, and nothing of it is to be put back.
+func (q *Queries) LeftUpgrade(ctx context.Context, id int64) (LeftUpgradeRow, error) {
+	row := q.db.QueryRow(ctx, leftUpgrade, id)
+	var i LeftUpgradeRow
+	err := row.Scan(
+		&i.ID,
+		&i.RolloutID,
+		&i.Wave,
+		&i.Server,
+	)
+	return i, err
+}
+
 const releaseLease = `-- name: ReleaseLease :execrows
 UPDATE host_lease
 SET expires_at = clock_timestamp()

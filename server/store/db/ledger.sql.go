@@ -11,6 +11,46 @@ import (
 	"time"
 )
 
+const acceptLedger = `-- name: AcceptLedger :many
+UPDATE ledger
+SET restored_at = clock_timestamp(),
+    deviation = $1
+WHERE upgrade_id = $2
+  AND restored_at IS NULL
+RETURNING kind, name
+`
+
+type AcceptLedgerParams struct {
+	Deviation string
+	UpgradeID int64
+}
+
+type AcceptLedgerRow struct {
+	Kind string
+	Name string
+}
+
+// What could not be put back stays as it is: a person took it on by name.
+func (q *Queries) AcceptLedger(ctx context.Context, arg AcceptLedgerParams) ([]AcceptLedgerRow, error) {
+	rows, err := q.db.Query(ctx, acceptLedger, arg.Deviation, arg.UpgradeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AcceptLedgerRow
+	for rows.Next() {
+		var i AcceptLedgerRow
+		if err := rows.Scan(&i.Kind, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const insertLedger = `-- name: InsertLedger :one
 INSERT INTO ledger (upgrade_id, host_id, kind, name, before, meant)
 VALUES ($1, $2, $3, $4, $5, $6)

@@ -281,6 +281,8 @@ type Upgrade struct {
 	Message     string
 	Remedy      string
 	Unwinding   bool
+	Skipping    bool
+	Accepted    bool
 	Repaired    bool
 	Build       string
 	Generation  int64

@@ -249,15 +249,24 @@ func (q *Queries) MarkSubmitted(ctx context.Context, arg MarkSubmittedParams) (i
 	return result.RowsAffected(), nil
 }
 
-const markSuperseded = `-- name: MarkSuperseded :exec
+const markSuperseded = `-- name: MarkSuperseded :execrows
 UPDATE revision
 SET state = 'superseded'
 WHERE id = $1
+  AND state = $2
 `
 
-func (q *Queries) MarkSuperseded(ctx context.Context, id int64) error {
-	_, err := q.db.Exec(ctx, markSuperseded, id)
-	return err
+type MarkSupersededParams struct {
+	ID        int64
+	FromState string
+}
+
+func (q *Queries) MarkSuperseded(ctx context.Context, arg MarkSupersededParams) (int64, error) {
+	result, err := q.db.Exec(ctx, markSuperseded, arg.ID, arg.FromState)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const moveRollout = `-- name: MoveRollout :execrows

@@ -44,7 +44,6 @@ const renewSteps = `-- name: RenewSteps :exec
 UPDATE step
 SET state = 'waiting',
     attempt = $1,
-    memory = '{}',
     message = '',
     started_at = NULL,
     ended_at = NULL
@@ -58,7 +57,9 @@ type RenewStepsParams struct {
 	Position  int
 }
 
-// A new attempt: every step from the position on begins again.
+// A new attempt: every step from the position on begins again. What it
+// remembers stays: a step that must not use an earlier attempt's memory empties
+// it itself, and what was found before the first change is found no second time.
 func (q *Queries) RenewSteps(ctx context.Context, arg RenewStepsParams) error {
 	_, err := q.db.Exec(ctx, renewSteps, arg.Attempt, arg.UpgradeID, arg.Position)
 	return err

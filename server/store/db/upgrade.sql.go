@@ -11,6 +11,20 @@ import (
 	"time"
 )
 
+const acceptFailures = `-- name: AcceptFailures :exec
+UPDATE upgrade
+SET accepted = true
+WHERE wave_id = $1
+  AND state IN ('failed', 'interrupted', 'unknown')
+`
+
+// The failures that a person knew of when the wave was resumed: they stop it no
+// more.
+func (q *Queries) AcceptFailures(ctx context.Context, waveID int64) error {
+	_, err := q.db.Exec(ctx, acceptFailures, waveID)
+	return err
+}
+
 const askHosts = `-- name: AskHosts :many
 UPDATE host
 SET probe_asked_at = clock_timestamp()
@@ -42,10 +56,10 @@ const backInService = `-- name: BackInService :many
 SELECT u.id
 FROM upgrade u
 WHERE u.rollout_id = $1
-  AND u.state IN ('failed', 'waiting', 'held')
+  AND u.state IN ('failed', 'waiting', 'held', 'skipped')
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.attempt > 1 OR st.state <> 'waiting'))
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state <> 'waiting'))
 `
 
 // Upgrades whose attempt failed before anything that cannot be undone began,
@@ -156,6 +170,44 @@ func (q *Queries) Fleet(ctx context.Context, rolloutID int64) ([]FleetRow, error
 		return nil, err
 	}
 	return items, nil
+}
+
+const giveUpUpgrade = `-- name: GiveUpUpgrade :one
+UPDATE upgrade
+SET state = 'running',
+    step = $1,
+    reasons = '[]',
+    message = $2,
+    remedy = '',
+    unwinding = true,
+    skipping = true,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    ended_at = NULL,
+    phase = ''
+WHERE id = $3
+  AND state = $4
+RETURNING generation
+`
+
+type GiveUpUpgradeParams struct {
+	Step      string
+	Message   string
+	ID        int64
+	FromState string
+}
+
+// A begun upgrade that is to be skipped: the steps that put back run first.
+func (q *Queries) GiveUpUpgrade(ctx context.Context, arg GiveUpUpgradeParams) (int64, error) {
+	row := q.db.QueryRow(ctx, giveUpUpgrade,
+		arg.Step,
+		arg.Message,
+		arg.ID,
+		arg.FromState,
+	)
+	var generation int64
+	err := row.Scan(&generation)
+	return generation, err
 }
 
 const holdUpgrade = `-- name: HoldUpgrade :execrows
@@ -405,6 +457,8 @@ SET state = 'waiting',
     message = '',
     remedy = '',
     unwinding = false,
+    skipping = false,
+    accepted = false,
     phase = '',
     percent = 0,
     due_at = NULL,
@@ -434,16 +488,18 @@ SET state = $1,
     message = $3,
     remedy = $4,
     unwinding = $5,
+    skipping = skipping AND $1 = 'running',
     build = CASE WHEN $6::text = '' THEN build ELSE $6::text END,
     due_at = $7::timestamptz,
     percent = $8,
     phase = $9,
     last_heard_at = CASE WHEN $10::boolean THEN clock_timestamp() ELSE last_heard_at END,
     verified_at = CASE WHEN $1 = 'done' THEN clock_timestamp() ELSE verified_at END,
-    ended_at = CASE WHEN $1 IN ('done', 'failed') THEN clock_timestamp() ELSE NULL END
+    ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
 WHERE id = $11
   AND state = $12
   AND generation = $13
+  AND ($1 <> 'skipped' OR skipping)
 `
 
 type SaveUpgradeParams struct {
@@ -505,11 +561,14 @@ func (q *Queries) SetServerBuild(ctx context.Context, arg SetServerBuildParams) 
 const skipUpgrade = `-- name: SkipUpgrade :execrows
 UPDATE upgrade
 SET state = 'skipped',
+    reasons = '[]',
     message = $1,
+    remedy = '',
     due_at = NULL,
     ended_at = clock_timestamp()
-WHERE id = $2
-  AND state = $3
+WHERE upgrade.id = $2
+  AND upgrade.state = $3
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = upgrade.id AND l.restored_at IS NULL)
 `
 
 type SkipUpgradeParams struct {
@@ -518,6 +577,7 @@ type SkipUpgradeParams struct {
 	FromState string
 }
 
+// Only what left nothing behind on a host is skipped at once.
 func (q *Queries) SkipUpgrade(ctx context.Context, arg SkipUpgradeParams) (int64, error) {
 	result, err := q.db.Exec(ctx, skipUpgrade, arg.Message, arg.ID, arg.FromState)
 	if err != nil {
@@ -534,6 +594,8 @@ SET state = 'running',
     message = '',
     remedy = '',
     unwinding = false,
+    skipping = false,
+    accepted = false,
     generation = generation + 1,
     due_at = clock_timestamp(),
     started_at = COALESCE(started_at, clock_timestamp()),
@@ -627,7 +689,7 @@ func (q *Queries) TakeLeftUpgrades(ctx context.Context, graceSeconds float64) ([
 
 const upgradeByID = `-- name: UpgradeByID :one
 SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
-       u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
        r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
@@ -654,6 +716,8 @@ type UpgradeByIDRow struct {
 	Message         string
 	Remedy          string
 	Unwinding       bool
+	Skipping        bool
+	Accepted        bool
 	Repaired        bool
 	Build           string
 	Generation      int64
@@ -691,6 +755,8 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 		&i.Message,
 		&i.Remedy,
 		&i.Unwinding,
+		&i.Skipping,
+		&i.Accepted,
 		&i.Repaired,
 		&i.Build,
 		&i.Generation,
@@ -713,7 +779,7 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 
 const upgradesOfRollout = `-- name: UpgradesOfRollout :many
 SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
-       u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
+       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -736,6 +802,8 @@ type UpgradesOfRolloutRow struct {
 	Message     string
 	Remedy      string
 	Unwinding   bool
+	Skipping    bool
+	Accepted    bool
 	Repaired    bool
 	Build       string
 	Generation  int64
@@ -772,6 +840,8 @@ func (q *Queries) UpgradesOfRollout(ctx context.Context, rolloutID int64) ([]Upg
 			&i.Message,
 			&i.Remedy,
 			&i.Unwinding,
+			&i.Skipping,
+			&i.Accepted,
 			&i.Repaired,
 			&i.Build,
 			&i.Generation,

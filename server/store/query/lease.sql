@@ -41,3 +41,22 @@ JOIN server_host sh ON sh.server_id = u.server_id
 JOIN host h ON h.id = sh.host_id
 WHERE u.id = @upgrade_id
 ORDER BY h.name;
+
+-- name: LeftHosts :many
+-- The hosts of upgrades that began lately: where something may have been left.
+SELECT DISTINCT sh.host_id
+FROM upgrade u
+JOIN server_host sh ON sh.server_id = u.server_id
+WHERE u.started_at > clock_timestamp() - make_interval(days => @days::integer)
+ORDER BY sh.host_id
+LIMIT @max_rows;
+
+-- name: LeftUpgrade :one
+-- An upgrade that is nobody's any more: ended, and nothing of it is to be put back.
+SELECT u.id, u.rollout_id, w.number AS wave, s.name AS server
+FROM upgrade u
+JOIN wave w ON w.id = u.wave_id
+JOIN server s ON s.id = u.server_id
+WHERE u.id = @id
+  AND u.state IN ('failed', 'skipped', 'done')
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL);

@@ -35,3 +35,12 @@ WHERE id = @id
   AND upgrade_id = @upgrade_id
   AND restored_at IS NULL
 RETURNING kind, name;
+
+-- name: AcceptLedger :many
+-- What could not be put back stays as it is: a person took it on by name.
+UPDATE ledger
+SET restored_at = clock_timestamp(),
+    deviation = @deviation
+WHERE upgrade_id = @upgrade_id
+  AND restored_at IS NULL
+RETURNING kind, name;

@@ -107,10 +107,11 @@ WHERE v.plan_id = @plan_id
   AND r.state IN ('waiting', 'running', 'paused')
 ORDER BY r.id;
 
--- name: MarkSuperseded :exec
+-- name: MarkSuperseded :execrows
 UPDATE revision
 SET state = 'superseded'
-WHERE id = @id;
+WHERE id = @id
+  AND state = @from_state;
 
 -- name: ServerIDs :many
 SELECT id, name

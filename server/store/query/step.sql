@@ -36,11 +36,12 @@ WHERE upgrade_id = @upgrade_id
   AND state = 'waiting';
 
 -- name: RenewSteps :exec
--- A new attempt: every step from the position on begins again.
+-- A new attempt: every step from the position on begins again. What it
+-- remembers stays: a step that must not use an earlier attempt's memory empties
+-- it itself, and what was found before the first change is found no second time.
 UPDATE step
 SET state = 'waiting',
     attempt = @attempt,
-    memory = '{}',
     message = '',
     started_at = NULL,
     ended_at = NULL

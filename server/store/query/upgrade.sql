@@ -11,7 +11,7 @@ RETURNING id;
 
 -- name: UpgradesOfRollout :many
 SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
-       u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
+       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -20,7 +20,7 @@ ORDER BY w.number, s.name;
 
 -- name: UpgradeByID :one
 SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
-       u.unwinding, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
        r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
@@ -53,6 +53,8 @@ SET state = 'running',
     message = '',
     remedy = '',
     unwinding = false,
+    skipping = false,
+    accepted = false,
     generation = generation + 1,
     due_at = clock_timestamp(),
     started_at = COALESCE(started_at, clock_timestamp()),
@@ -71,13 +73,43 @@ WHERE id = @id
   AND state = @from_state;
 
 -- name: SkipUpgrade :execrows
+-- Only what left nothing behind on a host is skipped at once.
 UPDATE upgrade
 SET state = 'skipped',
+    reasons = '[]',
     message = @message,
+    remedy = '',
     due_at = NULL,
     ended_at = clock_timestamp()
+WHERE upgrade.id = @id
+  AND upgrade.state = @from_state
+  AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = upgrade.id AND l.restored_at IS NULL);
+
+-- name: GiveUpUpgrade :one
+-- A begun upgrade that is to be skipped: the steps that put back run first.
+UPDATE upgrade
+SET state = 'running',
+    step = @step,
+    reasons = '[]',
+    message = @message,
+    remedy = '',
+    unwinding = true,
+    skipping = true,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    ended_at = NULL,
+    phase = ''
 WHERE id = @id
-  AND state = @from_state;
+  AND state = @from_state
+RETURNING generation;
+
+-- name: AcceptFailures :exec
+-- The failures that a person knew of when the wave was resumed: they stop it no
+-- more.
+UPDATE upgrade
+SET accepted = true
+WHERE wave_id = @wave_id
+  AND state IN ('failed', 'interrupted', 'unknown');
 
 -- name: SaveUpgrade :execrows
 -- The one write by which a tick moves an upgrade on; guarded by the state and
@@ -88,16 +120,18 @@ SET state = @to_state,
     message = @message,
     remedy = @remedy,
     unwinding = @unwinding,
+    skipping = skipping AND @to_state = 'running',
     build = CASE WHEN @build::text = '' THEN build ELSE @build::text END,
     due_at = sqlc.narg('due_at')::timestamptz,
     percent = @percent,
     phase = @phase,
     last_heard_at = CASE WHEN @heard::boolean THEN clock_timestamp() ELSE last_heard_at END,
     verified_at = CASE WHEN @to_state = 'done' THEN clock_timestamp() ELSE verified_at END,
-    ended_at = CASE WHEN @to_state IN ('done', 'failed') THEN clock_timestamp() ELSE NULL END
+    ended_at = CASE WHEN @to_state IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
 WHERE id = @id
   AND state = @from_state
-  AND generation = @generation;
+  AND generation = @generation
+  AND (@to_state <> 'skipped' OR skipping);
 
 -- name: TakeLeftUpgrades :many
 -- Upgrades in work that nobody works on: due, and no live lease on any host.
@@ -211,6 +245,8 @@ SET state = 'waiting',
     message = '',
     remedy = '',
     unwinding = false,
+    skipping = false,
+    accepted = false,
     phase = '',
     percent = 0,
     due_at = NULL,
@@ -224,7 +260,7 @@ WHERE id = @id
 SELECT u.id
 FROM upgrade u
 WHERE u.rollout_id = @rollout_id
-  AND u.state IN ('failed', 'waiting', 'held')
+  AND u.state IN ('failed', 'waiting', 'held', 'skipped')
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.attempt > 1 OR st.state <> 'waiting'));
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state <> 'waiting'));
