@@ -123,6 +123,9 @@ func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := noTemporaryTables(ctx, tx); err != nil {
+		return "", err
+	}
 	role := pgx.Identifier{program}.Sanitize()
 	for _, statement := range []string{
 		"GRANT USAGE ON SCHEMA public TO " + role,
@@ -139,4 +142,18 @@ func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
 		}
 	}
 	return program, nil
+}
+
+// noTemporaryTables takes from everybody what Postgres gives to everybody: a
+// temporary table stands before the real one of the same name, also before the
+// record's. Only the database's owner can; elsewhere its administrator decides.
+func noTemporaryTables(ctx context.Context, tx pgx.Tx) error {
+	var database string
+	var owned bool
+	err := tx.QueryRow(ctx, "SELECT datname, datdba = current_user::regrole FROM pg_database WHERE datname = current_database()").Scan(&database, &owned)
+	if err != nil || !owned {
+		return err
+	}
+	_, err = tx.Exec(ctx, "REVOKE TEMPORARY ON DATABASE "+pgx.Identifier{database}.Sanitize()+" FROM PUBLIC")
+	return err
 }

@@ -167,3 +167,22 @@ func TestRulesOfTheSchemaAreSaidInWords(t *testing.T) {
 		t.Errorf("a person in capitals: %v, want the rule's name", err)
 	}
 }
+
+func TestProgramHasNoTemporaryTables(t *testing.T) {
+	t.Parallel()
+	server := storetest.Server(t)
+	if err := run(t, server.AdminURL("postgres"), "CREATE DATABASE temporary OWNER wavekeeper_owner"); err != nil {
+		t.Fatal(err)
+	}
+	owner := strings.Replace(server.OwnerURL(), "/wavekeeper?", "/temporary?", 1)
+	if _, err := store.Migrate(t.Context(), owner, "wavekeeper", migrations.FS); err != nil {
+		t.Fatal(err)
+	}
+	app := strings.Replace(server.AppURL(), "/wavekeeper?", "/temporary?", 1)
+	if err := run(t, app, "CREATE TEMPORARY TABLE audit (seq bigint)"); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("a temporary table in front of the record: %v, want permission denied", err)
+	}
+	if err := run(t, app, "SELECT count(*) FROM audit"); err != nil {
+		t.Errorf("the program cannot read the record: %v", err)
+	}
+}

@@ -80,11 +80,3 @@ func (v Sessions) Commit(token string, data []byte, expiry time.Time) error {
 
 // Delete is DeleteCtx without a context.
 func (v Sessions) Delete(token string) error { return v.DeleteCtx(context.Background(), token) }
-
-// DropExpiredSessions removes what nobody can use any more.
-func (s *Store) DropExpiredSessions(ctx context.Context) error {
-	if err := s.q.DeleteExpiredSessions(ctx); err != nil {
-		return fmt.Errorf("drop expired sessions: %w", err)
-	}
-	return nil
-}

@@ -139,6 +139,9 @@ func (s *Store) SignInEnded(ctx context.Context, name, address, network string, 
 			return t.q.DropOldSignInFailures(ctx)
 		}
 		t.record(actor, Record{What: "sign-in", Subject: name})
+		if err := t.q.DeleteExpiredSessions(ctx); err != nil {
+			return err
+		}
 		return t.q.ForgetSignInFailures(ctx, db.ForgetSignInFailuresParams{Name: name, Network: network})
 	})
 	if err != nil {
