@@ -23,10 +23,11 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 lint: ## golangci-lint over everything
 	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...
 
-generate: ## regenerate templ pages, SQL code and the README's state diagrams
+generate: ## regenerate templ pages, SQL code and the README's state diagrams and settings
 	$(GO) tool templ generate
 	$(GO) tool -modfile=tools/sqlc/go.mod sqlc generate -f server/store/sqlc.yaml
 	$(GO) test -count=1 -run '^TestReadmeDiagrams$$' ./server/rollout -update
+	$(GO) test -count=1 -run '^TestReadmeSettings$$' ./server/cli -update
 
 assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder
 

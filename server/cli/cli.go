@@ -27,6 +27,7 @@ type Root struct {
 	User       UserCmd       `cmd:"" help:"Add, list and disable people."`
 	Profile    ProfileCmd    `cmd:"" help:"Say how hosts are reached, and which hosts may be."`
 	Credential CredentialCmd `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
+	Package    PackageCmd    `cmd:"" help:"Register where a package's media lie on the hosts."`
 	Import     ImportCmd     `cmd:"" help:"Add and change servers from an inventory file."`
 	Version    VersionCmd    `cmd:"" help:"Print the version and what it was built from."`
 	Plan       PlanCmd       `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
@@ -42,21 +43,25 @@ type Exit int
 // Error names the status.
 func (e Exit) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// Main runs one command and returns the exit status: 0 success, 1 failure,
-// 2 wrong usage.
-func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	status := -1
-	root := &Root{}
-	parser, err := kong.New(root,
+// newParser reads the command line into a Root; exit is called for --help.
+func newParser(stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(&Root{},
 		kong.Name("wavekeeper"),
 		kong.Description("Takes a fleet of Exchange Server 2007 machines through a service pack without breaking mail."),
 		kong.Writers(stdout, stderr),
 		kong.Configuration(yamlSettings),
 		kong.DefaultEnvars("WAVEKEEPER"),
 		durations,
-		kong.Exit(func(code int) { status = code }),
+		kong.Exit(exit),
 		kong.UsageOnError(),
 	)
+}
+
+// Main runs one command and returns the exit status: 0 success, 1 failure,
+// 2 wrong usage.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	status := -1
+	parser, err := newParser(stdout, stderr, func(code int) { status = code })
 	if err != nil {
 		fmt.Fprintln(stderr, "wavekeeper:", err)
 		return 2

@@ -5,34 +5,87 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"wavekeeper/server/exchange"
 )
 
-// yamlSettings reads a settings file: a flat map from a flag's name, with or
-// without the command in front ("serve.listen" or "listen"), to its value. The
-// command line wins over the environment, and that over the file.
+// settings is a settings file: values by key. A key is a flag's name, alone or
+// with the command in front ("listen", "serve.listen", "user.add.role"), or
+// nested below the command; hyphens may be underscores. The command line wins
+// over the environment, and that over the file.
+type settings map[string]any
+
+// yamlSettings reads a settings file.
 func yamlSettings(r io.Reader) (kong.Resolver, error) {
-	values := map[string]any{}
-	if err := yaml.NewDecoder(r).Decode(&values); err != nil && !errors.Is(err, io.EOF) {
+	file := map[string]any{}
+	if err := yaml.NewDecoder(r).Decode(&file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read settings file: %w", err)
 	}
-	return kong.ResolverFunc(func(ctx *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs {
-			if _, ok := os.LookupEnv(name); ok {
-				return nil, nil
-			}
+	values := settings{}
+	values.take("", file)
+	return values, nil
+}
+
+// take flattens what is nested.
+func (s settings) take(prefix string, file map[string]any) {
+	for key, v := range file {
+		key = prefix + strings.ReplaceAll(key, "_", "-")
+		if nested, ok := v.(map[string]any); ok {
+			s.take(key+".", nested)
+			continue
 		}
-		if parent.Command != nil {
-			if v, ok := values[parent.Command.Name+"."+flag.Name]; ok {
-				return v, nil
-			}
+		s[key] = v
+	}
+}
+
+// Validate refuses a key that no command knows, with the nearest.
+func (s settings) Validate(app *kong.Application) error {
+	known := settingKeys(app.Node, "")
+	for _, flag := range app.Flags {
+		known = append(known, flag.Name)
+	}
+	for key := range s {
+		if !slices.Contains(known, key) {
+			return fmt.Errorf("settings file: unknown key %q, the nearest known one is %q", key, exchange.Nearest(key, known))
 		}
-		if v, ok := values[flag.Name]; ok {
+	}
+	return nil
+}
+
+// settingKeys lists the keys of a command's flags and of its subcommands'.
+func settingKeys(n *kong.Node, path string) []string {
+	var keys []string
+	for _, child := range n.Children {
+		below := path + child.Name + "."
+		for _, flag := range child.Flags {
+			keys = append(keys, flag.Name, below+flag.Name)
+		}
+		keys = append(keys, settingKeys(child, below)...)
+	}
+	return keys
+}
+
+// Resolve gives a flag's value, nil when the file has none or the environment
+// comes first.
+func (s settings) Resolve(_ *kong.Context, parent *kong.Path, flag *kong.Flag) (any, error) {
+	for _, name := range flag.Envs {
+		if _, ok := os.LookupEnv(name); ok {
+			return nil, nil
+		}
+	}
+	if n := parent.Node(); n != nil && n.Type == kong.CommandNode {
+		path := flag.Name
+		for ; n != nil && n.Type == kong.CommandNode; n = n.Parent {
+			path = n.Name + "." + path
+		}
+		if v, ok := s[path]; ok {
 			return v, nil
 		}
-		return values[strings.ReplaceAll(flag.Name, "-", "_")], nil
-	}), nil
+	}
+	return s[flag.Name], nil
 }

@@ -92,6 +92,7 @@ func (f *HostFlags) eachHost(g *Globals, visit func(context.Context, *connector,
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	signal.Ignore(syscall.SIGPIPE) // a reader that went away must not leave shells open on hosts
 
 	var (
 		results = make(chan hostResult)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/store"
@@ -23,16 +22,13 @@ type ImportCmd struct {
 // Run imports and reports; the exit status is 0 only if every line was good.
 func (c *ImportCmd) Run(g *Globals) error {
 	ctx := context.Background()
-	in := g.Stdin
-	if c.File != "-" {
-		file, err := os.Open(c.File)
-		if err != nil {
-			return fmt.Errorf("open the inventory: %w", err)
-		}
-		defer file.Close()
-		in = file
+	inv, faults, err := openInventory(g, c.File)
+	if err != nil {
+		return err
 	}
-	inv, faults := exchange.ReadInventory(in)
+	if c.DryRun && c.Database == "" {
+		return c.checkAlone(g, inv, faults)
+	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -53,20 +49,52 @@ func (c *ImportCmd) Run(g *Globals) error {
 	return err
 }
 
+// checkAlone judges the file where there is no database to compare it with.
+func (c *ImportCmd) checkAlone(g *Globals, inv exchange.Inventory, faults []exchange.LineError) error {
+	if c.JSON {
+		if err := writeImportJSON(g.Stdout, store.Import{Faults: faults}, true); err != nil {
+			return err
+		}
+	} else {
+		for _, fault := range faults {
+			fmt.Fprintln(g.Stderr, fault.Error())
+		}
+		fmt.Fprintf(g.Stdout, "dry run without a database: %s, %s\n", counted(len(inv.Servers), "good server"), counted(len(faults), "fault"))
+	}
+	if len(faults) > 0 {
+		return Exit(1)
+	}
+	return nil
+}
+
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // say prints the changes, then the faults, then what came of it.
 func (c *ImportCmd) say(g *Globals, r store.Import) error {
+	nothing := !c.DryRun && !r.Applied && len(r.Faults) > 0
 	for _, change := range r.Servers {
-		fmt.Fprintf(g.Stdout, "line %d: %s\n", change.Line, change.Words())
+		if !nothing {
+			fmt.Fprintf(g.Stdout, "line %d: %s\n", change.Line, change.Words())
+		}
 	}
 	for _, fault := range r.Faults {
 		fmt.Fprintln(g.Stderr, fault.Error())
 	}
 	counts := fmt.Sprintf("%d new, %d changed, %d unchanged", r.Added, r.Changed, r.Unchanged)
 	switch {
+	case c.DryRun && len(r.Faults) > 0 && !c.GoodLines:
+		counts = "dry run, nothing was changed; with --good-lines it would be: " + counts
 	case c.DryRun:
 		counts = "dry run, nothing was changed; it would be: " + counts
-	case !r.Applied && len(r.Faults) > 0 && !c.GoodLines:
-		counts = fmt.Sprintf("nothing was imported: %d faults; correct them, or import the good lines alone with --good-lines", len(r.Faults))
+	case nothing && c.GoodLines:
+		counts = fmt.Sprintf("nothing was imported: %s and no good line", counted(len(r.Faults), "fault"))
+	case nothing:
+		counts = fmt.Sprintf("nothing was imported: %s; correct what is wrong, or import the good lines alone with --good-lines", counted(len(r.Faults), "fault"))
 	}
 	_, err := fmt.Fprintln(g.Stdout, counts)
 	return err

@@ -30,9 +30,9 @@ func TestEveryBadLineIsSaid(t *testing.T) {
 		{"missing column", "server\nA\n", "line 1, column roles: (empty), this column is required"},
 		{"column twice", "server,roles,Server\nA,MBX,B\n", "line 1, column server: Server, each column once"},
 		{"empty file", "", "line 1: (empty), a header line with at least the columns server and roles"},
-		{"not UTF-8", "server,roles,site\nA,MBX,M\xfcnchen\n", "line 2: bytes that are not UTF-8, a file saved as UTF-8"},
-		{"broken quotes", "server,roles\n\"A,MBX\n", "line 2: broken quotes, a field in double quotes"},
-		{"too few fields", "server,roles,site\nA,MBX\n", "line 2: 2 fields, 3 fields, as many as the header has"},
+		{"not UTF-8", "server,roles,site\nA,MBX,M\xfcnchen\n", "line 2, column site: M\uFFFDnchen, text in UTF-8"},
+		{"broken quotes", "server,roles\n\"A,MBX\n", "line 2, column server: broken quotes, a field in double quotes"},
+		{"too few fields", "server,roles,site\nA,MBX\n", "line 2, column site: 2 fields, 3 fields, as many as the header has"},
 		{"no name", "server,roles\n,MBX\n", "line 2, column server: (empty), a computer name"},
 		{"full name as name", "server,roles\na.contoso.com,MBX\n", "line 2, column server: a.contoso.com, a computer name"},
 		{"duplicate", "server,roles\nmbx1,MBX\nMBX1,CAS\n", "line 3, column server: MBX1, each server once (names are compared without case)"},
@@ -76,6 +76,25 @@ func TestEveryBadLineIsSaid(t *testing.T) {
 	servers, err := d.Store.Servers(t.Context())
 	if err != nil || len(servers) != 0 {
 		t.Errorf("after bad files the inventory holds %d servers, %v, want none", len(servers), err)
+	}
+}
+
+func TestDryRunWithoutADatabaseJudgesTheFile(t *testing.T) {
+	t.Parallel()
+	bad := inventory(t, "server,roles\nA,MBX\nB,WEB\n")
+	status, out, problems := run(t, "", "import", bad, "--dry-run", "--database-url", "")
+	if status != 1 || out != "dry run without a database: 1 good server, 1 fault\n" || !strings.Contains(problems, "line 3, column roles: WEB") {
+		t.Errorf("status %d, %q, %q", status, out, problems)
+	}
+	status, out, _ = run(t, "", "import", bad, "--dry-run", "--json", "--database-url", "")
+	if status != 1 || !strings.HasPrefix(out, `{"applied":false,"dry_run":true,`) || !strings.Contains(out, `"line":3,"column":"roles","value":"WEB"`) {
+		t.Errorf("--json: status %d, %q", status, out)
+	}
+	if status, out, _ := run(t, "server,roles\nA,MBX\n", "import", "-", "--dry-run", "--database-url", ""); status != 0 || !strings.Contains(out, "0 faults") {
+		t.Errorf("a good file: status %d, %q", status, out)
+	}
+	if status, _, problems := run(t, "", "import", bad, "--database-url", ""); status != 1 || !strings.Contains(problems, "no database named") {
+		t.Errorf("without --dry-run: status %d, %q", status, problems)
 	}
 }
 

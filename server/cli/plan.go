@@ -15,7 +15,7 @@ import (
 
 // PlanCmd plans from an inventory file, without a database.
 type PlanCmd struct {
-	Inventory string `required:"" help:"Inventory file (CSV)." placeholder:"FILE"`
+	Inventory string `required:"" help:"Inventory file (CSV); - is standard input." placeholder:"FILE"`
 	Package   string `required:"" help:"Package by name: sp1, sp2, sp3, or a rollup such as sp1-ru4." placeholder:"NAME"`
 	Scope     string `enum:"organization,site" default:"organization" help:"Where the order holds: ${enum}."`
 	Ruleset   string `default:"standard" help:"Rule set: standard or microsoft-2007." placeholder:"NAME"`
@@ -37,7 +37,7 @@ func (c *PlanCmd) Run(g *Globals) error {
 			return err
 		}
 	}
-	inventory, faults, err := openInventory(c.Inventory)
+	inventory, faults, err := openInventory(g, c.Inventory)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,11 @@ func readPolicy(path string) (*rollout.Policy, error) {
 	return &p, nil
 }
 
-func openInventory(path string) (inv exchange.Inventory, faults []exchange.LineError, err error) {
+func openInventory(g *Globals, path string) (inv exchange.Inventory, faults []exchange.LineError, err error) {
+	if path == "-" {
+		inv, faults = exchange.ReadInventory(g.Stdin)
+		return inv, faults, nil
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return inv, nil, fmt.Errorf("read inventory: %w", err)

@@ -187,6 +187,15 @@ func cultureName(cell string) (string, bool) {
 	return strings.Join(parts, "-"), true
 }
 
+// Culture writes a Windows culture as Windows does, de-DE for "de-de".
+func Culture(name string) (string, error) {
+	v, ok := cultureName(strings.TrimSpace(name))
+	if !ok {
+		return "", fmt.Errorf("%q is no Windows culture such as de-DE", name)
+	}
+	return v, nil
+}
+
 func readArch(s *Server, cell string) string {
 	switch v := strings.ToLower(cell); v {
 	case "":
