@@ -228,7 +228,8 @@ func ruleTimeZone(_ *Work, s seen) verdict {
 }
 
 // ruleServices: the third-party services of the inventory exist, and what Setup
-// needs is not disabled.
+// needs is not disabled; MSDTC has to run ("CAS/UM readiness fails on MSDTC",
+// topic 280ca216 of the Exchange Analyzer).
 func ruleServices(w *Work, s seen) verdict {
 	var unknown, disabled []string
 	for _, name := range w.Server.Services {
@@ -241,7 +242,8 @@ func ruleServices(w *Work, s seen) verdict {
 		"MSDTC": w.Server.Has(exchange.ClientAccess) || w.Server.Has(exchange.UnifiedMessaging),
 	}
 	for _, name := range []string{"W3SVC", "MSDTC"} {
-		if found, ok := windows.FindService(s.services, name); needed[name] && (!ok || found.StartMode == windows.StartDisabled) {
+		found, ok := windows.FindService(s.services, name)
+		if needed[name] && (!ok || found.StartMode == windows.StartDisabled || name == "MSDTC" && found.State != windows.Running) {
 			disabled = append(disabled, name)
 		}
 	}
@@ -249,7 +251,7 @@ func ruleServices(w *Work, s seen) verdict {
 	case len(unknown) > 0:
 		return verdict{Blocker, "The host has no service " + list(unknown), fmt.Sprintf("%d services", len(s.services)), "Correct the server's services in the inventory."}
 	case len(disabled) > 0:
-		return verdict{Blocker, "Setup needs services that are disabled or missing: " + list(disabled), "", "Enable and start them."}
+		return verdict{Blocker, "Setup needs services that are disabled, stopped or missing: " + list(disabled), "", "Enable and start them."}
 	}
 	return pass("The services are there", list(w.Server.Services))
 }

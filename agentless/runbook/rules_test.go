@@ -31,6 +31,8 @@ func TestRulesKnowTheirServers(t *testing.T) {
 		"no language pack but the one that stays":    {ruleLanguagePacks, um, seen{umPacks: []string{"en-US"}}, Pass},
 		"a language pack that is in the way":         {ruleLanguagePacks, um, seen{umPacks: []string{"de-DE", "en-US"}}, Blocker},
 		"no Unified Messaging":                       {ruleLanguagePacks, hub, seen{}, Pass},
+		"Setup needs MSDTC at work":                  {ruleServices, um, seen{services: []windows.Service{{Name: "MSDTC", State: windows.Stopped, StartMode: windows.StartAuto}}}, Blocker},
+		"MSDTC is at work":                           {ruleServices, um, seen{services: []windows.Service{{Name: "MSDTC", State: windows.Running, StartMode: windows.StartManual}}}, Pass},
 		"Windows on drive C":                         {ruleWindows, hub, w2003("c:"), Pass},
 		"Windows on another drive":                   {ruleWindows, hub, w2003("D:"), Blocker},
 		"a late cumulative time zone update":         {ruleTimeZone, hub, seen{os: windows.OS{Version: "5.2.3790"}, hotfixes: []string{"KB2998527"}}, Pass},
