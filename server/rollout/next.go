@@ -69,6 +69,7 @@ type decision struct {
 // outsideUnit is what is known of a unit without an upgrade here.
 type outsideUnit struct {
 	build      exchange.Build
+	doubts     []string // what keeps build from speaking for the unit
 	readAt     time.Time
 	triedAt    time.Time
 	readError  string
@@ -115,18 +116,19 @@ func newDecision(s Snapshot, now time.Time) (*decision, error) {
 }
 
 // outsideOf joins what is known of a unit's members: the oldest build, the
-// oldest reading. A member of which nothing is known was never read.
+// oldest reading, every doubt. A member of which nothing is known was never read.
 func outsideOf(u *unit, known map[string]OutsideServer) *outsideUnit {
 	var out *outsideUnit
 	for _, name := range u.members {
 		o := known[name]
 		if out == nil {
-			out = &outsideUnit{o.Build, o.ReadAt, o.ReadTriedAt, o.ReadError, o.Refreshing, o.Down}
+			out = &outsideUnit{o.Build, o.Doubts, o.ReadAt, o.ReadTriedAt, o.ReadError, o.Refreshing, o.Down}
 			continue
 		}
 		if o.Build.Compare(out.build) < 0 {
 			out.build = o.Build
 		}
+		out.doubts = append(slices.Clip(out.doubts), o.Doubts...)
 		if o.ReadAt.Before(out.readAt) {
 			out.readAt = o.ReadAt
 		}
@@ -168,7 +170,7 @@ func (d *decision) moveWave(i int) {
 		if !u.State.Decided() {
 			open++
 		}
-		if u.State.Broken() {
+		if u.State.Broken() && !u.Accepted {
 			broken = append(broken, u.Server)
 		}
 	}

@@ -111,6 +111,13 @@ func TestHeldServerSaysWhy(t *testing.T) {
 		{"paused", func(s *rollout.Snapshot) { s.State = rollout.RolloutPaused }, ""},
 		{"stopped", func(s *rollout.Snapshot) { s.State = rollout.RolloutStopped }, ""},
 		{"failed", func(s *rollout.Snapshot) { s.Upgrades[0].State = rollout.Failed }, "stop-wave"},
+		{"failed, and a person resumed the wave", func(s *rollout.Snapshot) {
+			s.Upgrades[0].State, s.Upgrades[0].Accepted = rollout.Failed, true
+		}, "start CAS2"},
+		{"another one failed since", func(s *rollout.Snapshot) {
+			s.Upgrades[0].State, s.Upgrades[0].Accepted = rollout.Failed, true
+			s.Upgrades[1].State = rollout.Failed
+		}, "stop-wave"},
 		{"wave done", func(s *rollout.Snapshot) {
 			for i := range 2 {
 				s.Upgrades[i].State, s.Upgrades[i].VerifiedAt = rollout.Done, now
@@ -123,6 +130,11 @@ func TestHeldServerSaysWhy(t *testing.T) {
 			s.Outside[0].ReadAt = now
 			s.Waves[0].State, s.Waves[1].State = rollout.WaveDone, rollout.WaveRunning
 		}, "hold MBX1 client-access-before-mailbox"},
+		{"predecessor outside at the target", func(s *rollout.Snapshot) { behindOutside(s, now) }, "start MBX1"},
+		{"predecessor outside left half done by a Setup", func(s *rollout.Snapshot) {
+			behindOutside(s, now).Doubts = []string{`ClientAccess: Action "BuildToBuildUpgrade", Watermark "5"`}
+		}, "hold MBX1 client-access-before-mailbox"},
+		{"predecessor outside at the target and down", func(s *rollout.Snapshot) { behindOutside(s, now).Down = true }, "hold MBX1 client-access-before-mailbox"},
 	} {
 		s := base()
 		c.change(&s)
@@ -138,6 +150,16 @@ func TestHeldServerSaysWhy(t *testing.T) {
 			t.Errorf("%s: Next = %q, want %q", c.name, words, c.want)
 		}
 	}
+}
+
+// behindOutside leaves MBX1 to wait for the server outside alone, and returns that.
+func behindOutside(s *rollout.Snapshot, now time.Time) *rollout.OutsideServer {
+	for i := range 2 {
+		s.Upgrades[i].State, s.Upgrades[i].VerifiedAt = rollout.Done, now
+	}
+	s.Waves[0].State, s.Waves[1].State = rollout.WaveDone, rollout.WaveRunning
+	s.Outside[0].ReadAt = now
+	return &s.Outside[0]
 }
 
 func BenchmarkNextTenThousand(b *testing.B) {

@@ -1,6 +1,9 @@
 package rollout
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Runbook is the plain data of one way to upgrade one kind of server: what
 // plans hash, pages show and jobs walk. The functions are in agentless/runbook.
@@ -25,31 +28,33 @@ type Step struct {
 	Undone     bool          // true: changes something for a while that the PutBack steps put back, so a retry of a later step begins here
 }
 
-// RetryFrom names the step at which a new attempt begins after a failure. What
-// an attempt changed for a while was put back at its end, so steps that need it
-// again are walked again: from the first step marked Undone, or, where none is
-// marked, from the last step before the one that cannot be repeated. A failure
-// before that is retried where it was.
+// RetryFrom names the step at which a new attempt begins after a failure. An
+// attempt that may still come to a step without return begins with the first:
+// what was asked and proven on the host may be a week old. Otherwise what an
+// attempt changed for a while was put back at its end, so a step after the first
+// one marked Undone begins there, and all others where they failed.
 func RetryFrom(book Runbook, failed string) string {
-	from := -1
-	for i, s := range book.Steps {
-		if s.Undone {
-			from = i
-			break
+	at := slices.IndexFunc(book.Steps, func(s Step) bool { return s.Name == failed })
+	if at < 0 {
+		return failed
+	}
+	from := at
+	if undone := slices.IndexFunc(book.Steps, func(s Step) bool { return s.Undone }); undone >= 0 {
+		from = min(from, undone)
+	}
+	if slices.ContainsFunc(book.Steps[from:], func(s Step) bool { return s.NoReturn }) {
+		from = 0
+	}
+	return book.Steps[from].Name
+}
+
+// FirstPutBack names the first of the steps that put back what was changed for a
+// while; false when the runbook has none.
+func (b Runbook) FirstPutBack() (string, bool) {
+	for _, s := range b.Steps {
+		if s.PutBack {
+			return s.Name, true
 		}
 	}
-	for i := 1; i < len(book.Steps) && from < 0; i++ {
-		if !book.Steps[i].Repeatable && book.Steps[i-1].Repeatable {
-			from = i - 1
-		}
-	}
-	for i, s := range book.Steps {
-		if i == from {
-			return s.Name
-		}
-		if s.Name == failed {
-			return failed
-		}
-	}
-	return failed
+	return "", false
 }

@@ -17,23 +17,45 @@ const (
 	Doubt     Event = "doubt"     // it cannot be said whether something ran
 	Retry     Event = "retry"     // a person; Next starts it again by all its rules
 	Repair    Event = "repair"    // a person says that it is repaired: verification runs, done only if it passes
-	Skip      Event = "skip"      // a person
+	Skip      Event = "skip"      // a person, when nothing is left on a host
+	GiveUp    Event = "give-up"   // a person skips what has begun: the steps that put back run first
+	LeaveOut  Event = "leave-out" // what was given up is put back
 )
 
 // UpgradeTable is the state machine of upgrades and of steps. A retry waits
 // for Next like a first start, so that limits, floor and approval hold again.
 var UpgradeTable = Table[State, Event]{
-	Waiting:     {Start: Running, Hold: Held, Skip: Skipped, Repair: Running},
-	Held:        {Start: Running, Hold: Held, Skip: Skipped, Repair: Running},
-	Running:     {Finish: Done, Fail: Failed, Pause: Paused, LoseSight: OutOfSight, Interrupt: Interrupted, Doubt: Unknown},
+	Waiting:     {Start: Running, Hold: Held, Skip: Skipped, GiveUp: Running, Repair: Running},
+	Held:        {Start: Running, Hold: Held, Skip: Skipped, GiveUp: Running, Repair: Running},
+	Running:     {Finish: Done, Fail: Failed, Pause: Paused, LoseSight: OutOfSight, Interrupt: Interrupted, Doubt: Unknown, LeaveOut: Skipped},
 	Paused:      {Resume: Running},
 	OutOfSight:  {SeeAgain: Running, Fail: Failed, Interrupt: Interrupted, Doubt: Unknown},
-	Interrupted: {Retry: Waiting, Repair: Running, Fail: Failed, Skip: Skipped},
-	Unknown:     {SeeAgain: Running, Retry: Waiting, Repair: Running, Interrupt: Interrupted, Fail: Failed, Skip: Skipped},
-	Failed:      {Retry: Waiting, Repair: Running, Skip: Skipped},
+	Interrupted: {Retry: Waiting, Repair: Running, Fail: Failed, GiveUp: Running},
+	Unknown:     {SeeAgain: Running, Retry: Waiting, Repair: Running, Interrupt: Interrupted, Fail: Failed, GiveUp: Running},
+	Failed:      {Retry: Waiting, Repair: Running, Skip: Skipped, GiveUp: Running},
 	Skipped:     {},
 	Done:        {},
 }
+
+// byTick are the events that a tick may cause by itself.
+var byTick = []Event{Finish, Fail, LoseSight, SeeAgain, Interrupt, Doubt, LeaveOut}
+
+// Ticked reports, as an error, a move that a tick may not make: one that no
+// event of a tick leads to. A host that is seen again may have come to its end.
+func Ticked(from, to State) error {
+	if from == to || from == OutOfSight && to != OutOfSight && Ticked(Running, to) == nil {
+		return nil
+	}
+	for _, event := range byTick {
+		if UpgradeTable[from][event] == to {
+			return nil
+		}
+	}
+	return Conflict("A tick cannot move what is %q to %q.", string(from), string(to))
+}
+
+// MaySkip reports whether a person can skip an upgrade in this state.
+func (s State) MaySkip() bool { return UpgradeTable.Allows(s, Skip) || UpgradeTable.Allows(s, GiveUp) }
 
 // WaveEvent is what moves a wave.
 type WaveEvent string

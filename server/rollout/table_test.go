@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,5 +54,26 @@ func TestDiagramsShowTheTables(t *testing.T) {
 		"    rejected --> superseded: supersede\n    submitted --> rejected: reject\n    submitted --> superseded: supersede\n    superseded --> [*]\n"
 	if got := Diagrams()["Plan"]; got != want {
 		t.Errorf("plan diagram:\n%swant:\n%s", got, want)
+	}
+}
+
+// TestTicksMoveByTheTable: a tick makes no move that only a person may decide.
+func TestTicksMoveByTheTable(t *testing.T) {
+	t.Parallel()
+	for from, want := range map[State]string{
+		Running:     "running done failed out-of-sight interrupted unknown skipped",
+		OutOfSight:  "running done failed out-of-sight interrupted unknown skipped",
+		Waiting:     "waiting",
+		Failed:      "failed",
+		Interrupted: "interrupted failed",
+		Skipped:     "skipped",
+		Done:        "done",
+	} {
+		allowed := strings.Fields(want)
+		for to := range UpgradeTable {
+			if got := Ticked(from, to) == nil; got != slices.Contains(allowed, string(to)) {
+				t.Errorf("a tick may move %s to %s: %v", from, to, got)
+			}
+		}
 	}
 }
