@@ -22,19 +22,26 @@ func TestRoleKeysSayHowFarAServerIs(t *testing.T) {
 		},
 		"one role behind": {
 			`{"ClientAccess":{"configured":"8.1.240.6"},"Mailbox":{"configured":"8.0.685.25"}}`,
-			"8.0.685.25", true, []string{"Mailbox is at 8.0.685.25"}, nil,
+			"8.0.685.25", true,
+			[]string{"Mailbox is at 8.0.685.25"},
+			nil,
 		},
 		"an unfinished Setup": {
 			`{"ClientAccess":{"configured":"8.1.240.6","action":"BuildToBuildUpgrade","watermark":"5"},"Mailbox":{"configured":"8.1.240.6"}}`,
-			"8.1.240.6", true, nil, []string{`ClientAccess: Action "BuildToBuildUpgrade", Watermark "5"`},
+			"8.1.240.6", true, nil,
+			[]string{`ClientAccess: Action "BuildToBuildUpgrade", Watermark "5"`},
 		},
 		"a role without a build": {
 			`{"ClientAccess":{"configured":"8.1.240.6"},"Mailbox":{"configured":"","unpacked":"8.1.240.6"}}`,
-			"8.1.240.6", false, []string{"Mailbox is at no build"}, []string{"Mailbox is at no build"},
+			"8.1.240.6", false,
+			[]string{"Mailbox is at no build"},
+			[]string{"Mailbox is at no build"},
 		},
 		"a role that the host does not have": {
 			`{"ClientAccess":{"configured":"8.1.240.6"}}`,
-			"8.1.240.6", false, []string{"Mailbox has no registry key"}, []string{"Mailbox has no registry key"},
+			"8.1.240.6", false,
+			[]string{"Mailbox has no registry key"},
+			[]string{"Mailbox has no registry key"},
 		},
 		"no roles": {`{}`, "", false, []string{"ClientAccess has no registry key", "Mailbox has no registry key"}, []string{"ClientAccess has no registry key", "Mailbox has no registry key"}},
 	} {

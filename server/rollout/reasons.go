@@ -63,7 +63,7 @@ func (d *decision) unmetOf(c *class) unmet {
 			continue
 		}
 		o := d.outside[u.name]
-		reached := o.build.AtLeast(d.s.Plan.Package.Target)
+		reached := o.reached(d.s.Plan.Package.Target)
 		fresh := d.fresh(o.readAt)
 		if reached && fresh {
 			continue
@@ -78,6 +78,13 @@ func (d *decision) unmetOf(c *class) unmet {
 	}
 	d.unmet[c] = out
 	return out
+}
+
+// reached reports whether a server outside counts as verified: as a server of
+// the rollout does only after its verify step, one that a Setup left half done,
+// whose roles were not all found or that is out of service does not.
+func (o *outsideUnit) reached(target exchange.Build) bool {
+	return o.build.AtLeast(target) && len(o.doubts) == 0 && !o.down
 }
 
 func (d *decision) fresh(readAt time.Time) bool {

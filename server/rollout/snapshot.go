@@ -56,6 +56,7 @@ type UpgradeStatus struct {
 	VerifiedAt    time.Time // zero unless verified at the target
 	BackInService bool      // begun and not done, but its services were proven to run again
 	Down          bool      // live health: out of service although we did not take it out
+	Accepted      bool      // broken, and a person resumed the wave knowing of it
 
 	Reasons []Reason // as last recorded; Next repeats a hold only when its reasons change
 	Waived  []string // rules that a person waived for this server's start, on the record
@@ -64,7 +65,8 @@ type UpgradeStatus struct {
 // OutsideServer is a server of the organization without an upgrade here.
 type OutsideServer struct {
 	Server      exchange.Server
-	Build       exchange.Build // as read last
+	Build       exchange.Build // as read last: the lowest of the roles that say one
+	Doubts      []string       // what keeps Build from speaking for the server, in words (see exchange.Configured); empty = nothing
 	ReadAt      time.Time
 	ReadError   string
 	ReadTriedAt time.Time

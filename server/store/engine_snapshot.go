@@ -87,7 +87,8 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, book rollou
 		}
 		f := fleet.by[name]
 		v.snapshot.Outside = append(v.snapshot.Outside, rollout.OutsideServer{
-			Server: f.server, Build: f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing, Down: f.elsewhere,
+			Server: f.server, Build: f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
+			Down: f.elsewhere, Doubts: f.doubts,
 		})
 	}
 	return v, nil
@@ -111,6 +112,7 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			Build:    f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
 			BackInService: slices.Contains(safe, u.ID),
 			Down:          f.elsewhere,
+			Accepted:      u.Accepted,
 		}
 		if fit, ok := fits[u.Server]; ok {
 			status.Approval, status.Changed = fit.match, fit.changed
@@ -141,6 +143,7 @@ type reading struct {
 	triedAt    time.Time
 	refreshing bool
 	elsewhere  bool
+	doubts     []string
 	hosts      int
 }
 
@@ -185,7 +188,9 @@ func (one *reading) add(r db.FleetRow, now time.Time) {
 	first := one.hosts == 0
 	one.hosts++
 	var at time.Time
-	lowest, ok := LowestBuild(r.RolesFact)
+	found, ok := configuredOf(r.RolesFact, one.server.Roles)
+	lowest := found.Lowest
+	one.doubts = append(one.doubts, found.Doubts()...)
 	if ok && r.RolesAt != nil {
 		at = *r.RolesAt
 	}
@@ -215,22 +220,20 @@ func (one *reading) add(r db.FleetRow, now time.Time) {
 // watermark) and returns the lowest configured build. It reports false when no
 // role says one.
 func LowestBuild(fact json.RawMessage) (exchange.Build, bool) {
-	var roles map[string]struct {
-		Configured string `json:"configured"`
+	c, ok := configuredOf(fact, nil)
+	return c.Lowest, ok
+}
+
+// configuredOf reads the fact "roles" of a host that should hold the roles of
+// the inventory. It reports false when no role says a build.
+func configuredOf(fact json.RawMessage, inventory []exchange.Role) (exchange.Configured, bool) {
+	if len(fact) == 0 {
+		return exchange.Configured{}, false
 	}
-	if len(fact) == 0 || json.Unmarshal(fact, &roles) != nil {
-		return exchange.Build{}, false
+	keys, err := exchange.ReadRoleKeys(fact)
+	if err != nil {
+		return exchange.Configured{}, false
 	}
-	var lowest exchange.Build
-	found := false
-	for _, r := range roles {
-		build, err := exchange.ParseBuild(r.Configured)
-		if err != nil || build.IsZero() {
-			continue
-		}
-		if !found || build.Compare(lowest) < 0 {
-			lowest, found = build, true
-		}
-	}
-	return lowest, found
+	c := exchange.ConfiguredOf(keys, inventory)
+	return c, !c.Lowest.IsZero()
 }
