@@ -67,31 +67,36 @@ func TestRunbookHashCoversEveryFieldOfAStep(t *testing.T) {
 	}
 }
 
-func TestRetryBeginsWhereThingsWerePutBack(t *testing.T) {
+// TestRetryOfSetupBeginsWithTheFacts: what a second Setup rests on is asked anew.
+func TestRetryOfSetupBeginsWithTheFacts(t *testing.T) {
 	t.Parallel()
 	steps := []Step{
 		{Name: "facts", Repeatable: true},
 		{Name: "preflight", Repeatable: true},
-		{Name: "record", Repeatable: true},
-		{Name: "stop-services", Repeatable: true},
+		{Name: "stop-services", Repeatable: true, Undone: true},
 		{Name: "setup", NoReturn: true},
 		{Name: "verify", Repeatable: true},
 		{Name: "put-back", Repeatable: true, PutBack: true},
 	}
-	marked := slices.Clone(steps)
-	marked[2].Undone = true
+	gentle := slices.Clone(steps)
+	gentle[3].NoReturn = false
+	early := slices.Clone(gentle)
+	early[1].NoReturn = true
 	for _, c := range []struct {
 		steps        []Step
 		failed, want string
 	}{
 		{steps, "facts", "facts"},
-		{steps, "preflight", "preflight"},
-		{steps, "stop-services", "stop-services"},
-		{steps, "setup", "stop-services"},
-		{steps, "verify", "stop-services"},
-		{steps, "put-back", "stop-services"},
-		{marked, "setup", "record"},
-		{marked, "preflight", "preflight"},
+		{steps, "preflight", "facts"},
+		{steps, "stop-services", "facts"},
+		{steps, "setup", "facts"},
+		{steps, "verify", "facts"},
+		{steps, "put-back", "facts"},
+		{gentle, "preflight", "preflight"},
+		{gentle, "setup", "stop-services"},
+		{gentle, "put-back", "stop-services"},
+		{early, "verify", "stop-services"},
+		{early, "facts", "facts"},
 	} {
 		if got := RetryFrom(Runbook{Steps: c.steps}, c.failed); got != c.want {
 			t.Errorf("RetryFrom(%s) = %s, want %s", c.failed, got, c.want)
