@@ -1,9 +1,11 @@
 package rollout
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -93,12 +95,18 @@ func PolicyKeys() []string { return sortedKeys(policyReaders) }
 // their defaults; an unknown key is an error that names the nearest.
 func ParsePolicy(file []byte) (Policy, error) {
 	p := DefaultPolicy()
-	var document yaml.Node
-	if err := yaml.Unmarshal(file, &document); err != nil {
-		return p, Invalid("policy file: %s", strings.TrimPrefix(err.Error(), "yaml: "))
-	}
-	if len(document.Content) == 0 {
+	var document, second yaml.Node
+	in := yaml.NewDecoder(bytes.NewReader(file))
+	switch err := in.Decode(&document); {
+	case errors.Is(err, io.EOF):
 		return p, nil
+	case err != nil:
+		return p, Invalid("policy file: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	case len(document.Content) == 0:
+		return p, nil
+	}
+	if err := in.Decode(&second); !errors.Is(err, io.EOF) {
+		return p, Invalid("policy file: one document is expected, another begins at line %d", second.Line)
 	}
 	err := readMapping(document.Content[0], "policy file", PolicyKeys(), func(key string, v *yaml.Node) error {
 		return policyReaders[key](&p, v)
