@@ -117,11 +117,17 @@ func (s *server) running(o store.RolloutView, v viewer) page.Running {
 	for _, w := range o.Waves {
 		if w.State != rollout.WaveDone {
 			out.Wave = fmt.Sprintf("wave %d of %d", w.Number, len(o.Waves))
+			if w.State == rollout.WaveStopped || w.State == rollout.WavePaused {
+				out.Wave += ", " + strings.ToLower(stateOf(w.State).Word())
+			}
 			break
 		}
 	}
 	if o.StartedAt != nil {
 		out.Elapsed = ui.Duration(now.Sub(*o.StartedAt))
+		if o.Running == 0 {
+			out.Left = "nothing runs now"
+		}
 	} else {
 		out.Left = "starts when wave 1 is approved"
 	}

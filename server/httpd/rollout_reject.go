@@ -12,8 +12,13 @@ import (
 
 var rejectQuestion = question{
 	permission: auth.Approve, verb: "reject", title: "Reject the plan", kind: "danger", button: "Reject the plan",
-	lead:     "The plan goes back to its author with your reason, and its rollout is stopped for ever. A changed plan is a new revision with new approvals.",
-	then:     func(rollout.State) string { return "is not upgraded by this revision; nothing was done on it" },
+	lead: "The plan goes back to its author with your reason, and its rollout is stopped for ever. A changed plan is a new revision with new approvals.",
+	then: func(s rollout.State) string {
+		if s.InWork() || s.Broken() {
+			return "has begun: it cannot be sent back any more"
+		}
+		return "is not upgraded by this revision"
+	},
 	possible: func(s rollout.RolloutState) bool { return !ended(s) },
 	forbids: func(o store.RolloutView) string {
 		if n := begun(o); n > 0 {

@@ -135,7 +135,11 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 		w := &o.Waves[i]
 		switch w.State {
 		case rollout.WaveStopped:
-			return fmt.Sprintf("Wave %d stopped by itself. %s Its servers start again when a person decides about what failed and resumes it.", w.Number, sentenceOf(w.StopReason)), "stopped"
+			why := sentenceOf(w.StopReason)
+			if !strings.HasPrefix(why, "Wave ") {
+				why = strings.TrimSpace(fmt.Sprintf("Wave %d is stopped. %s", w.Number, why))
+			}
+			return why + " Its servers start again when a person has decided about what failed: a retry resumes the wave; after a skip, resume it by hand.", "stopped"
 		case rollout.WavePaused:
 			return fmt.Sprintf("Wave %d is paused; no server of it starts.", w.Number), "paused"
 		case rollout.WaveRunning:
@@ -148,6 +152,8 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 		}
 	}
 	switch {
+	case open != nil && len(changedSince(*open)) > 0:
+		return fmt.Sprintf("Wave %d has to be approved again: what was approved changed.", open.Number), "held"
 	case open != nil && o.Running == 0 && o.Failed > 0:
 		return fmt.Sprintf("Wave %d waits for a decision about %s.", open.Number, ui.Count(o.Failed, "server", "servers")), "held"
 	case open != nil && o.Running == 0:
