@@ -127,7 +127,7 @@ func hostView(h store.Host, facts map[string]store.Fact, clock ui.Clock) page.Ho
 		out.Probe = "Last probe " + clock.Ago(*h.LastProbeAt) + ": " + h.Outcome
 		if h.Outcome != "done" {
 			out.Bad = true
-			out.Probe += ". " + h.Error
+			out.Probe += ". " + clean(h.Error)
 		}
 	}
 	names := make([]string, 0, len(facts))

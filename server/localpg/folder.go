@@ -80,9 +80,21 @@ func (l layout) makeFolders() error {
 }
 
 // write puts a file into the folder in one piece, readable by its owner only.
+// The folder is the database's system user's, and this program may be root: what
+// that user laid there, a link above all, must not be written through.
 func (l layout) write(name string, content []byte) error {
 	path := filepath.Join(l.root, name)
-	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := file.Write(content); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	if err := file.Close(); err != nil {
 		return err
 	}
 	if err := l.user.own(path + ".new"); err != nil {
@@ -93,7 +105,7 @@ func (l layout) write(name string, content []byte) error {
 
 // lock keeps two starters of the same folder apart.
 func (l layout) lock(ctx context.Context) (func(), error) {
-	file, err := os.OpenFile(filepath.Join(l.root, "start.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(filepath.Join(l.root, "start.lock"), os.O_CREATE|os.O_RDWR|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}

@@ -263,3 +263,46 @@ func TestPasswordFileIsPrivate(t *testing.T) {
 		t.Error("the superuser's password file was left")
 	}
 }
+
+func TestNothingIsWrittenThroughALink(t *testing.T) {
+	t.Parallel()
+	outside := filepath.Join(t.TempDir(), "outside")
+	if err := os.WriteFile(outside, []byte("mine"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	who, err := systemUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := layout{root: t.TempDir(), user: who}
+	for _, name := range []string{"passwords.json.new", "postgres.log", "start.lock", "run"} {
+		if err := os.Symlink(outside, filepath.Join(l.root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.write("passwords.json", []byte("secret")); err != nil {
+		t.Errorf("a link in the way of a file: %v, want it replaced", err)
+	}
+	if p, err := startProcess("true", nil, l.log(), who); err == nil {
+		p.stop()
+		t.Error("the log was opened through a link")
+	}
+	if unlock, err := l.lock(t.Context()); err == nil {
+		unlock()
+		t.Error("the lock was opened through a link")
+	}
+	if err := who.own(l.socketDir()); err != nil {
+		t.Error(err)
+	}
+	content, err := os.ReadFile(outside)
+	if err != nil || string(content) != "mine" {
+		t.Errorf("the file outside holds %q, %v, want it untouched", content, err)
+	}
+	info, err := os.Stat(outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != uint32(os.Getuid()) {
+		t.Errorf("the file outside belongs to %d now", owner.Uid)
+	}
+}

@@ -19,7 +19,7 @@ type process struct {
 // Ctrl-C does not stop it before its program has drained. The starting thread
 // stays locked while it lives: on Linux the death signal belongs to the thread.
 func startProcess(path string, args []string, log string, who osUser) (*process, error) {
-	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND|noFollow, 0o600)
 	if err != nil {
 		return nil, err
 	}

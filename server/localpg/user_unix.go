@@ -19,6 +19,9 @@ const (
 	immediateShutdown = syscall.SIGQUIT
 )
 
+// noFollow makes opening a symbolic link an error.
+const noFollow = syscall.O_NOFOLLOW
+
 // osUser is who Postgres runs as. Postgres refuses to run as root, so root
 // hands it to the system user postgres.
 type osUser struct {
@@ -52,7 +55,7 @@ func (u osUser) own(path string) error {
 	if !u.other {
 		return nil
 	}
-	return os.Chown(path, int(u.uid), int(u.gid))
+	return os.Lchown(path, int(u.uid), int(u.gid))
 }
 
 // canReach reports which parent folder keeps the user out.

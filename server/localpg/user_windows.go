@@ -9,6 +9,7 @@ import (
 const (
 	fastShutdown      = syscall.SIGTERM
 	immediateShutdown = syscall.SIGKILL
+	noFollow          = 0
 )
 
 type osUser struct{ name string }
