@@ -45,11 +45,21 @@ func safePath(path string) error {
 // Source: KB944752 and winrm.md 2.4 of the project's dossier.
 const publishing = `Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing`
 
-// SetupBody is the batch file of the host task that runs Setup. Its first
-// command is the guard: md is atomic, so the body runs once however often the
-// task is created or started. The old State values are in the folder before
-// they are changed, so a repair can put them back if this task dies. Setup's
-// input is left alone: unattended Setup of the next version looks whether a key
+// guard begins every body: nothing happens before RunTask asked for it, should
+// the start time fire against all that was read about it, and md is atomic, so
+// the body runs once however often the task is created or started.
+func guard(folder string) []string {
+	return []string{
+		`@echo off`,
+		`if not exist "` + folder + `\go" exit /b 0`,
+		`md "` + folder + `\started" 2>nul || exit /b 0`,
+		`cd /d "` + folder + `"`,
+	}
+}
+
+// SetupBody is the batch file of the host task that runs Setup. The old State
+// values are in the folder before they are changed, so a repair can put them
+// back if this task dies. Setup's input is left alone: unattended Setup of the next version looks whether a key
 // was pressed ("No key presses were detected"), which .NET refuses to do on an
 // input that is no console; a task has a console, and nobody at it.
 func SetupBody(folder, setup, arguments string) ([]byte, error) {
@@ -64,11 +74,8 @@ func SetupBody(folder, setup, arguments string) ([]byte, error) {
 			return nil, fmt.Errorf("setup's arguments: %w", err)
 		}
 	}
-	lines := []string{
-		`@echo off`,
-		`md "` + folder + `\started" 2>nul || exit /b 0`,
-		`cd /d "` + folder + `"`,
-		`set KEY=` + publishing,
+	lines := append(guard(folder),
+		`set KEY=`+publishing,
 		`set OLD=`,
 		`for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
 		`if not defined OLD (>revocation-user.txt echo absent) else (>revocation-user.txt echo %OLD%)`,
@@ -81,9 +88,9 @@ func SetupBody(folder, setup, arguments string) ([]byte, error) {
 		`if not defined OLD set OLD=0x23c00`,
 		`set /a "NEW=%OLD% | 0x200"`,
 		`reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
-		strings.TrimRight(`"`+setup+`" `+arguments, " ") + ` >out.txt 2>&1`,
+		strings.TrimRight(`"`+setup+`" `+arguments, " ")+` >out.txt 2>&1`,
 		`set code=%ERRORLEVEL%`,
-	}
+	)
 	lines = append(lines, restore(folder)...)
 	return batch(append(lines, result()...)), nil
 }
@@ -97,13 +104,10 @@ func RepairBody(folder, died string) ([]byte, error) {
 			return nil, err
 		}
 	}
-	lines := []string{
-		`@echo off`,
-		`md "` + folder + `\started" 2>nul || exit /b 0`,
-		`cd /d "` + folder + `"`,
-		`set KEY=` + publishing,
+	lines := append(guard(folder),
+		`set KEY=`+publishing,
 		`set code=0`,
-	}
+	)
 	lines = append(lines, restore(died)...)
 	return batch(append(lines, result()...)), nil
 }
@@ -119,13 +123,10 @@ func ScriptBody(folder, name string) ([]byte, error) {
 	if strings.Contains(folder, "'") {
 		return nil, fmt.Errorf("folder %q: a quote cannot be used here", folder)
 	}
-	lines := []string{
-		`@echo off`,
-		`md "` + folder + `\started" 2>nul || exit /b 0`,
-		`cd /d "` + folder + `"`,
-		`powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('` + folder + `\` + name + `.ps1'))" >out.txt 2>err.txt <nul`,
+	lines := append(guard(folder),
+		`powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('`+folder+`\`+name+`.ps1'))" >out.txt 2>err.txt <nul`,
 		`set code=%ERRORLEVEL%`,
-	}
+	)
 	return batch(append(lines, result()...)), nil
 }
 

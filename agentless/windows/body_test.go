@@ -53,8 +53,11 @@ func TestBodiesAreAsReviewed(t *testing.T) {
 			t.Errorf("a body has lines that do not end in CRLF")
 		}
 		lines := strings.Split(string(body), "\r\n")
-		if !strings.HasPrefix(lines[1], "md ") || !strings.HasSuffix(lines[1], "|| exit /b 0") {
-			t.Errorf("first command is %q, want the guard", lines[1])
+		if !strings.HasPrefix(lines[1], "if not exist ") || !strings.HasSuffix(lines[1], `\go" exit /b 0`) {
+			t.Errorf("first command is %q, want the look for leave to begin", lines[1])
+		}
+		if !strings.HasPrefix(lines[2], "md ") || !strings.HasSuffix(lines[2], "|| exit /b 0") {
+			t.Errorf("second command is %q, want the guard", lines[2])
 		}
 	}
 }

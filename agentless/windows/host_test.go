@@ -186,6 +186,33 @@ func TestATaskIsRegisteredInEitherFormOfTime(t *testing.T) {
 	}
 }
 
+func TestABodyWaitsForLeaveAndRunsOnce(t *testing.T) {
+	t.Parallel()
+	h, ctx := host(t), context.Background()
+	task, err := windows.ScriptTask("wk-test-u1-canary-a1", "canary", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.PrepareTask(ctx, task); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		line string
+		want windows.TaskState
+	}{
+		{`"` + task.Folder() + `\body.cmd"`, windows.TaskPrepared}, // a trigger that fired
+		{`echo go>"` + task.Folder() + `\go"&&"` + task.Folder() + `\body.cmd"`, windows.TaskEnded},
+		{`del "` + task.Folder() + `\rc"&"` + task.Folder() + `\body.cmd"`, windows.TaskStarted}, // it did nothing again
+	} {
+		if _, err := h.Run(ctx, c.line); err != nil {
+			t.Fatal(err)
+		}
+		if look, err := h.LookTask(ctx, task.Name); err != nil || look.State != c.want {
+			t.Errorf("after %s the task is %s, %v, want %s", c.line, look.State, err, c.want)
+		}
+	}
+}
+
 func TestRegistryIsTyped(t *testing.T) {
 	t.Parallel()
 	h, ctx := host(t), context.Background()

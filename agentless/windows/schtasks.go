@@ -110,13 +110,13 @@ func argument(s string) (string, error) {
 	return `"` + s + strings.Repeat(`\`, trailing) + `"`, nil
 }
 
-// RunTask starts a registered task. Its body's guard makes a second start
-// harmless.
+// RunTask lets a registered task begin and starts it. Its body's guard makes a
+// start before this, by whatever cause, and a second one harmless.
 func (h *Host) RunTask(ctx context.Context, name string) error {
 	if !taskName.MatchString(name) {
 		return fmt.Errorf("%q is no name of a host task", name)
 	}
-	result, err := h.Run(ctx, "schtasks.exe /run /tn "+name)
+	result, err := h.Run(ctx, `echo go>"`+TaskFolder(name)+`\go"&&schtasks.exe /run /tn `+name)
 	if err != nil {
 		return fmt.Errorf("run task %s: %w", name, err)
 	}

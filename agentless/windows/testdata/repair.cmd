@@ -1,4 +1,5 @@
 @echo off
+if not exist "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1\go" exit /b 0
 md "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1\started" 2>nul || exit /b 0
 cd /d "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1"
 set KEY=Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing

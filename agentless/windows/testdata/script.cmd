@@ -1,4 +1,5 @@
 @echo off
+if not exist "C:\Wavekeeper\tasks\wk-demo-u17-canary-a1\go" exit /b 0
 md "C:\Wavekeeper\tasks\wk-demo-u17-canary-a1\started" 2>nul || exit /b 0
 cd /d "C:\Wavekeeper\tasks\wk-demo-u17-canary-a1"
 powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('C:\Wavekeeper\tasks\wk-demo-u17-canary-a1\canary.ps1'))" >out.txt 2>err.txt <nul
