@@ -23,7 +23,7 @@ type secrets []string
 func (s secrets) redact(text string) string {
 	for _, form := range s.forms() {
 		text = strings.ReplaceAll(text, form, redacted)
-		for n := len(form) - 1; n >= max(4, len(form)/2); n-- {
+		for n := len(form) - 1; n >= 4; n-- {
 			text = strings.ReplaceAll(text, form[:n]+"...", redacted+"...")
 		}
 	}
