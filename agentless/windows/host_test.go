@@ -239,6 +239,11 @@ func TestRegistryIsTyped(t *testing.T) {
 	if _, err := h.DWORDValue(ctx, windows.LocalMachine, key+`\Nowhere`, "Action"); !errors.Is(err, windows.ErrNoKey) {
 		t.Errorf("a value of a key that does not exist: %v", err)
 	}
+	for name, missing := range map[string]bool{"nothing": true, "configuredversion": false} { // "could not be read" is no "is not there"
+		if err := windows.Unread(h, ctx, windows.LocalMachine, key, []winrm.Param{winrm.In("sValueName", name)}); errors.Is(err, windows.ErrNoKey) != missing || err == nil {
+			t.Errorf("value %s that was not read: %v", name, err)
+		}
+	}
 	if _, err := h.Keys(ctx, windows.LocalMachine, key+`\Nowhere`); !errors.Is(err, windows.ErrNoKey) {
 		t.Errorf("a key that does not exist: %v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +40,7 @@ const stdRegProv = "root/default/StdRegProv"
 
 // registry calls one method of StdRegProv. Its ReturnValue is a Win32 code:
 // 0 done, 2 no such key or value, 5 access denied. Where the key is there and
-// the value is not, reading answers 1 on hosts that were seen and 2 on others.
+// the value is not, reading answers 1 or 2; a 1 may also be another failure.
 func (h *Host) registry(ctx context.Context, method string, hive Hive, key string, in ...winrm.Param) (winrm.Instance, error) {
 	all := append([]winrm.Param{
 		winrm.In("hDefKey", strconv.FormatUint(uint64(hive), 10)),
@@ -55,13 +56,31 @@ func (h *Host) registry(ctx context.Context, method string, hive Hive, key strin
 		return nil, fmt.Errorf("registry key %s: %s returned no code", key, method)
 	case code == 0:
 		return out, nil
-	case code == 2, code == 1 && strings.HasPrefix(method, "Get"):
+	case code == 1 && strings.HasPrefix(method, "Get"):
+		return nil, h.unread(ctx, hive, key, in)
+	case code == 2:
 		return nil, fmt.Errorf("registry key %s: %w", key, ErrNoKey)
 	case code == 5:
 		return nil, fmt.Errorf("registry key %s: %w", key, winrm.ErrDenied)
 	default:
 		return nil, fmt.Errorf("registry key %s: %s returned %d", key, method, code)
 	}
+}
+
+// unread says why a value was not read: ErrNoKey only when the key does not list it.
+func (h *Host) unread(ctx context.Context, hive Hive, key string, in []winrm.Param) error {
+	values, err := h.Values(ctx, hive, key)
+	if err != nil {
+		return err
+	}
+	for _, p := range in {
+		for name := range values {
+			if p.Name == "sValueName" && slices.ContainsFunc(p.Values, func(v string) bool { return strings.EqualFold(v, name) }) {
+				return fmt.Errorf("registry key %s: value %s is there and could not be read", key, name)
+			}
+		}
+	}
+	return fmt.Errorf("registry key %s: %w", key, ErrNoKey)
 }
 
 // Keys lists the subkeys of a key.

@@ -1,0 +1,4 @@
+package windows
+
+// Unread is unread, for tests over TCP.
+var Unread = (*Host).unread
