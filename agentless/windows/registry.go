@@ -99,17 +99,27 @@ func (h *Host) Values(ctx context.Context, hive Hive, key string) (map[string]Va
 	if err != nil {
 		return nil, err
 	}
-	names, kinds := out.Strings("sNames"), out.Strings("Types")
+	values, err := kindsOf(out)
+	if err != nil {
+		return nil, fmt.Errorf("registry key %s: %w", key, err)
+	}
+	return values, nil
+}
+
+// kindsOf pairs the two arrays by position: the default value's name is empty
+// and may come as null, which must not shift the others.
+func kindsOf(out winrm.Instance) (map[string]ValueKind, error) {
+	names, kinds := out["sNames"], out["Types"]
 	values := map[string]ValueKind{}
 	for i, name := range names {
-		if i >= len(kinds) {
-			break
+		if i >= len(kinds) || kinds[i].Nil {
+			continue
 		}
-		kind, err := strconv.Atoi(kinds[i])
+		kind, err := strconv.Atoi(strings.TrimSpace(kinds[i].Text))
 		if err != nil {
-			return nil, fmt.Errorf("registry key %s: kind of value %s: %w", key, name, err)
+			return nil, fmt.Errorf("kind of value %q: %w", name.Text, err)
 		}
-		values[name] = ValueKind(kind)
+		values[name.Text] = ValueKind(kind)
 	}
 	return values, nil
 }
