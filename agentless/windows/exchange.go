@@ -176,7 +176,9 @@ func (h *Host) UMLanguagePacks(ctx context.Context) ([]string, error) {
 	}
 	packs := make([]string, 0, len(values))
 	for name := range values {
-		packs = append(packs, name)
+		if name != "" { // the key's default value
+			packs = append(packs, name)
+		}
 	}
 	sort.Strings(packs)
 	return packs, nil
