@@ -106,19 +106,30 @@ func FactNames() []string {
 }
 
 // Facts asks for every fact of the table. A fact that the host does not give
-// has a nil value. An error means that the host could not be asked at all.
+// has a nil value. An error means that the host could not be asked at all, or
+// answered nothing that was understood.
 func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 	a := &asked{host: h, rows: map[string][]winrm.Instance{}}
 	facts := make([]Fact, 0, len(factRows))
+	var first error
+	told := 0
 	for _, row := range factRows {
 		value, err := row.read(ctx, a)
 		if err != nil {
 			if gone(err) {
 				return facts, fmt.Errorf("fact %s: %w", row.Name, err)
 			}
+			if first == nil {
+				first = fmt.Errorf("no fact was told; fact %s: %w", row.Name, err)
+			}
 			value = nil
+		} else {
+			told++
 		}
 		facts = append(facts, Fact{Name: row.Name, Value: value, Source: row.Ask, At: time.Now().UTC()})
+	}
+	if told == 0 {
+		return nil, first
 	}
 	return facts, nil
 }

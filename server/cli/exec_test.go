@@ -213,6 +213,15 @@ func TestExecWritesItsKeysInOrder(t *testing.T) {
 	}
 }
 
+func TestPasswordFile(t *testing.T) {
+	t.Parallel()
+	for content, want := range map[string]string{"p": "p", "p\n": "p", "p\r\n": "p", "\uFEFFp\r\n": "p", " p \n": " p ", "p\n\n": "p\n"} {
+		if got, err := readPassword(file(t, content)); err != nil || got != want {
+			t.Errorf("%q gives %q, %v, want %q", content, got, err, want)
+		}
+	}
+}
+
 func TestExecUnreachableAndRefusedHosts(t *testing.T) {
 	t.Parallel()
 	good, gone := newShellHost(t, windows2003, nil, 0, "", 0, ""), newShellHost(t, windows2003, nil, 0, "", 0, "")

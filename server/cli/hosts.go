@@ -177,13 +177,14 @@ func (f *HostFlags) prepare() ([]Target, *connector, error) {
 	return targets, c, nil
 }
 
-// readPassword gives a file's content without one line end at its end.
+// readPassword gives a file's content without one line end at its end and
+// without the byte order mark that Windows' editors write.
 func readPassword(path string) (string, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("read --password-file: %w", err)
 	}
-	password := strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
+	password := strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(string(raw), "\uFEFF"), "\n"), "\r")
 	if password == "" {
 		return "", fmt.Errorf("--password-file %s: it is empty", path)
 	}

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +95,39 @@ func TestProbeTellsTheFactsOfAHost(t *testing.T) {
 	}
 	if err := json.Unmarshal(stdout.Bytes(), &line); err != nil || line.Outcome != "denied" || line.Error == "" {
 		t.Errorf("a wrong password gives %s", stdout.String())
+	}
+}
+
+// A host that answers nothing that can be used told no facts, whatever it
+// answered.
+func TestProbeOfAHostThatTellsNothing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status  int
+		body    string
+		outcome string
+		fault   any
+	}{
+		"service starting": {503, "<html>", "fault", nil},
+		"garbage":          {200, "<<<", "fault", nil},
+		"fault":            {500, wsmanFault(87), "fault", 87.0},
+		"access fault":     {500, wsmanFault(5), "denied", 5.0},
+		"wrong password":   {401, "", "denied", nil},
+	} {
+		h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/soap+xml;charset=UTF-8")
+			w.WriteHeader(tc.status)
+			fmt.Fprint(w, tc.body)
+		}))
+		status, out, _ := run(t, "", "probe", "--json", "--user", "u", "--password-file", file(t, "p"), "--host", strings.TrimPrefix(h.URL, "http://"))
+		h.Close()
+		line := map[string]any{}
+		if err := json.Unmarshal([]byte(out), &line); err != nil {
+			t.Fatalf("%s: %v: %s", name, err, out)
+		}
+		facts, isMap := line["facts"].(map[string]any)
+		if status != 1 || line["outcome"] != tc.outcome || line["fault"] != tc.fault || line["error"] == "" || !isMap || len(facts) != 0 {
+			t.Errorf("%s: status %d, %s", name, status, out)
+		}
 	}
 }
