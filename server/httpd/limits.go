@@ -28,12 +28,12 @@ const (
 
 // bodyLimit is how much a form may hold and how long it may take to arrive.
 func bodyLimit(path string) (int64, time.Duration) {
-	switch {
-	case path == "/servers/import/apply":
+	switch path {
+	case "/servers/import/apply":
 		return maxApplied, fileTime
-	case path == "/servers/import":
+	case "/servers/import":
 		return maxFile + maxSmall, fileTime
-	case path == "/signin", path == "/signout", path == "/first-admin", path == "/theme":
+	case "/signin", "/signout", "/first-admin", "/theme":
 		return maxSmall, formTime
 	default:
 		return maxForm, formTime
