@@ -158,6 +158,9 @@ func (b *book) Intend(_ context.Context, what string) error {
 func (b *book) Change(_ context.Context, e runbook.Entry) (int64, error) {
 	for _, open := range b.open() {
 		if open.Kind == e.Kind && open.Name == e.Name {
+			merged := maps.Clone(e.Before)
+			maps.Copy(merged, open.Before)
+			b.entries[open.ID-1].Before = merged
 			return open.ID, nil
 		}
 	}

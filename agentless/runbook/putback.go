@@ -1,11 +1,12 @@
 package runbook
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 
 	"wavekeeper/agentless/windows"
@@ -16,72 +17,170 @@ func hashOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// putBack walks the open ledger entries, the last change first, one action a
-// tick, and closes each when the host is seen to be as it was.
+// putBack walks the open ledger entries, the last change first, and does one
+// action for each a tick; it closes each when the host is seen to be as it was.
+// One that cannot be put back keeps no other from it: the step fails at the end,
+// and the entry stays open.
 func putBack(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
 	if len(w.Ledger) == 0 {
 		return Outcome{Kind: Done, Message: "Nothing is left to put back"}, nil
 	}
-	var services []windows.Service
-	open := append([]Entry(nil), w.Ledger...)
-	if looked, err := lookBack(ctx, w, open); err != nil || looked {
+	if looked, err := lookBack(ctx, w, w.Ledger); err != nil || looked {
 		if err != nil {
 			return trouble("read the services", err)
 		}
-		return onward("The present state of %d changes is recorded", len(open)), nil
+		return onward("The present state of %d changes is recorded", len(w.Ledger)), nil
 	}
-	if out, err := startTypes(ctx, w, open); err != nil || out.Kind == Again {
-		return out, err
-	}
-	for i := len(open) - 1; i >= 0; i-- {
-		var out Outcome
-		var closed bool
-		var err error
-		switch e := open[i]; e.Kind {
-		case ServiceEntry:
-			if services == nil {
-				if services, err = w.Host.Services(ctx); err != nil {
-					return trouble("read the services", err)
-				}
-			}
-			out, closed, err = putBackService(ctx, w, services, e)
-		case RevocationEntry:
-			out, closed, err = putBackRevocation(ctx, w, e)
-		default:
-			return Outcome{
-				Kind: Failed, Message: fmt.Sprintf("The ledger holds %s %s, which this runbook cannot put back", e.Kind, e.Name),
-				Remedy: "Use the version of Wavekeeper that changed it.",
-			}, nil
-		}
-		if err != nil || !closed {
-			return out, err
+	b := &putter{Work: w, skip: map[int64]bool{}}
+	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.startTypes, b.entries} {
+		if ended, err := part(ctx); err != nil || ended {
+			return b.out, err
 		}
 	}
-	return Outcome{Kind: Done, Message: fmt.Sprintf("%d changes are put back", len(open)), Percent: 100}, nil
+	if b.out.Kind != "" {
+		return b.out, nil
+	}
+	return b.end(), nil
+}
+
+// putter is one tick of putBack.
+type putter struct {
+	*Work
+	services []windows.Service
+	skip     map[int64]bool // entries that had their turn in this tick
+	out      Outcome        // the first that keeps the step from its end
+}
+
+// open are the entries to work on, the last change first.
+func (b *putter) open() []Entry {
+	var out []Entry
+	for i := len(b.Ledger) - 1; i >= 0; i-- {
+		e := b.Ledger[i]
+		if !b.skip[e.ID] && b.Memory[entryKey(e)+stuck] == "" {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// What is remembered of an entry that cannot be put back.
+const (
+	stuck = ".stuck"
+	cure  = ".cure"
+)
+
+// turn takes in what came out of an entry's action.
+func (b *putter) turn(e Entry, out Outcome) {
+	b.skip[e.ID] = true
+	switch {
+	case out.Kind == Failed:
+		b.Memory[entryKey(e)+stuck], b.Memory[entryKey(e)+cure] = out.Message, cmp.Or(out.Remedy, "Put it back by hand")
+	case b.out.Kind == "":
+		b.out = out
+	}
+}
+
+// afterSetup is for an upgrade that made a Setup task: nothing is put back under
+// a Setup that runs, and none may begin afterwards.
+func (b *putter) afterSetup(ctx context.Context) (ended bool, err error) {
+	if !slices.ContainsFunc(b.Ledger, func(e Entry) bool { return e.Kind == RevocationEntry }) {
+		return false, nil
+	}
+	processes, err := b.Host.Processes(ctx)
+	if err != nil {
+		b.out, err = trouble("look for Setup's programs", err)
+		return true, err
+	}
+	if len(ofTask(processes, b.prefix()+"setup-a"))+len(windows.SetupProcesses(processes)) > 0 {
+		out := again("Setup still runs: nothing is put back under it")
+		out.After, out.running = later, true
+		b.out = unseen(out)
+		return true, nil
+	}
+	out, err := disarm(ctx, b.Work, "")
+	if err != nil || out.Kind == Done {
+		return false, err
+	}
+	if !out.troubled && out.Kind != Failed {
+		b.out = unseen(out)
+		return true, nil
+	}
+	for _, e := range b.open() {
+		if e.Kind == RevocationEntry {
+			b.turn(e, out)
+		}
+	}
+	return false, nil
 }
 
 // startTypes puts the start types of all services back before the first is
 // started, one a tick: a service does not start while one that it needs is
 // still disabled.
-func startTypes(ctx context.Context, w *Work, open []Entry) (Outcome, error) {
-	var services []windows.Service
-	for i := len(open) - 1; i >= 0; i-- {
-		e := open[i]
+func (b *putter) startTypes(ctx context.Context) (ended bool, err error) {
+	for _, e := range b.open() {
 		if e.Kind != ServiceEntry {
 			continue
 		}
-		if services == nil {
-			var err error
-			if services, err = w.Host.Services(ctx); err != nil {
-				return trouble("read the services", err)
+		if b.services == nil {
+			if b.services, err = b.Host.Services(ctx); err != nil {
+				b.out, err = trouble("read the services", err)
+				return true, err
 			}
 		}
-		if s, ok := windows.FindService(services, e.Name); ok && s.StartMode != e.Before["start"] {
-			return putBackStart(ctx, w, s, e)
+		s, ok := windows.FindService(b.services, e.Name)
+		if !ok || s.StartMode == e.Before["start"] {
+			continue
+		}
+		out, err := putBackStart(ctx, b.Work, s, e)
+		if err != nil || out.Kind == Again && !out.troubled {
+			b.out = out
+			return true, err
+		}
+		b.turn(e, out)
+	}
+	return false, nil
+}
+
+// entries does one action for each entry that is not closed by what is seen.
+func (b *putter) entries(ctx context.Context) (ended bool, err error) {
+	for _, e := range b.open() {
+		var out Outcome
+		var closed bool
+		switch e.Kind {
+		case ServiceEntry:
+			out, closed, err = putBackService(ctx, b.Work, b.services, e)
+		case RevocationEntry:
+			out, closed, err = putBackRevocation(ctx, b.Work, e)
+		default:
+			out = Outcome{
+				Kind: Failed, Message: fmt.Sprintf("The ledger holds %s %s, which this runbook cannot put back", e.Kind, e.Name),
+				Remedy: "Use the version of Wavekeeper that changed it.",
+			}
+		}
+		if err != nil {
+			return true, err
+		}
+		if !closed {
+			b.turn(e, out)
 		}
 	}
-	return Outcome{}, nil
+	return false, nil
+}
+
+// end is a tick after which no entry waits for anything.
+func (b *putter) end() Outcome {
+	if len(b.Ledger) == 0 {
+		return Outcome{Kind: Done, Message: "Everything that was changed for a while is put back", Percent: 100}
+	}
+	var wrong, remedies []string
+	for _, e := range b.Ledger {
+		wrong = append(wrong, b.Memory[entryKey(e)+stuck])
+		if remedy := b.Memory[entryKey(e)+cure]; !slices.Contains(remedies, remedy) {
+			remedies = append(remedies, remedy)
+		}
+	}
+	return Outcome{Kind: Failed, Message: strings.Join(wrong, "; "), Remedy: strings.Join(remedies, " ")}
 }
 
 // putBackStart puts one start type back; it is looked at again before it counts.
@@ -113,113 +212,4 @@ func lookBack(ctx context.Context, w *Work, open []Entry) (looked bool, err erro
 		looked = true
 	}
 	return looked, nil
-}
-
-// putBackRevocation closes one entry of the revocation switch. The Setup task
-// puts both values back itself and writes what they are then; when it died, a
-// repair task under the same account does, since a user's registry is loaded
-// only while that user is logged on.
-func putBackRevocation(ctx context.Context, w *Work, e Entry) (Outcome, bool, error) {
-	task, file := e.Before["task"], e.Before["file"]
-	look, err := w.Host.LookTask(ctx, task)
-	if err != nil {
-		out, err := trouble("look at what the Setup task left", err)
-		return out, false, err
-	}
-	switch {
-	case look.State == windows.TaskAbsent:
-		return Outcome{}, true, w.restored(ctx, e, "the folder of the Setup task is gone, so the value could not be compared")
-	case !look.Has("started"):
-		return neverBegan(ctx, w, e, task)
-	case !look.Has("revocation-restored"):
-		return repair(ctx, w, look, task)
-	}
-	before, err := readWord(ctx, w, windows.TaskFolder(task)+`\`+file+`.txt`)
-	if err != nil {
-		out, err := trouble("read the old value", err)
-		return out, false, err
-	}
-	after, err := readWord(ctx, w, windows.TaskFolder(task)+`\`+file+`-after.txt`)
-	if err != nil {
-		out, err := trouble("read the new value", err)
-		return out, false, err
-	}
-	deviation := ""
-	if !sameValue(before, after) {
-		deviation = fmt.Sprintf("value State was %s before Setup and is %s now", said(before), said(after))
-	}
-	return Outcome{}, true, w.restored(ctx, e, deviation)
-}
-
-// neverBegan is a Setup task that did not run: once it is out of the scheduler
-// and still has not begun, nothing was changed.
-func neverBegan(ctx context.Context, w *Work, e Entry, task string) (Outcome, bool, error) {
-	if err := w.intend(ctx, "delete host task "+task); err != nil {
-		return Outcome{}, false, err
-	}
-	if err := w.Host.DeleteTask(ctx, task); err != nil {
-		out, err := trouble("delete the task that did not begin", err)
-		return out, false, err
-	}
-	look, err := w.Host.LookTask(ctx, task)
-	if err != nil {
-		out, err := trouble("look at the task that did not begin", err)
-		return out, false, err
-	}
-	if look.Has("started") {
-		return again("The Setup task began late"), false, nil
-	}
-	return Outcome{}, true, w.restored(ctx, e, "")
-}
-
-// repair puts the two values back for a Setup task that began and did not get
-// there; while one of its programs lives it is left alone.
-func repair(ctx context.Context, w *Work, look windows.TaskLook, died string) (Outcome, bool, error) {
-	if look.State == windows.TaskStarted {
-		processes, err := w.Host.Processes(ctx)
-		if err != nil {
-			out, err := trouble("look for Setup's programs", err)
-			return out, false, err
-		}
-		if len(ofTask(processes, died))+len(windows.SetupProcesses(processes)) > 0 {
-			out := again("Setup still runs: its own task puts the revocation switch back")
-			out.After = later
-			return out, false, nil
-		}
-	}
-	name := windows.TaskName(w.Installation, w.Upgrade, "revocation", w.Attempt)
-	body, err := windows.RepairBody(windows.TaskFolder(name), windows.TaskFolder(died))
-	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error()}, false, nil
-	}
-	task := windows.Task{Name: name, Body: body, Account: w.RunAs.Name, Password: w.RunAs.Password}
-	out, _, err := drive(ctx, w, task, "put the revocation switch back")
-	if err == nil && out.Kind == Done { // its marker is looked for in the next tick
-		if w.raise("repaired") > deathCertain {
-			return Outcome{
-				Kind: Failed, Message: "The repair task ended and the revocation switch is not back",
-				Remedy: "Put value State of WinTrust's Software Publishing key back by hand for the run-as account and S-1-5-18.",
-			}, false, nil
-		}
-		out = again("The repair task ended")
-	}
-	return out, false, err
-}
-
-func readWord(ctx context.Context, w *Work, path string) (string, error) {
-	chunk, err := w.Host.ReadFile(ctx, path, 0, 256)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimSpace(string(chunk.Data)), nil
-}
-
-// sameValue compares two DWORDs as reg.exe writes them, or "absent".
-func sameValue(a, b string) bool {
-	x, errX := strconv.ParseUint(a, 0, 32)
-	y, errY := strconv.ParseUint(b, 0, 32)
-	if errX == nil && errY == nil {
-		return x == y
-	}
-	return a == b
 }

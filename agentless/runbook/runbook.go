@@ -93,7 +93,7 @@ type Book interface {
 	Intend(ctx context.Context, what string) error
 	// Change writes the state found before a change; the change follows. A second
 	// Change of the same kind and name while one is open returns the open one's id
-	// and keeps its Before.
+	// and keeps its Before, to which it adds the keys that Before does not have.
 	Change(ctx context.Context, e Entry) (int64, error)
 	// Restored closes an entry; deviation says what could not be put back exactly,
 	// or is empty.
@@ -103,7 +103,7 @@ type Book interface {
 // The kinds of ledger entries.
 const (
 	ServiceEntry    = "service"    // Name = the service; Before and Meant: state, start
-	RevocationEntry = "revocation" // Name = run-as or S-1-5-18; Before: by the task's own files
+	RevocationEntry = "revocation" // Name = run-as or S-1-5-18; Before: task, file, and value as soon as the task wrote it
 )
 
 // Entry is one thing that was changed for a while.
@@ -162,17 +162,7 @@ type Outcome struct {
 	Findings []Finding     // of preflight: all findings, with its last tick
 	Facts    []Fact        // learned in this tick
 	Build    string        // lowest build configured, when it was read
-	Touched  bool          // a program may have run on the host in this attempt: a failure after this is not "before its start"
-}
 
-// Unwind returns the names of the steps that end every attempt, also a failed
-// one: from PutBack to the end.
-func (t Table) Unwind() []string {
-	var names []string
-	for _, s := range t.Steps {
-		if s.Name == PutBack || len(names) > 0 {
-			names = append(names, s.Name)
-		}
-	}
-	return names
+	troubled bool // Again, because the host did not do or did not answer what it was asked
+	running  bool // Again, because Setup runs
 }

@@ -31,7 +31,11 @@ func setupTask(w *Work, account Account) (windows.Task, error) {
 // far the task has come and moves it on by one action; in one attempt Setup
 // begins at most once, whatever dies when (the body's own guard sees to it).
 func setup(ctx context.Context, w *Work) (Outcome, error) {
+	ran := w.Memory[setupRan]
 	w.fresh()
+	if ran != "" {
+		w.Memory[setupRan] = ran
+	}
 	task, err := setupTask(w, w.RunAs)
 	if err != nil {
 		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Correct the folder of the package."}, nil
@@ -48,9 +52,9 @@ func setup(ctx context.Context, w *Work) (Outcome, error) {
 	case windows.TaskCreated:
 		return setupRun(ctx, w, task)
 	case windows.TaskStarted:
-		return setupFollow(ctx, w, task)
+		return setupFollow(ctx, w, task, look)
 	default:
-		return setupJudge(ctx, w, look)
+		return setupJudge(ctx, w, task, look)
 	}
 }
 
@@ -59,21 +63,28 @@ func setup(ctx context.Context, w *Work) (Outcome, error) {
 func outOfReach(w *Work, doing string, err error) (Outcome, error) {
 	out, err := trouble(doing, err)
 	if err == nil && out.Kind == Again && w.Memory["created"] != "" {
-		out.Kind, out.Touched = OutOfSight, true
+		out.Kind = OutOfSight
 		out.Message = "Setup may be running out of sight: " + out.Message
 	}
 	return out, err
 }
 
-// setupBegin is a host without the task: it asks whether there is anything to
-// do and whether anything is in the way, and prepares the task.
+// setupBegin is a host without the task: it sees to it that no earlier Setup
+// task can begin any more, asks whether there is anything to do and whether
+// anything is in the way, and prepares the task.
 func setupBegin(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	if w.Memory["created"] != "" || look.Job {
 		return Outcome{
-			Kind: Unknown, Touched: true,
+			Kind:    Unknown,
 			Message: "The Setup task was registered, and its folder is gone from the host: it cannot be said whether Setup ran",
 			Remedy:  "Look at the setup log and the builds on the host, then retry or mark the server as repaired.",
 		}, nil
+	}
+	if out, err := disarm(ctx, w, task.Name); err != nil || out.Kind != Done {
+		return out, err
+	}
+	if w.Memory[lastRan] != "" {
+		w.Memory[setupRan] = "yes"
 	}
 	roles, err := w.Host.Roles(ctx)
 	if err != nil {
@@ -150,10 +161,10 @@ func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.T
 			}, nil
 		}
 	}
-	for name, file := range map[string]string{revocationUser: "revocation-user", revocationSystem: "revocation-system"} {
+	for _, value := range []struct{ name, file string }{{revocationUser, "revocation-user"}, {revocationSystem, "revocation-system"}} {
 		if err := w.change(ctx, Entry{
-			Kind: RevocationEntry, Name: name,
-			Before: map[string]string{"task": task.Name, "file": file},
+			Kind: RevocationEntry, Name: value.name,
+			Before: map[string]string{ofSetup: task.Name, inFile: value.file},
 			Meant:  map[string]string{"bit": "0x200"},
 		}); err != nil {
 			return Outcome{}, err
@@ -182,8 +193,7 @@ func setupRun(ctx context.Context, w *Work, task windows.Task) (Outcome, error) 
 		return outOfReach(w, "look at the setup log", err)
 	}
 	out, err := run(ctx, w, task, setupWords)
-	out.Touched = w.count(task.Name+".runs") > 0
-	if err == nil && out.Kind == Again && out.After == later {
+	if err == nil && out.Kind == Again && out.troubled {
 		out.Kind = OutOfSight // the command may have arrived
 	}
 	return out, err
@@ -191,13 +201,15 @@ func setupRun(ctx context.Context, w *Work, task windows.Task) (Outcome, error) 
 
 // setupFollow is a task that began and has no result: its log is read on, and
 // its programs are looked for.
-func setupFollow(ctx context.Context, w *Work, task windows.Task) (Outcome, error) {
-	w.Memory["created"] = "yes"
+func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+	w.Memory["created"], w.Memory[setupRan] = "yes", "yes"
+	if err := learn(ctx, w, task.Name, look); err != nil {
+		return outOfReach(w, "read what Setup's task changes", err)
+	}
 	out, _, err := follow(ctx, w, false)
 	if err != nil {
 		return outOfReach(w, "read the setup log", err)
 	}
-	out.Touched = true
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
 		lost, err := outOfReach(w, "look for Setup's programs", err)
@@ -226,13 +238,15 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task) (Outcome, erro
 
 // setupJudge is a task with a result: success is the last sentence of the log,
 // the exit code and the registry, all three.
-func setupJudge(ctx context.Context, w *Work, look windows.TaskLook) (Outcome, error) {
-	w.Memory["created"] = "yes"
+func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+	w.Memory["created"], w.Memory[setupRan] = "yes", "yes"
+	if err := learn(ctx, w, task.Name, look); err != nil {
+		return outOfReach(w, "read what Setup's task changed", err)
+	}
 	out, whole, err := follow(ctx, w, true)
 	if err != nil {
 		return outOfReach(w, "read the end of the setup log", err)
 	}
-	out.Touched = true
 	if !whole {
 		return out, nil
 	}

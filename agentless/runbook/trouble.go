@@ -45,6 +45,23 @@ func (w *Work) change(ctx context.Context, e Entry) error {
 	return nil
 }
 
+// found takes into an open ledger entry what was not known of the state before.
+func (w *Work) found(ctx context.Context, e Entry) error {
+	id, err := w.Book.Change(ctx, e)
+	if err == nil && id != e.ID {
+		err = fmt.Errorf("entry %d is closed already", e.ID)
+	}
+	if err != nil {
+		return &bookError{fmt.Errorf("record what was found of %s %s: %w", e.Kind, e.Name, err)}
+	}
+	for i, open := range w.Ledger {
+		if open.ID == e.ID {
+			w.Ledger[i].Before = e.Before
+		}
+	}
+	return nil
+}
+
 // restored closes a ledger entry.
 func (w *Work) restored(ctx context.Context, e Entry, deviation string) error {
 	if err := w.Book.Restored(ctx, e.ID, deviation); err != nil {
@@ -100,9 +117,9 @@ func trouble(doing string, err error) (Outcome, error) {
 		}
 	}
 	if errors.Is(err, windows.ErrMidnight) {
-		return Outcome{Kind: Again, After: 2 * time.Minute, Message: message}, nil
+		return Outcome{Kind: Again, After: 2 * time.Minute, Message: message, troubled: true}, nil
 	}
-	out := Outcome{Kind: Again, After: later, Message: message}
+	out := Outcome{Kind: Again, After: later, Message: message, troubled: true}
 	if windows.Denied(err) {
 		out.Remedy = "Check the WinRM account and its password in the server's profile."
 	}

@@ -1,0 +1,150 @@
+package runbook
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"wavekeeper/agentless/windows"
+)
+
+// What disarming remembers for its step.
+const (
+	disarmed = "disarmed"  // "yes": no Setup task but that of this attempt can begin any more
+	lastRan  = "last_ran"  // the last Setup task that began, of those disarmed
+	setupRan = "setup_ran" // in the memory of setup, over all attempts: Setup began in one of them
+)
+
+// disarm makes sure that no Setup task of this upgrade but one can begin any
+// more, whoever starts it and however late: a task that did not begin loses its
+// guard to us, each is taken out of the scheduler and looked for again, and one
+// that still runs is waited for. What the tasks found before their change goes
+// into the ledger. Folders stay: put-back needs them.
+func disarm(ctx context.Context, w *Work, but string) (Outcome, error) {
+	if w.Memory[disarmed] != "" {
+		return Outcome{Kind: Done}, nil
+	}
+	names, err := setupTasks(ctx, w)
+	if err != nil {
+		return trouble("look for earlier Setup tasks", err)
+	}
+	last := ""
+	for _, name := range names {
+		if name == but {
+			continue
+		}
+		look, out, err := disarmOne(ctx, w, name)
+		if err != nil || out.Kind != Done {
+			return out, err
+		}
+		if began(look) {
+			last = name
+		}
+	}
+	w.Memory[lastRan], w.Memory[disarmed] = last, "yes"
+	return Outcome{Kind: Done}, nil
+}
+
+// setupTasks are the Setup tasks of this upgrade that the host knows, by attempt.
+func setupTasks(ctx context.Context, w *Work) ([]string, error) {
+	prefix := w.prefix() + "setup-a"
+	names, err := ourTasks(ctx, w.Host, prefix)
+	if err != nil {
+		return nil, err
+	}
+	attempt := func(name string) int {
+		n, err := strconv.Atoi(strings.TrimPrefix(name, prefix))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(attempt(a), attempt(b)) })
+	return names, nil
+}
+
+// began reports whether a task's body ran, not only its guard was taken by us.
+func began(look windows.TaskLook) bool { return look.Has("started") && !look.Has(windows.Closed) }
+
+func disarmOne(ctx context.Context, w *Work, name string) (windows.TaskLook, Outcome, error) {
+	look, err := w.Host.LookTask(ctx, name)
+	if err != nil {
+		out, err := trouble("look at an earlier Setup task", err)
+		return look, out, err
+	}
+	if look.State == windows.TaskPrepared || look.State == windows.TaskCreated {
+		if look, err = closeTask(ctx, w, name); err != nil {
+			out, err := trouble("close an earlier Setup task", err)
+			return look, out, err
+		}
+		if !look.Has("started") {
+			out := again("The earlier Setup task %s is not closed yet", name)
+			out.After, out.troubled = later, true
+			return look, out, nil
+		}
+	}
+	if err := learn(ctx, w, name, look); err != nil {
+		out, err := trouble("read what an earlier Setup changes", err)
+		return look, out, err
+	}
+	if began(look) {
+		if out, err := waitForEnd(ctx, w, name, look); err != nil || out.Kind != Done {
+			return look, out, err
+		}
+	}
+	if look.Job {
+		if err := w.intend(ctx, "delete host task "+name); err != nil {
+			return look, Outcome{}, err
+		}
+		if err := w.Host.DeleteTask(ctx, name); err != nil {
+			out, err := trouble("delete an earlier Setup task", err)
+			return look, out, err
+		}
+	}
+	return look, Outcome{Kind: Done}, settle(ctx, w, name, look)
+}
+
+func closeTask(ctx context.Context, w *Work, name string) (windows.TaskLook, error) {
+	if err := w.intend(ctx, "close host task "+name); err != nil {
+		return windows.TaskLook{}, err
+	}
+	if err := w.Host.CloseTask(ctx, name); err != nil {
+		return windows.TaskLook{}, err
+	}
+	return w.Host.LookTask(ctx, name)
+}
+
+// waitForEnd is a Setup task that began: while it or any Setup lives nothing
+// else is done. Without a result and without a program it was interrupted; that
+// it is taken up again was a person's decision.
+func waitForEnd(ctx context.Context, w *Work, name string, look windows.TaskLook) (Outcome, error) {
+	processes, err := w.Host.Processes(ctx)
+	if err != nil {
+		return trouble("look for the programs of an earlier Setup", err)
+	}
+	dead := name + ".dead"
+	if len(ofTask(processes, name))+len(windows.SetupProcesses(processes)) > 0 {
+		delete(w.Memory, dead)
+		out := again("Setup still runs: what task %s began is waited for", name)
+		out.After, out.running = later, true
+		return out, nil
+	}
+	if look.State == windows.TaskStarted && w.raise(dead) <= deathCertain {
+		out := again("The program of the earlier Setup task %s is not seen", name)
+		out.After = 5 * time.Second
+		return out, nil
+	}
+	return Outcome{Kind: Done}, nil
+}
+
+// unseen turns the wait for a Setup that runs into one that no limit cuts short:
+// a step that may be repeated would else fail under it.
+func unseen(out Outcome) Outcome {
+	if out.running {
+		out.Kind = OutOfSight
+	}
+	return out
+}
