@@ -137,9 +137,41 @@ func hostView(h store.Host, facts map[string]store.Fact, clock ui.Clock) page.Ho
 	slices.Sort(names)
 	for _, name := range names {
 		f := facts[name]
-		out.Facts = append(out.Facts, page.HostFact{Name: strings.ReplaceAll(name, "_", " "), Value: factWords(name, f.Value), Source: f.Source, At: clock.Moment(f.At)})
+		out.Facts = append(out.Facts, page.HostFact{Name: factName(name), Value: factShown(name, f.Value, clock), Source: f.Source, At: clock.Moment(f.At)})
 	}
 	return out
+}
+
+// factNames are the facts whose name alone does not say what they are.
+var factNames = map[string]string{
+	"arch": "architecture", "boot_time": "running since", "clock_offset_seconds": "clock is off by, seconds", "dotnet20_sp": ".NET 2.0 service pack",
+	"fqdn": "full name", "hotfixes": "updates", "install_path": "Exchange's folder", "os": "Windows", "os_service_pack": "Windows service pack",
+	"os_version": "Windows version", "pending_restart": "waits for a restart", "setup_processes": "Setup processes", "utc_offset_minutes": "zone, minutes from UTC",
+	"winrm": "WinRM",
+}
+
+func factName(name string) string {
+	if words, ok := factNames[name]; ok {
+		return words
+	}
+	return strings.ReplaceAll(name, "_", " ")
+}
+
+// factShown is a fact's value on the page: times in the viewer's zone, and a
+// word for what was read and is empty.
+func factShown(name string, value json.RawMessage, clock ui.Clock) string {
+	words := factWords(name, value)
+	if at, err := time.Parse(time.RFC3339, words); err == nil {
+		return clock.Moment(at).Text
+	}
+	switch {
+	case words != "":
+		return words
+	case name == "pending_restart":
+		return "no"
+	default:
+		return "none"
+	}
 }
 
 // factWords shows a fact's JSON as words: text as it is, a list with commas,

@@ -17,6 +17,7 @@
   const words = $('live-words');
   const stream = $('stream');
   let heard = Date.now();
+  let out = false; // signed out, or no longer let in
   let state = 'off';
   const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
   const say = (next, text) => {
@@ -32,16 +33,23 @@
     on('sse:after:message', () => { good(); afterChange(); });
     stream.addEventListener('alive', good);
     on('sse:error', (e) => {
-      if (e.detail.status === 401) return say('stale', 'signed out since ' + clock(Date.now()) + ': load the page again');
+      if (e.detail.status === 401) {
+        out = true;
+        return say('stale', 'signed out since ' + clock(Date.now()) + ': load the page again');
+      }
       say('reconnecting', 'reconnecting, as of ' + clock(heard));
     });
-    on('sse:before:connection', () => { if (state !== 'off') say('reconnecting', 'reconnecting, as of ' + clock(heard)); });
+    on('sse:before:connection', (e) => {
+      if (out) { e.detail.connection.cancelled = true; return; } // asking again would be refused again
+      if (state !== 'off') say('reconnecting', 'reconnecting, as of ' + clock(heard));
+    });
     on('error', () => {
+      if (out) return;
       say('reconnecting', 'reconnecting, as of ' + clock(heard));
       setTimeout(() => stream.dispatchEvent(new CustomEvent('wk:retry')), 5000);
     });
     setInterval(() => {
-      if (!document.hidden && Date.now() - heard > 40000) say('stale', 'stale since ' + clock(heard));
+      if (!out && !document.hidden && Date.now() - heard > 40000) say('stale', 'stale since ' + clock(heard));
     }, 5000);
   }
 
