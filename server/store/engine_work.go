@@ -22,6 +22,8 @@ type UpgradeWork struct {
 	State      rollout.State
 	Step       string
 	Unwinding  bool
+	Skipping   bool      // unwinding ends as skipped, not as failed
+	Now        time.Time // the database's time when this was loaded
 	Message    string
 	Remedy     string
 	Percent    int
@@ -84,8 +86,11 @@ func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (Upgrad
 	}
 	w := UpgradeWork{
 		ID: u.ID, Rollout: u.RolloutID, Generation: u.Generation, Wave: u.Wave, State: rollout.State(u.State), Step: u.Step,
-		Unwinding: u.Unwinding, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
+		Unwinding: u.Unwinding, Skipping: u.Skipping, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
 		ServerID: u.ServerID, Package: u.Package,
+	}
+	if w.Now, err = s.q.DatabaseTime(ctx); err != nil {
+		return UpgradeWork{}, false, fmt.Errorf("ask the time: %w", err)
 	}
 	if err := s.loadWorkServer(ctx, &w); err != nil {
 		return UpgradeWork{}, false, err
