@@ -271,11 +271,11 @@ func TestRetryBeginsANewAttempt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if up.State != rollout.Running || up.Step != "stop-services" || up.Attempt != 2 || up.Unwinding {
-		t.Errorf("after retry: %s at %s attempt %d (%v), want running at stop-services attempt 2", up.State, up.Step, up.Attempt, up.Reasons)
+	if up.State != rollout.Running || up.Step != "facts" || up.Attempt != 2 || up.Unwinding {
+		t.Errorf("after retry: %s at %s attempt %d (%v), want running at facts attempt 2", up.State, up.Step, up.Attempt, up.Reasons)
 	}
-	if up.Steps[0].State != rollout.Done || up.Steps[0].Attempt != 1 || len(up.Steps[2].Memory) != 0 {
-		t.Errorf("steps %+v, want facts kept and setup's memory empty", up.Steps)
+	if up.Steps[2].State != rollout.Waiting || up.Steps[2].Attempt != 2 || up.Steps[2].Memory["a"] != "b" {
+		t.Errorf("steps %+v, want setup to wait and to remember that it began before", up.Steps)
 	}
 }
 
