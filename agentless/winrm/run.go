@@ -163,11 +163,12 @@ func (c *Conn) start(ctx context.Context, shell string, cmd Command) (string, er
 	var sent atomic.Bool
 	answer, err := c.exchange(call{transport: c.transport, ctx: ctx, sent: &sent}, c.commandMessage(shell, cmd).String())
 	var fault *Fault
+	var held *heldBack
 	switch {
 	case err == nil:
 	case errors.As(err, &fault) && fault.NothingRan():
 		return "", fmt.Errorf("start command: %w", err)
-	case !sent.Load():
+	case !sent.Load(), errors.As(err, &held):
 		return "", fmt.Errorf("start command: %w", err)
 	default:
 		return "", unknown(fmt.Errorf("start command: %w", err))
@@ -277,6 +278,7 @@ func (r *Result) take(response *node) (got int, done bool, err error) {
 // command too and there is little time. What fails here is undone by the
 // host's own idle limit, so it is not reported.
 func (c *Conn) leave(ctx context.Context, shell, id string) {
+	ctx = unguarded(ctx)
 	signalled := make(chan struct{})
 	signal := func(late time.Duration) {
 		defer close(signalled)

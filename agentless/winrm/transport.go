@@ -89,6 +89,45 @@ func newTransport(cfg Config) *transport {
 	}
 }
 
+// WithGuard returns a context whose calls ask may right before each message
+// leaves; an error of it keeps the message from being sent. Unlike a context's
+// own end it does not wait for a timer: a process that was frozen asks first.
+// What ends a shell is sent in any case.
+func WithGuard(ctx context.Context, may func() error) context.Context {
+	return context.WithValue(ctx, guardKey{}, may)
+}
+
+type guardKey struct{}
+
+// unguarded is ctx without its guard.
+func unguarded(ctx context.Context) context.Context {
+	return context.WithValue(ctx, guardKey{}, (func() error)(nil))
+}
+
+// guarded is a message that asks its guard at its first byte: after the
+// connection was made, before anything of it can arrive.
+type guarded struct {
+	io.Reader
+	may func() error
+}
+
+// Read asks, then reads.
+func (g *guarded) Read(p []byte) (int, error) {
+	if err := g.may(); err != nil {
+		return 0, &heldBack{err}
+	}
+	return g.Reader.Read(p)
+}
+
+// heldBack is a message that its guard did not let go.
+type heldBack struct{ err error }
+
+// Error says why.
+func (h *heldBack) Error() string { return "not sent: " + h.err.Error() }
+
+// Unwrap gives the guard's error.
+func (h *heldBack) Unwrap() error { return h.err }
+
 // call is the transport bound to one call's context. It is what masterzen's
 // client is given as its Transporter, so that a context ends HTTP too.
 type call struct {
@@ -131,6 +170,20 @@ func (c call) post(envelope string) (*node, []byte, error) {
 	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, c.url, strings.NewReader(envelope))
 	if err != nil {
 		return nil, nil, fmt.Errorf("make request: %w", err)
+	}
+	if may, ok := ctx.Value(guardKey{}).(func() error); ok && may != nil {
+		if err := may(); err != nil {
+			return nil, nil, &heldBack{err}
+		}
+		again := req.GetBody
+		req.Body = io.NopCloser(&guarded{req.Body, may})
+		req.GetBody = func() (io.ReadCloser, error) {
+			body, err := again()
+			if err != nil {
+				return nil, err
+			}
+			return io.NopCloser(&guarded{body, may}), nil
+		}
 	}
 	req.Header.Set("Content-Type", soapType)
 	req.Header.Set("User-Agent", "wavekeeper")
@@ -193,9 +246,12 @@ func (c call) answer(resp *http.Response, body []byte) (*node, []byte, error) {
 // lost names why no answer came.
 func (c call) lost(ctx context.Context, err error, connected bool) error {
 	var rule *Refused
+	var held *heldBack
 	switch {
 	case errors.As(err, &rule):
 		return rule
+	case errors.As(err, &held):
+		return held
 	case c.ctx.Err() != nil:
 		return fmt.Errorf("%w: %w", ErrTimeout, c.ctx.Err())
 	case ctx.Err() != nil && connected:

@@ -327,7 +327,7 @@ func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.Upgra
 			}
 		}
 		if u.Unwinding {
-			text = "Putting back after a failure: " + text
+			text = "Putting back what was changed: " + text
 		}
 		return text
 	case rollout.Paused, rollout.OutOfSight, rollout.Interrupted, rollout.Unknown, rollout.Failed, rollout.Skipped:

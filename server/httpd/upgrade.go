@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -170,18 +171,29 @@ func (s *server) upgradeTop(v viewer, u store.UpgradeView, o store.RolloutView, 
 
 // upgradeActs is what a person can decide about the upgrade now.
 func (s *server) upgradeActs(v viewer, u store.UpgradeView) []ui.Act {
-	if u.RolloutState == rollout.RolloutStopped || u.RolloutState == rollout.RolloutDone {
+	over := u.RolloutState == rollout.RolloutStopped || u.RolloutState == rollout.RolloutDone
+	if over && u.StartedAt == nil {
 		return nil
 	}
 	var acts []ui.Act
 	base := upgradeHref(u.Rollout, u.Server)
-	if _, err := rollout.UpgradeTable.After(u.State, rollout.Retry); err == nil {
+	if _, err := rollout.UpgradeTable.After(u.State, rollout.Retry); err == nil && !over {
 		acts = append(acts, ui.Act{Href: base + "/retry", Text: "Retry from " + shortStep(rollout.RetryFrom(s.Runbook, u.Step)), Kind: "primary", Why: v.why(auth.Decide)})
 	}
-	if _, err := rollout.UpgradeTable.After(u.State, rollout.Skip); err == nil && v.may(auth.Decide) {
+	if u.State.MaySkip() && v.may(auth.Decide) {
 		acts = append(acts, ui.Act{Href: base + "/skip", Text: "Skip this server", Kind: "danger"})
+		if u.State == rollout.Failed && s.putBackFailed(u) {
+			acts = append(acts, ui.Act{Href: base + "/skip?leave=yes", Text: "Skip and leave as it is", Kind: "danger"})
+		}
 	}
 	return acts
+}
+
+// putBackFailed reports whether a step that puts back what was changed failed.
+func (s *server) putBackFailed(u store.UpgradeView) bool {
+	return slices.ContainsFunc(u.Steps, func(st store.StepWork) bool {
+		return st.State == rollout.Failed && slices.ContainsFunc(s.Runbook.Steps, func(row rollout.Step) bool { return row.Name == st.Name && row.PutBack })
+	})
 }
 
 func (s *server) stepRows(u store.UpgradeView, clock ui.Clock) []page.StepRow {

@@ -37,7 +37,7 @@ func (s *server) upgradeRetryAsk(w http.ResponseWriter, r *http.Request) error {
 		view.Lead = "The server is tried again from the step “" + shortStep(from) + "”, when limits, order, floor and approval allow its start. Each step looks at the host first and does only what is not done yet."
 		view.Rows = []page.ConfirmRow{{Server: u.Server, State: upgradeState(u.UpgradeRow), Then: "waits for its turn, then goes on at " + shortStep(from)}}
 		view.Action, view.Button = upgradeHref(u.Rollout, u.Server)+"/retry", "Retry "+u.Server+" from "+shortStep(from)
-		view.Why = refusedBy(view.Why, u, rollout.Retry)
+		view.Why = refusedBy(view.Why, u, func(state rollout.State) bool { return rollout.UpgradeTable.Allows(state, rollout.Retry) })
 	})
 }
 
@@ -45,18 +45,38 @@ func (s *server) upgradeSkipAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.upgradeAsk(w, r, func(u store.UpgradeView, view *page.Confirm) {
 		view.Title, view.Kind = "Skip "+u.Server, "danger"
 		view.Lead = "The server is not upgraded in this rollout. It never counts as upgraded: servers that wait for it stay held."
-		view.Rows = []page.ConfirmRow{{Server: u.Server, State: upgradeState(u.UpgradeRow), Then: "stays as it is now, out of this rollout"}}
+		then := "stays as it is now, out of this rollout"
+		if u.StartedAt != nil {
+			then = "what was changed on it is put back first, then it is out of this rollout"
+		}
+		view.Rows = []page.ConfirmRow{{Server: u.Server, State: upgradeState(u.UpgradeRow), Then: then}}
 		view.Action, view.Button = upgradeHref(u.Rollout, u.Server)+"/skip", "Skip 1 server: "+u.Server
-		view.Why = refusedBy(view.Why, u, rollout.Skip)
+		if r.URL.Query().Has("leave") {
+			leaveAsIs(u, view)
+		}
+		view.Why = refusedBy(view.Why, u, rollout.State.MaySkip)
 	})
 }
 
+// leaveAsIs asks to skip a server on which not everything could be put back.
+func leaveAsIs(u store.UpgradeView, view *page.Confirm) {
+	view.Lead += " What could not be put back is not tried again: it stays on the host as it is, and your name stands with it."
+	view.Rows[0].Then = "stays as it is now, out of this rollout"
+	for _, l := range u.Ledger {
+		if l.RestoredAt == nil {
+			view.Rows[0].Then += "; " + clean(l.Kind+" "+l.Name) + " stays changed"
+		}
+	}
+	view.Action += "?leave=yes"
+	view.Button = "Skip 1 server and leave it as it is: " + u.Server
+}
+
 // refusedBy adds why the state does not allow it.
-func refusedBy(why string, u store.UpgradeView, event rollout.Event) string {
+func refusedBy(why string, u store.UpgradeView, possible func(rollout.State) bool) string {
 	if why != "" {
 		return why
 	}
-	if _, err := rollout.UpgradeTable.After(u.State, event); err != nil {
+	if !possible(u.State) {
 		return fmt.Sprintf("%s is %s.", u.Server, stateOf(u.State).Word())
 	}
 	return ""
@@ -86,8 +106,13 @@ func (s *server) upgradeSkip(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.SkipUpgrade(r.Context(), v.actor(r), u.ID, reason(r)); err != nil {
+	skip := store.Skip{Reason: reason(r), LeaveAsIs: r.URL.Query().Has("leave")}
+	if err := s.Store.SkipUpgrade(r.Context(), v.actor(r), u.ID, skip, s.Runbook); err != nil {
 		return err
 	}
-	return s.done(w, r, upgradeHref(u.Rollout, u.Server), u.Server+" is skipped.")
+	said := u.Server + " is skipped."
+	if u.StartedAt != nil && !skip.LeaveAsIs {
+		said = u.Server + " is skipped once what was changed on it is put back."
+	}
+	return s.done(w, r, upgradeHref(u.Rollout, u.Server), said)
 }

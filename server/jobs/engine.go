@@ -1,6 +1,6 @@
 // Package jobs is what moves rollouts: River's workers advance (load,
-// rollout.Next, save), tick (one bounded action on one server) and probe, and
-// the sweep that picks up what a dead process left. It connects the rules, the
+// rollout.Next, save), tick (one bounded action on one server), probe and
+// host-sweep (what ended upgrades left on a host), and the sweep that picks up what a dead process left. It connects the rules, the
 // record and the hosts; it must not know pages or people.
 package jobs
 
@@ -35,7 +35,7 @@ type Options struct {
 	Table   runbook.Table
 	Log     *slog.Logger
 	Workers int              // jobs at the same time; 0 = 50
-	Now     func() time.Time // nil = the clock
+	Now     func() time.Time // this process's clock, by which it knows that a lease may have run out; nil = the clock
 }
 
 // Opener opens a sealed credential; profile and purpose are bound into the seal.
@@ -76,6 +76,7 @@ func New(o Options) (*Engine, error) {
 	river.AddWorker(workers, &advancer{engine: e})
 	river.AddWorker(workers, &ticker{engine: e})
 	river.AddWorker(workers, &prober{engine: e})
+	river.AddWorker(workers, &hostSweeper{engine: e})
 	client, err := river.NewClient(riverpgxv5.New(o.Store.Pool()), &river.Config{
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
 		Workers:                     workers,
@@ -122,8 +123,10 @@ func (e *Engine) Stop(ctx context.Context) error {
 	return nil
 }
 
-// sweep gives what a dead process left a new tick or advance, every 5 s.
+// sweep gives what a dead process left a new tick or advance, every 5 s. Before,
+// and once, it asks for a look at the hosts.
 func (e *Engine) sweep(ctx context.Context) {
+	e.askHostSweeps(ctx)
 	every := time.NewTicker(sweepEvery)
 	defer every.Stop()
 	for {

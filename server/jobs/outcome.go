@@ -97,6 +97,9 @@ func (c *course) onward() {
 	}
 	if c.save.Unwinding {
 		c.save.To = rollout.Failed
+		if c.w.Skipping && c.putBack() {
+			c.save.To = rollout.Skipped
+		}
 		c.save.Show = c.failedStep()
 		return
 	}
@@ -109,11 +112,30 @@ func (c *course) onward() {
 func (c *course) failed(out runbook.Outcome) {
 	c.save.StepTo = rollout.Failed
 	c.event(store.EventStep, c.words(c.w.Step)+": failed: "+out.Message)
-	if !c.w.Unwinding {
+	switch {
+	case !c.w.Unwinding:
 		c.save.Unwinding = true
 		c.save.Message, c.save.Remedy = out.Message, out.Remedy
+	case c.w.Skipping:
+		c.save.Message = "Not skipped, since not everything is put back: " + out.Message
+		c.save.Remedy = out.Remedy
 	}
 	c.onward()
+}
+
+// putBack reports whether every step that puts back reached its goal and left
+// nothing in the ledger.
+func (c *course) putBack() bool {
+	for _, s := range c.table.Steps {
+		state := c.step(s.Name).State
+		if s.Name == c.w.Step {
+			state = c.save.StepTo
+		}
+		if s.PutBack && state != rollout.Done {
+			return false
+		}
+	}
+	return len(c.w.Ledger) == 0
 }
 
 // late is a step that asked to come back beyond its hard limit. What cannot be
@@ -151,10 +173,11 @@ func (c *course) following() (string, bool) {
 	return "", false
 }
 
-// failedStep is where the attempt failed: what the row shows in the end.
+// failedStep is where the attempt failed or was given up: what the row shows in
+// the end.
 func (c *course) failedStep() string {
 	for _, s := range c.w.Steps {
-		if s.State == rollout.Failed {
+		if s.State == rollout.Failed || s.State == rollout.Interrupted || s.State == rollout.Unknown {
 			return s.Name
 		}
 	}

@@ -30,7 +30,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	if err != nil {
 		return &runbook.Outcome{Kind: runbook.Failed, Message: err.Error()}
 	}
-	if w.SetupSHA256 == "" {
+	if step, _ := e.table.Step(w.Step); w.SetupSHA256 == "" && !step.PutBack {
 		return &runbook.Outcome{
 			Kind:    runbook.Failed,
 			Message: fmt.Sprintf("No media of %s is known for language %s and architecture %s", target.Words, w.Server.Language, w.Server.Arch),
@@ -73,7 +73,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Memory:       memory,
 		Notes:        notes,
 		Book:         &book{store: e.store, page: page, secrets: work.secrets},
-		Now:          e.now(),
+		Now:          w.Now,
 	}
 	for _, l := range w.Ledger {
 		work.Ledger = append(work.Ledger, runbook.Entry{ID: l.ID, Kind: l.Kind, Name: l.Name, Before: l.Before, Meant: l.Meant})

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/winrm"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
@@ -20,6 +22,8 @@ const (
 	saveLimit  = 10 * time.Second
 	busyPause  = 2 * time.Second // another worker holds the hosts
 	errorPause = 3 * time.Second
+
+	refusedPause = 30 * time.Second // a person has to change something first
 )
 
 // ticker works the jobs of kind tick: one bounded action of one upgrade.
@@ -75,11 +79,21 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	if err != nil || !live {
 		return 0, false, err
 	}
-	work, out := e.act(ctx, w, lease)
-	if ctx.Err() != nil {
+	// All times on record are the database's: processes with clocks of their own
+	// take turns.
+	loaded := time.Now()
+	now := func() time.Time { return w.Now.Add(time.Since(loaded)) }
+	work, out, err := e.act(ctx, w, lease)
+	switch {
+	case ctx.Err() != nil:
 		return 0, false, fmt.Errorf("tick of %s: %w", w.Server.Name, context.Cause(ctx))
+	case errors.Is(err, store.ErrOvertaken):
+		e.overtaken(w, err)
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("tick of %s: %w", w.Server.Name, err)
 	}
-	save := after(w, e.plain, out, e.now())
+	save := after(w, e.plain, out, now())
 	save.Memory = work.Memory
 	if save.Facts, err = factsOf(out.Facts); err != nil {
 		return 0, false, err
@@ -88,8 +102,8 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	saving, cancel := context.WithTimeout(ctx, saveLimit)
 	defer cancel()
 	if err := e.store.SaveTick(saving, lease, save); err != nil {
-		if errors.Is(err, rollout.ErrConflict) {
-			e.log.Info("tick overtaken", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
+		if errors.Is(err, store.ErrOvertaken) {
+			e.overtaken(w, err)
 			return 0, false, nil
 		}
 		return 0, false, err
@@ -100,12 +114,18 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	if save.DueAt.IsZero() {
 		return 0, false, nil
 	}
-	return save.DueAt.Sub(e.now()), true, nil
+	return save.DueAt.Sub(now()), true, nil
+}
+
+func (e *Engine) overtaken(w store.UpgradeWork, err error) {
+	e.log.Info("tick overtaken", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
 }
 
 // act lets the runbook's step do its one action on the host. What kept it from
 // acting is an outcome, too: it is shown and tried again until the step's limit.
-func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease) (*prepared, runbook.Outcome) {
+// An error means that this worker may not act, or not any more.
+func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease) (*prepared, runbook.Outcome, error) {
+	ctx, kept := e.guarded(ctx, lease)
 	ctx, cancel := context.WithTimeout(ctx, tickLimit)
 	defer cancel()
 	work := &prepared{}
@@ -115,16 +135,46 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 		return work, runbook.Outcome{
 			Kind: runbook.Unknown, Message: fmt.Sprintf("the runbook %s has no step %q", e.table.Name, w.Step),
 			Remedy: "This version of Wavekeeper cannot go on with this upgrade; use the version that began it.",
-		}
+		}, nil
 	}
 	if refused := e.prepare(ctx, w, lease, work); refused != nil {
-		return work, *refused
+		return work, outOfReach(step.Step, *refused), nil
 	}
 	out, err := step.Tick(ctx, &work.Work)
-	if err != nil {
-		return work, runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: err.Error()}
+	switch {
+	case kept.Load():
+		return work, out, store.ErrLeaseLost // that nothing was sent is no doing of the host
+	case err == nil:
+		return work, out, nil
+	case errors.Is(err, store.ErrLeaseLost), errors.Is(err, store.ErrOvertaken), errors.Is(err, context.Canceled):
+		return work, out, err
 	}
-	return work, out
+	e.log.Warn("step came to nothing", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
+	return work, runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: "Nothing was done: what was to be done could not be put on record first. The program's log says why."}, nil
+}
+
+// guarded lets nothing be sent to a host once the lease may have run out: a
+// process that was frozen must not act on what it found before. kept says that
+// something was not sent.
+func (e *Engine) guarded(ctx context.Context, lease store.Lease) (guarded context.Context, kept *atomic.Bool) {
+	kept = &atomic.Bool{}
+	return winrm.WithGuard(ctx, func() error {
+		err := lease.Lasts(e.now())
+		if err != nil {
+			kept.Store(true)
+		}
+		return err
+	}), kept
+}
+
+// outOfReach is a refusal of our own rules. A step that cannot be repeated may
+// be at work on the host just now, so that its refusal is no failure: it is out
+// of sight until the rules allow to look again.
+func outOfReach(step rollout.Step, refused runbook.Outcome) runbook.Outcome {
+	if refused.Kind == runbook.Failed && !step.Repeatable {
+		refused.Kind, refused.After = runbook.OutOfSight, refusedPause
+	}
+	return refused
 }
 
 // keep renews the lease while the tick works. A lease that is lost, or that may

@@ -37,13 +37,23 @@ type Probe struct {
 // Kind names the job in River's table.
 func (Probe) Kind() string { return "probe" }
 
+// HostSweep is the job that removes what ended upgrades left on one host. It
+// never touches rollout state.
+type HostSweep struct {
+	Host int64 `json:"host"`
+}
+
+// Kind names the job in River's table.
+func (HostSweep) Kind() string { return "host-sweep" }
+
 // insertJobs puts jobs into River's table inside the transaction: they exist
 // when the state that asks for them exists.
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) error {
 	for _, args := range jobs {
 		opts := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}}
-		if args.Kind() == (Probe{}).Kind() {
-			opts = nil // a person may ask again
+		switch args.(type) {
+		case Probe, HostSweep:
+			opts = nil // they may be asked for again
 		}
 		if _, err := s.river.InsertTx(ctx, tx, args, opts); err != nil {
 			return fmt.Errorf("insert %s job: %w", args.Kind(), err)

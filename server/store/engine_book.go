@@ -125,7 +125,7 @@ func (s *Store) onPage(ctx context.Context, p Page, f func(*txn) error) error {
 			return err
 		}
 		if up.Generation != p.Generation || !inWork(rollout.State(up.State)) {
-			return rollout.Conflict("the upgrade of %s moved on meanwhile", p.Server)
+			return overtaken("the upgrade of %s moved on meanwhile", p.Server)
 		}
 		if err := f(t); err != nil {
 			return err

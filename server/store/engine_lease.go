@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,12 +23,40 @@ var errRollBack = errors.New("roll back")
 // at once, nothing that was to be written is written.
 var ErrLeaseLost = errors.New("the lease on the host is lost")
 
+// actReserve is how much of a lease must be left when something is sent to a
+// host: the request is to arrive, and to be acted on, before another worker can
+// take the host.
+const actReserve = 3 * time.Second
+
 // Lease is what a worker holds while it works on an upgrade: one epoch for each
 // of its hosts. The epoch only grows, so a worker that slept too long is told.
 type Lease struct {
 	Owner   string
-	Upgrade int64
+	Upgrade int64 // 0 = a host is swept
 	hosts   []heldHost
+	taken   *atomic.Pointer[time.Time] // when it was asked for last; it lasts for LeaseTTL from then on at least
+}
+
+// Lasts is asked right before something is sent to a host: is the lease still
+// good at the time? ErrLeaseLost says that it may have run out: this process
+// slept, or could not renew it. Neither clock may say so, since one stands still
+// while a machine sleeps and the other can be set.
+func (l Lease) Lasts(now time.Time) error {
+	if l.taken == nil {
+		return ErrLeaseLost
+	}
+	taken := *l.taken.Load()
+	if now.Sub(taken) > LeaseTTL-actReserve || now.Round(0).Sub(taken.Round(0)) > LeaseTTL-actReserve {
+		return ErrLeaseLost
+	}
+	return nil
+}
+
+// renewed notes from when on the lease lasts anew.
+func (l Lease) renewed(asked time.Time) {
+	if l.taken != nil {
+		l.taken.Store(&asked)
+	}
 }
 
 type heldHost struct{ id, epoch int64 }
@@ -35,15 +64,41 @@ type heldHost struct{ id, epoch int64 }
 // AcquireLeases takes the leases of all hosts of the upgrade's server, in name
 // order, all or none. It reports false when another worker holds one of them.
 func (s *Store) AcquireLeases(ctx context.Context, owner string, upgrade int64) (Lease, bool, error) {
-	lease := Lease{Owner: owner, Upgrade: upgrade}
+	lease, taken, err := s.acquire(ctx, Lease{Owner: owner, Upgrade: upgrade}, func(t *txn) ([]int64, error) {
+		hosts, err := t.q.HostsOfUpgrade(ctx, upgrade)
+		ids := make([]int64, 0, len(hosts))
+		for _, h := range hosts {
+			ids = append(ids, h.ID)
+		}
+		return ids, err
+	})
+	if err != nil {
+		return Lease{}, false, fmt.Errorf("take leases for upgrade %d: %w", upgrade, err)
+	}
+	return lease, taken, nil
+}
+
+// AcquireHost takes the lease of one host. It reports false when another worker
+// holds it.
+func (s *Store) AcquireHost(ctx context.Context, owner string, host int64) (Lease, bool, error) {
+	lease, taken, err := s.acquire(ctx, Lease{Owner: owner}, func(*txn) ([]int64, error) { return []int64{host}, nil })
+	if err != nil {
+		return Lease{}, false, fmt.Errorf("take the lease of host %d: %w", host, err)
+	}
+	return lease, taken, nil
+}
+
+func (s *Store) acquire(ctx context.Context, lease Lease, hosts func(*txn) ([]int64, error)) (Lease, bool, error) {
+	lease.taken = &atomic.Pointer[time.Time]{}
 	taken := true
 	err := s.inTx(ctx, func(t *txn) error {
-		hosts, err := t.q.HostsOfUpgrade(ctx, upgrade)
+		ids, err := hosts(t)
 		if err != nil {
 			return err
 		}
-		for _, h := range hosts {
-			epoch, err := t.q.AcquireLease(ctx, db.AcquireLeaseParams{HostID: h.ID, Owner: owner, TtlSeconds: LeaseTTL.Seconds()})
+		lease.renewed(time.Now())
+		for _, id := range ids {
+			epoch, err := t.q.AcquireLease(ctx, db.AcquireLeaseParams{HostID: id, Owner: lease.Owner, TtlSeconds: LeaseTTL.Seconds()})
 			if errors.Is(err, pgx.ErrNoRows) {
 				taken = false
 				return errRollBack
@@ -51,7 +106,7 @@ func (s *Store) AcquireLeases(ctx context.Context, owner string, upgrade int64) 
 			if err != nil {
 				return err
 			}
-			lease.hosts = append(lease.hosts, heldHost{h.ID, epoch})
+			lease.hosts = append(lease.hosts, heldHost{id, epoch})
 		}
 		return nil
 	})
@@ -59,13 +114,14 @@ func (s *Store) AcquireLeases(ctx context.Context, owner string, upgrade int64) 
 		return Lease{}, false, nil
 	}
 	if err != nil {
-		return Lease{}, false, fmt.Errorf("take leases for upgrade %d: %w", upgrade, err)
+		return Lease{}, false, err
 	}
 	return lease, true, nil
 }
 
 // RenewLease prolongs all the lease's hosts. ErrLeaseLost means: stop at once.
 func (s *Store) RenewLease(ctx context.Context, lease Lease) error {
+	asked := time.Now()
 	err := s.inTx(ctx, func(t *txn) error {
 		for _, h := range lease.hosts {
 			n, err := t.q.RenewLease(ctx, db.RenewLeaseParams{HostID: h.id, Owner: lease.Owner, Epoch: h.epoch, TtlSeconds: LeaseTTL.Seconds()})
@@ -81,6 +137,7 @@ func (s *Store) RenewLease(ctx context.Context, lease Lease) error {
 	if err != nil {
 		return fmt.Errorf("renew leases for upgrade %d: %w", lease.Upgrade, err)
 	}
+	lease.renewed(asked)
 	return nil
 }
 

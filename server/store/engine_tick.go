@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,10 +62,21 @@ type Fact struct {
 	At     time.Time
 }
 
-// SaveTick writes what a tick did. ErrLeaseLost or a conflict means that
-// nothing was written.
+// ErrOvertaken says that the upgrade moved on while a tick worked: another tick,
+// or a person, was faster. It is a conflict, and nothing was written.
+var ErrOvertaken = errors.New("overtaken")
+
+func overtaken(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrOvertaken, rollout.Conflict(format, args...))
+}
+
+// SaveTick writes what a tick did. ErrLeaseLost or ErrOvertaken means that
+// nothing was written. A move that the state tables do not have is refused.
 func (s *Store) SaveTick(ctx context.Context, lease Lease, k TickSave) error {
 	err := s.inTx(ctx, func(t *txn) error {
+		if err := allowed(k); err != nil {
+			return err
+		}
 		if _, err := t.q.LockRollout(ctx, k.Rollout); err != nil {
 			return fmt.Errorf("lock rollout %d: %w", k.Rollout, err)
 		}
@@ -80,6 +92,11 @@ func (s *Store) SaveTick(ctx context.Context, lease Lease, k TickSave) error {
 		for _, e := range k.Events {
 			e.Rollout, e.Wave, e.Server = k.Rollout, k.Wave, k.Server
 			if err := t.appendEvent(ctx, e); err != nil {
+				return err
+			}
+		}
+		if k.To == rollout.Done || k.To == rollout.Skipped {
+			if err := t.settled(ctx, k); err != nil {
 				return err
 			}
 		}
@@ -99,6 +116,30 @@ func (s *Store) SaveTick(ctx context.Context, lease Lease, k TickSave) error {
 	return nil
 }
 
+// allowed asks the state tables. Who breaks them made a mistake in this program:
+// it is no conflict that passes by itself.
+func allowed(k TickSave) error {
+	for _, move := range [][2]rollout.State{{k.From, k.To}, {k.StepFrom, k.StepTo}} {
+		if err := rollout.Ticked(move[0], move[1]); err != nil {
+			return fmt.Errorf("step %s of %s: %w", k.Step, k.Server, err)
+		}
+	}
+	return nil
+}
+
+// settled is the end of an upgrade: nothing of it is left to be put back, and
+// what may still lie on its hosts is looked for once more.
+func (t *txn) settled(ctx context.Context, k TickSave) error {
+	open, err := t.q.OpenLedger(ctx, k.Upgrade)
+	if err != nil {
+		return fmt.Errorf("load ledger: %w", err)
+	}
+	if len(open) > 0 {
+		return rollout.Conflict("%s cannot be %s: %s %s is not put back", k.Server, k.To, open[0].Kind, open[0].Name)
+	}
+	return t.askSweep(ctx, k.ServerID)
+}
+
 func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 	memory, err := json.Marshal(k.Memory)
 	if err != nil {
@@ -115,14 +156,14 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 		return fmt.Errorf("save step %s: %w", k.Step, err)
 	}
 	if n == 0 {
-		return rollout.Conflict("step %s of %s moved on meanwhile", k.Step, k.Server)
+		return overtaken("step %s of %s moved on meanwhile", k.Step, k.Server)
 	}
 	if k.Next != "" {
 		if n, err = t.q.BeginStep(ctx, db.BeginStepParams{UpgradeID: k.Upgrade, Name: k.Next}); err != nil {
 			return fmt.Errorf("begin step %s: %w", k.Next, err)
 		}
 		if n == 0 {
-			return rollout.Conflict("step %s of %s does not wait any more", k.Next, k.Server)
+			return overtaken("step %s of %s does not wait any more", k.Next, k.Server)
 		}
 	}
 	var due *time.Time
@@ -138,7 +179,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 		return fmt.Errorf("save upgrade: %w", err)
 	}
 	if n == 0 {
-		return rollout.Conflict("the upgrade of %s moved on meanwhile", k.Server)
+		return overtaken("the upgrade of %s moved on meanwhile", k.Server)
 	}
 	return nil
 }
@@ -166,14 +207,7 @@ func (t *txn) saveTickFinds(ctx context.Context, k TickSave) error {
 		}
 	}
 	if len(k.Facts) > 0 {
-		if err := t.saveFacts(ctx, k.Host, k.Facts); err != nil {
-			return err
-		}
-	}
-	if k.To == rollout.Done && k.Build != "" {
-		if err := t.q.SetServerBuild(ctx, db.SetServerBuildParams{Build: k.Build, ID: k.ServerID}); err != nil {
-			return fmt.Errorf("save build of %s: %w", k.Server, err)
-		}
+		return t.saveFacts(ctx, k.Host, k.Facts)
 	}
 	return nil
 }

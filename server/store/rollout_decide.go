@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"wavekeeper/server/rollout"
@@ -71,7 +72,8 @@ func (s *Store) PauseWave(ctx context.Context, actor Actor, wave int64, reason s
 	return s.decideWave(ctx, actor, wave, rollout.PauseWave, reason, "paused")
 }
 
-// ResumeWave lets a wave go on that a person paused or that its threshold stopped.
+// ResumeWave lets a wave go on that a person paused or that its threshold
+// stopped. What failed until then does not stop it again.
 func (s *Store) ResumeWave(ctx context.Context, actor Actor, wave int64, reason string) error {
 	return s.decideWave(ctx, actor, wave, rollout.ResumeWave, reason, "resumed")
 }
@@ -87,6 +89,11 @@ func (s *Store) decideWave(ctx context.Context, actor Actor, wave int64, event r
 		}
 		if err := t.moveWave(ctx, w, event, reason); err != nil {
 			return err
+		}
+		if event == rollout.ResumeWave {
+			if err := t.q.AcceptFailures(ctx, wave); err != nil {
+				return fmt.Errorf("accept what failed: %w", err)
+			}
 		}
 		t.record(actor, Record{
 			What: "wave." + string(event), Subject: fmt.Sprintf("rollout %d wave %d", w.RolloutID, w.Number), Rollout: w.RolloutID, Reason: reason,
@@ -141,34 +148,20 @@ func (t *txn) moveWave(ctx context.Context, w db.WaveByIDRow, event rollout.Wave
 // its threshold stopped is resumed; Next stops it again if others still fail.
 func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string, book rollout.Runbook) error {
 	err := s.inTx(ctx, func(t *txn) error {
-		u, w, err := t.lockUpgradeForDecision(ctx, upgrade)
+		u, w, err := t.lockUpgrade(ctx, upgrade)
 		if err != nil {
 			return err
+		}
+		if stopped(u) {
+			return errEnded()
 		}
 		if _, err := rollout.UpgradeTable.After(rollout.State(u.State), rollout.Retry); err != nil {
 			return err
 		}
-		steps, err := t.q.StepsOfUpgrade(ctx, upgrade)
+		from := rollout.RetryFrom(book, u.Step)
+		attempt, err := t.renewFrom(ctx, upgrade, from)
 		if err != nil {
-			return fmt.Errorf("load steps: %w", err)
-		}
-		at := u.Step
-		attempt := 1
-		for _, st := range steps {
-			attempt = max(attempt, st.Attempt)
-		}
-		from := rollout.RetryFrom(book, at)
-		position := 0
-		for _, st := range steps {
-			if st.Name == from {
-				position = st.Position
-			}
-		}
-		if position == 0 {
-			return rollout.Conflict("The runbook has no step %q to begin again with.", from)
-		}
-		if err := t.q.RenewSteps(ctx, db.RenewStepsParams{Attempt: attempt + 1, UpgradeID: upgrade, Position: position}); err != nil {
-			return fmt.Errorf("renew steps: %w", err)
+			return err
 		}
 		n, err := t.q.RetryUpgrade(ctx, db.RetryUpgradeParams{Step: from, ID: upgrade, FromState: u.State})
 		if err != nil {
@@ -184,7 +177,7 @@ func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 		}
 		t.record(actor, Record{
 			What: "upgrade.retry", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
-			Detail: map[string]any{"upgrade": upgrade, "from": from, "attempt": attempt + 1, "state": u.State},
+			Detail: map[string]any{"upgrade": upgrade, "from": from, "attempt": attempt, "state": u.State},
 		})
 		return t.decided(ctx, u, upgrade, Event{
 			Kind: EventRetry, Step: from,
@@ -197,31 +190,41 @@ func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 	return nil
 }
 
+// Skip is how a person leaves a server out.
+type Skip struct {
+	Reason string
+	// LeaveAsIs takes on what could not be put back: it stays on the host as it
+	// is. It is possible only after the steps that put back were tried and failed.
+	LeaveAsIs bool
+}
+
 // SkipUpgrade decides that a server is not upgraded in this rollout. It never
-// satisfies what waits for it.
-func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string) error {
+// satisfies what waits for it. What has begun is unwound first: it is skipped
+// once what it changed is put back, and failed when that does not succeed. This
+// is possible in a stopped rollout, too.
+func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, skip Skip, book rollout.Runbook) error {
 	err := s.inTx(ctx, func(t *txn) error {
-		if strings.TrimSpace(reason) == "" {
+		if strings.TrimSpace(skip.Reason) == "" {
 			return rollout.Invalid("Say why the server is skipped: the reason is kept on record.")
 		}
-		u, _, err := t.lockUpgradeForDecision(ctx, upgrade)
+		u, _, err := t.lockUpgrade(ctx, upgrade)
 		if err != nil {
 			return err
 		}
-		if _, err := rollout.UpgradeTable.After(rollout.State(u.State), rollout.Skip); err != nil {
+		if stopped(u) && u.StartedAt == nil {
+			return errEnded()
+		}
+		done, err := t.unwound(ctx, upgrade, u, book)
+		if err != nil {
 			return err
 		}
-		n, err := t.q.SkipUpgrade(ctx, db.SkipUpgradeParams{Message: "Skipped: " + reason, ID: upgrade, FromState: u.State})
-		if err != nil {
-			return fmt.Errorf("skip: %w", err)
+		switch {
+		case done:
+			return t.skip(ctx, actor, upgrade, u, skip.Reason, nil)
+		case skip.LeaveAsIs:
+			return t.leaveAsIs(ctx, actor, upgrade, u, skip.Reason, book)
 		}
-		if n == 0 {
-			return rollout.Conflict("The upgrade moved on meanwhile.")
-		}
-		t.record(actor, Record{
-			What: "upgrade.skip", Subject: u.Server, Rollout: u.RolloutID, Reason: reason, Detail: map[string]any{"upgrade": upgrade, "state": u.State},
-		})
-		return t.decided(ctx, u, upgrade, Event{Kind: EventSkip, Text: sentence(actor.Name+" skipped "+u.Server, reason)})
+		return t.giveUp(ctx, actor, upgrade, u, skip.Reason, book)
 	})
 	if err != nil {
 		return fmt.Errorf("skip upgrade %d: %w", upgrade, err)
@@ -229,8 +232,150 @@ func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, rea
 	return nil
 }
 
-// lockUpgradeForDecision locks the rollout, then reads upgrade and wave.
-func (t *txn) lockUpgradeForDecision(ctx context.Context, upgrade int64) (db.UpgradeByIDRow, db.WaveByIDRow, error) {
+// unwound reports whether an upgrade left nothing on its hosts: it never began,
+// or its last attempt put back all that it changed and tidied up.
+func (t *txn) unwound(ctx context.Context, upgrade int64, u db.UpgradeByIDRow, book rollout.Runbook) (bool, error) {
+	if u.StartedAt == nil {
+		return true, nil
+	}
+	if u.State != string(rollout.Failed) {
+		return false, nil
+	}
+	open, err := t.q.OpenLedger(ctx, upgrade)
+	if err != nil || len(open) > 0 {
+		return false, err
+	}
+	return t.putBack(ctx, upgrade, book, rollout.Done)
+}
+
+// putBack reports whether every step that puts back is in the state.
+func (t *txn) putBack(ctx context.Context, upgrade int64, book rollout.Runbook, state ...rollout.State) (bool, error) {
+	steps, err := t.q.StepsOfUpgrade(ctx, upgrade)
+	if err != nil {
+		return false, fmt.Errorf("load steps: %w", err)
+	}
+	for _, st := range steps {
+		row := slices.IndexFunc(book.Steps, func(s rollout.Step) bool { return s.Name == st.Name })
+		if row >= 0 && book.Steps[row].PutBack && !slices.Contains(state, rollout.State(st.State)) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// skip ends an upgrade that left nothing, or whose rest a person took on.
+func (t *txn) skip(ctx context.Context, actor Actor, upgrade int64, u db.UpgradeByIDRow, reason string, left []string) error {
+	if _, err := rollout.UpgradeTable.After(rollout.State(u.State), rollout.Skip); err != nil {
+		return err
+	}
+	n, err := t.q.SkipUpgrade(ctx, db.SkipUpgradeParams{Message: "Skipped: " + reason, ID: upgrade, FromState: u.State})
+	if err != nil {
+		return fmt.Errorf("skip: %w", err)
+	}
+	if n == 0 {
+		return rollout.Conflict("The upgrade moved on meanwhile.")
+	}
+	detail := map[string]any{"upgrade": upgrade, "state": u.State}
+	if len(left) > 0 {
+		detail["left"] = left
+	}
+	if u.StartedAt != nil {
+		if err := t.askSweep(ctx, u.ServerID); err != nil {
+			return err
+		}
+	}
+	t.record(actor, Record{What: "upgrade.skip", Subject: u.Server, Rollout: u.RolloutID, Reason: reason, Detail: detail})
+	return t.decided(ctx, u, upgrade, Event{Kind: EventSkip, Text: sentence(actor.Name+" skipped "+u.Server, reason)})
+}
+
+// leaveAsIs closes what could not be put back as a deviation that a person took
+// on by name.
+func (t *txn) leaveAsIs(ctx context.Context, actor Actor, upgrade int64, u db.UpgradeByIDRow, reason string, book rollout.Runbook) error {
+	tried, err := t.putBack(ctx, upgrade, book, rollout.Done, rollout.Failed)
+	if err != nil {
+		return err
+	}
+	if u.State != string(rollout.Failed) || !tried {
+		return rollout.Conflict("What was changed on %s can be left as it is only after putting it back failed.", u.Server)
+	}
+	rows, err := t.q.AcceptLedger(ctx, db.AcceptLedgerParams{Deviation: sentence("left as it is by "+actor.Name, reason), UpgradeID: upgrade})
+	if err != nil {
+		return fmt.Errorf("close the ledger: %w", err)
+	}
+	left := []string{}
+	for _, row := range rows {
+		left = append(left, row.Kind+" "+row.Name)
+		if err := t.appendEvent(ctx, Event{
+			Rollout: u.RolloutID, Kind: EventRestored, Wave: u.Wave, Server: u.Server,
+			Text: fmt.Sprintf("%s left %s %s as it is", actor.Name, row.Kind, row.Name),
+			Data: map[string]any{"kind": row.Kind, "name": row.Name, "deviation": "left as it is by " + actor.Name},
+		}); err != nil {
+			return err
+		}
+	}
+	return t.skip(ctx, actor, upgrade, u, reason, left)
+}
+
+// giveUp begins the steps that put back; their end is the upgrade's.
+func (t *txn) giveUp(ctx context.Context, actor Actor, upgrade int64, u db.UpgradeByIDRow, reason string, book rollout.Runbook) error {
+	if _, err := rollout.UpgradeTable.After(rollout.State(u.State), rollout.GiveUp); err != nil {
+		return err
+	}
+	step, ok := book.FirstPutBack()
+	if !ok {
+		return rollout.Conflict("The runbook has no step that puts back what was changed.")
+	}
+	if _, err := t.renewFrom(ctx, upgrade, step); err != nil {
+		return err
+	}
+	generation, err := t.q.GiveUpUpgrade(ctx, db.GiveUpUpgradeParams{Step: step, Message: "Skipped: " + reason, ID: upgrade, FromState: u.State})
+	if err != nil {
+		return fmt.Errorf("give up: %w", err)
+	}
+	n, err := t.q.BeginStep(ctx, db.BeginStepParams{UpgradeID: upgrade, Name: step})
+	if err != nil {
+		return fmt.Errorf("begin step %s: %w", step, err)
+	}
+	if n == 0 {
+		return rollout.Conflict("The upgrade moved on meanwhile.")
+	}
+	if err := t.s.insertJobs(ctx, t.tx, Tick{Upgrade: upgrade, Generation: generation}); err != nil {
+		return err
+	}
+	t.record(actor, Record{
+		What: "upgrade.skip", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
+		Detail: map[string]any{"upgrade": upgrade, "state": u.State, "from": step},
+	})
+	return t.decided(ctx, u, upgrade, Event{
+		Kind: EventSkip, Step: step,
+		Text: sentence(fmt.Sprintf("%s skips %s once what was changed on it is put back", actor.Name, u.Server), reason),
+	})
+}
+
+// renewFrom begins a new attempt at the step and returns its number.
+func (t *txn) renewFrom(ctx context.Context, upgrade int64, from string) (int, error) {
+	steps, err := t.q.StepsOfUpgrade(ctx, upgrade)
+	if err != nil {
+		return 0, fmt.Errorf("load steps: %w", err)
+	}
+	attempt, position := 1, 0
+	for _, st := range steps {
+		attempt = max(attempt, st.Attempt)
+		if st.Name == from {
+			position = st.Position
+		}
+	}
+	if position == 0 {
+		return 0, rollout.Conflict("The runbook has no step %q to begin again with.", from)
+	}
+	if err := t.q.RenewSteps(ctx, db.RenewStepsParams{Attempt: attempt + 1, UpgradeID: upgrade, Position: position}); err != nil {
+		return 0, fmt.Errorf("renew steps: %w", err)
+	}
+	return attempt + 1, nil
+}
+
+// lockUpgrade locks the rollout, then reads upgrade and wave.
+func (t *txn) lockUpgrade(ctx context.Context, upgrade int64) (db.UpgradeByIDRow, db.WaveByIDRow, error) {
 	u, err := t.q.UpgradeByID(ctx, upgrade)
 	if err != nil {
 		return u, db.WaveByIDRow{}, missing(err, "There is no such upgrade.")
@@ -242,12 +387,17 @@ func (t *txn) lockUpgradeForDecision(ctx context.Context, upgrade int64) (db.Upg
 	if u, err = t.q.UpgradeByID(ctx, upgrade); err != nil {
 		return u, w, missing(err, "There is no such upgrade.")
 	}
-	switch rollout.RolloutState(u.RolloutState) {
-	case rollout.RolloutStopped, rollout.RolloutDone:
-		return u, w, rollout.Conflict("The rollout has ended: nothing starts in it any more.")
-	case rollout.RolloutWaiting, rollout.RolloutRunning, rollout.RolloutPaused:
-	}
 	return u, w, nil
+}
+
+// stopped reports whether nothing starts any more in the upgrade's rollout.
+func stopped(u db.UpgradeByIDRow) bool {
+	state := rollout.RolloutState(u.RolloutState)
+	return state == rollout.RolloutStopped || state == rollout.RolloutDone
+}
+
+func errEnded() error {
+	return rollout.Conflict("The rollout has ended: nothing starts in it any more.")
 }
 
 func (t *txn) decided(ctx context.Context, u db.UpgradeByIDRow, upgrade int64, e Event) error {

@@ -1,0 +1,104 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/store"
+)
+
+const (
+	sweptPause   = 15 * time.Second // another worker holds the host
+	sweptWithin  = 10 * time.Minute // then the look is given up; the next start asks again
+	askingSweeps = 10 * time.Second
+)
+
+// hostSweeper works the jobs of kind host-sweep: it removes the tasks and
+// folders that ended upgrades left on one host, and never touches rollout state.
+type hostSweeper struct {
+	river.WorkerDefaults[store.HostSweep]
+	engine *Engine
+}
+
+// Work looks once. A host that does not answer is looked at again after the
+// next start, or after its next upgrade.
+func (h *hostSweeper) Work(ctx context.Context, job *river.Job[store.HostSweep]) error {
+	e := h.engine
+	lease, taken, err := e.store.AcquireHost(ctx, e.owner, job.Args.Host)
+	if err != nil || !taken {
+		if time.Since(job.CreatedAt) > sweptWithin {
+			return nil
+		}
+		return river.JobSnooze(sweptPause)
+	}
+	defer e.release(ctx, lease)
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	go e.keep(ctx, lease, lost)
+	removed, err := e.sweepHost(ctx, job.Args.Host, lease)
+	for _, task := range removed {
+		e.log.Info("removed a host task that was left", "host", job.Args.Host, "task", task)
+	}
+	if err != nil {
+		e.log.Info("host not swept", "host", job.Args.Host, "err", err)
+	}
+	return nil
+}
+
+func (e *Engine) sweepHost(ctx context.Context, host int64, lease store.Lease) ([]string, error) {
+	ctx, _ = e.guarded(ctx, lease)
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	target, err := e.store.ProbeTarget(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	installation, err := e.store.InstallationID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
+	if err != nil {
+		return nil, err
+	}
+	removed, err := runbook.Sweep(ctx, windows.New(way.conn), installation, func(task string) bool {
+		upgrade, ok := upgradeOfTask(installation, task)
+		if !ok {
+			return true
+		}
+		may, err := e.store.IntendRemoval(ctx, lease, upgrade, task)
+		if err != nil {
+			e.log.Warn("removal not recorded, the task stays", "host", host, "task", task, "err", err)
+		}
+		return !may
+	})
+	if err != nil {
+		return removed, fmt.Errorf("%s", secrets{way.password}.redact(err.Error()))
+	}
+	return removed, nil
+}
+
+// upgradeOfTask reads the upgrade from a host task's name, wk-INSTALLATION-uN-.
+func upgradeOfTask(installation, task string) (int64, bool) {
+	rest, ours := strings.CutPrefix(task, "wk-"+installation+"-u")
+	digits, _, whole := strings.Cut(rest, "-")
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, ours && whole && err == nil
+}
+
+// askHostSweeps asks for a look at the hosts of recent rollouts, once in a
+// process.
+func (e *Engine) askHostSweeps(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askingSweeps)
+	defer cancel()
+	if _, err := e.store.AskHostSweeps(ctx); err != nil && ctx.Err() == nil {
+		e.log.Warn("hosts are not swept", "err", err)
+	}
+}
