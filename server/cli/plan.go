@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -52,12 +51,7 @@ func (c *PlanCmd) Run(g *Globals) error {
 		return err
 	}
 	if c.JSON {
-		out := json.NewEncoder(g.Stdout)
-		out.SetEscapeHTML(false)
-		if err := out.Encode(report); err != nil {
-			return fmt.Errorf("print plan: %w", err)
-		}
-		return nil
+		return writePlanJSON(g.Stdout, report)
 	}
 	return printPlan(g.Stdout, report)
 }

@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
 )
 
 // runPlan runs `wavekeeper plan` on an inventory and, when there is one, a policy.
@@ -30,6 +33,37 @@ func runPlan(t *testing.T, inventory, policy string, args ...string) (status int
 }
 
 const smallFleet = "server,roles,site,build\nmbx1,MBX,A,8.0.685.25\ncas1,CAS,A,8.0.685.25\ncas2,CAS,A,\n"
+
+// What is written server by server is what one encoder writes.
+func TestPlanJSONIsOneReport(t *testing.T) {
+	t.Parallel()
+	for _, fleet := range []string{"server,roles\n", smallFleet, "server,roles,site\na,CAS+MBX,<\"waves\":[>\nb,CAS+MBX,<\"waves\":[>\nc,UM,\"\"\"servers\"\":[\"\n"} {
+		inv, _ := exchange.ReadInventory(strings.NewReader(fleet))
+		pkg, err := exchange.PackageByName("sp1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, report, err := rollout.Make(inv.Servers, pkg, rollout.Options{Scope: rollout.ScopeSite})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want bytes.Buffer
+		if err := writePlanJSON(&got, report); err != nil {
+			t.Fatal(err)
+		}
+		e := json.NewEncoder(&want)
+		e.SetEscapeHTML(false)
+		if err := e.Encode(report); err != nil {
+			t.Fatal(err)
+		}
+		if got.String() != want.String() {
+			t.Errorf("%q gives\n%swant\n%s", fleet, got.String(), want.String())
+		}
+	}
+	if status, out, _ := run(t, smallFleet, "plan", "--inventory", "-", "--package", "sp1"); status != 0 || !strings.Contains(out, "Wave 2") {
+		t.Errorf("from standard input: status %d, %s", status, out)
+	}
+}
 
 func TestPlanPrintsTheDocumentedKeys(t *testing.T) {
 	t.Parallel()
