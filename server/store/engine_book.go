@@ -52,14 +52,15 @@ func (s *Store) Intend(ctx context.Context, p Page, what string) error {
 
 // OpenLedger records the state found before a change. While an entry of the
 // same kind and name is open its id is returned and its Before kept, so that a
-// repeated tick does not take the changed state for the original one.
+// repeated tick does not take the changed state for the original one; keys that
+// it did not have are added.
 func (s *Store) OpenLedger(ctx context.Context, p Page, e LedgerEntry) (int64, error) {
 	var id int64
 	err := s.onPage(ctx, p, func(t *txn) error {
 		open, err := t.q.OpenLedgerEntry(ctx, db.OpenLedgerEntryParams{UpgradeID: p.Upgrade, HostID: p.Host, Kind: e.Kind, Name: e.Name})
 		if err == nil {
 			id = open
-			return nil
+			return t.learnLedger(ctx, p, id, e)
 		}
 		if !errors.Is(err, pgx.ErrNoRows) {
 			return err
@@ -85,6 +86,20 @@ func (s *Store) OpenLedger(ctx context.Context, p Page, e LedgerEntry) (int64, e
 		return 0, fmt.Errorf("open ledger entry %s %s on %s: %w", e.Kind, e.Name, p.Server, err)
 	}
 	return id, nil
+}
+
+// learnLedger adds to an open entry what was not known of the state before.
+func (t *txn) learnLedger(ctx context.Context, p Page, id int64, e LedgerEntry) error {
+	found, err := json.Marshal(e.Before)
+	if err != nil {
+		return err
+	}
+	n, err := t.q.LearnLedger(ctx, db.LearnLedgerParams{Found: found, ID: id})
+	if err != nil || n == 0 {
+		return err
+	}
+	return t.appendEvent(ctx, p.event(EventChanged, fmt.Sprintf("%s %s: its state before the change is known", e.Kind, e.Name),
+		map[string]any{"kind": e.Kind, "name": e.Name, "before": e.Before, "meant": e.Meant}))
 }
 
 // CloseLedger records that a change was put back; deviation says what could

@@ -80,6 +80,28 @@ func (q *Queries) InsertLedger(ctx context.Context, arg InsertLedgerParams) (int
 	return id, err
 }
 
+const learnLedger = `-- name: LearnLedger :execrows
+UPDATE ledger
+SET before = $1::jsonb || before
+WHERE id = $2
+  AND restored_at IS NULL
+  AND before <> ($1::jsonb || before)
+`
+
+type LearnLedgerParams struct {
+	Found json.RawMessage
+	ID    int64
+}
+
+// What was found of the state before later than the change: what is known stays.
+func (q *Queries) LearnLedger(ctx context.Context, arg LearnLedgerParams) (int64, error) {
+	result, err := q.db.Exec(ctx, learnLedger, arg.Found, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const ledgerOfUpgrade = `-- name: LedgerOfUpgrade :many
 SELECT l.id, l.upgrade_id, l.host_id, h.name AS host, l.kind, l.name, l.before, l.meant, l.changed_at, l.restored_at, l.deviation
 FROM ledger l

@@ -44,3 +44,11 @@ SET restored_at = clock_timestamp(),
 WHERE upgrade_id = @upgrade_id
   AND restored_at IS NULL
 RETURNING kind, name;
+
+-- name: LearnLedger :execrows
+-- What was found of the state before later than the change: what is known stays.
+UPDATE ledger
+SET before = @found::jsonb || before
+WHERE id = @id
+  AND restored_at IS NULL
+  AND before <> (@found::jsonb || before);
