@@ -182,7 +182,8 @@ CREATE TABLE plan (
     created_at  timestamptz NOT NULL DEFAULT now()
 );
 
--- A revision is immutable but for its state; content is RFC 8785 JSON.
+-- A revision is immutable but for its state and who submitted it; content is
+-- RFC 8785 JSON.
 CREATE TABLE revision (
     id            bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     plan_id       bigint NOT NULL REFERENCES plan (id),
@@ -229,9 +230,11 @@ CREATE TABLE wave (
     ended_at     timestamptz,
     stop_reason  text NOT NULL DEFAULT '',
     CONSTRAINT wave_number_is_unique_in_its_rollout UNIQUE (rollout_id, number),
+    CONSTRAINT wave_is_unique_with_its_rollout UNIQUE (id, rollout_id),
     CONSTRAINT wave_state_is_known CHECK (state IN ('waiting', 'approved', 'running', 'paused', 'stopped', 'done'))
 );
 
+-- What was approved never changes: an approval can only be withdrawn, once.
 CREATE TABLE approval (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     wave_id        bigint NOT NULL REFERENCES wave (id),
@@ -243,7 +246,8 @@ CREATE TABLE approval (
 );
 CREATE UNIQUE INDEX one_standing_approval_per_wave ON approval (wave_id) WHERE withdrawn_at IS NULL;
 
--- One row per server: the digest that is compared in the starting transaction.
+-- One row per server: the digest that is compared in the starting transaction,
+-- and the content that it is of, from which the work on the hosts is taken.
 CREATE TABLE approval_server (
     approval_id  bigint NOT NULL REFERENCES approval (id),
     server_id    bigint NOT NULL REFERENCES server (id),
@@ -256,7 +260,7 @@ CREATE TABLE approval_server (
 CREATE TABLE upgrade (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     rollout_id     bigint NOT NULL REFERENCES rollout (id),
-    wave_id        bigint NOT NULL REFERENCES wave (id),
+    wave_id        bigint NOT NULL,
     server_id      bigint NOT NULL REFERENCES server (id),
     state          text NOT NULL DEFAULT 'waiting',
     step           text NOT NULL DEFAULT '',
@@ -276,6 +280,8 @@ CREATE TABLE upgrade (
     percent        integer NOT NULL DEFAULT 0,
     phase          text NOT NULL DEFAULT '',
     last_heard_at  timestamptz,
+    CONSTRAINT wave_is_of_the_same_rollout FOREIGN KEY (wave_id, rollout_id) REFERENCES wave (id, rollout_id),
+    CONSTRAINT upgrade_in_work_is_due CHECK (state NOT IN ('running', 'out-of-sight') OR due_at IS NOT NULL),
     CONSTRAINT one_upgrade_per_server_and_rollout UNIQUE (rollout_id, server_id),
     CONSTRAINT upgrade_state_is_known CHECK (state IN ('waiting', 'held', 'running', 'paused', 'out-of-sight', 'interrupted', 'unknown', 'failed', 'skipped', 'done')),
     CONSTRAINT upgrade_done_means_verified CHECK (state <> 'done' OR verified_at IS NOT NULL),
@@ -393,6 +399,35 @@ END
 $$;
 -- +goose StatementEnd
 CREATE TRIGGER event_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+-- These triggers hold for the owner's role, too; the program's role has no right
+-- to write the columns in the first place (see the grants of migrate).
+-- +goose StatementBegin
+CREATE FUNCTION refuse_new_content() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'revision' THEN
+        IF (OLD.id, OLD.plan_id, OLD.number, OLD.content, OLD.hash, OLD.author_id, OLD.created_at)
+           IS NOT DISTINCT FROM (NEW.id, NEW.plan_id, NEW.number, NEW.content, NEW.hash, NEW.author_id, NEW.created_at)
+           AND (OLD.submitted_by IS NULL
+                OR (OLD.submitted_by, OLD.submitted_at) IS NOT DISTINCT FROM (NEW.submitted_by, NEW.submitted_at)) THEN
+            RETURN NEW;
+        END IF;
+    ELSIF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'approval' THEN
+        IF (OLD.id, OLD.wave_id, OLD.revision_hash, OLD.approved_by, OLD.reason, OLD.at)
+           IS NOT DISTINCT FROM (NEW.id, NEW.wave_id, NEW.revision_hash, NEW.approved_by, NEW.reason, NEW.at)
+           AND OLD.withdrawn_at IS NULL THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the content of % never changes: % is refused', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER revision_keeps_its_content BEFORE UPDATE OR DELETE ON revision
+    FOR EACH ROW EXECUTE FUNCTION refuse_new_content();
+CREATE TRIGGER approval_keeps_its_content BEFORE UPDATE OR DELETE ON approval
+    FOR EACH ROW EXECUTE FUNCTION refuse_new_content();
+CREATE TRIGGER approval_server_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON approval_server
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER audit_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();

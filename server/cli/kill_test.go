@@ -279,7 +279,11 @@ func (f *furnishedDB) approve(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, wave := range v.Waves {
-		if err := f.Store.ApproveWave(t.Context(), f.operator, wave.ID, f.hash, "go", f.book); err != nil {
+		content, err := f.Store.WaveContent(t.Context(), wave.ID, f.book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Store.ApproveWave(t.Context(), f.operator, wave.ID, content.Seen, "go", f.book); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,9 @@ func start(t *testing.T) console {
 	}
 	if _, err := db.Store.SaveProfile(t.Context(), store.Actor{Name: "test"}, store.Profile{Name: "default", Auth: "basic", HTTPS: true}); err != nil {
 		t.Logf("profile: %v", err)
+	}
+	if err := db.Store.SavePackage(t.Context(), store.Actor{Name: "test"}, store.Package{Name: "sp1", SetupSHA256: strings.Repeat("cd", 32)}); err != nil {
+		t.Fatal(err)
 	}
 	return console{store: db.Store, url: server.URL}
 }
@@ -166,6 +170,26 @@ func words(page string) string {
 }
 
 // action finds the first address of a form that ends in a text.
+// seen is what the page of a wave lets its form carry back.
+func seen(t *testing.T, page string) string {
+	t.Helper()
+	doc, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range doc.Descendants() {
+		if n.Data == "input" && slices.Contains(n.Attr, html.Attribute{Key: "name", Val: "seen"}) {
+			for _, a := range n.Attr {
+				if a.Key == "value" {
+					return a.Val
+				}
+			}
+		}
+	}
+	t.Fatalf("the page carries nothing back: %s", words(page))
+	return ""
+}
+
 func action(t *testing.T, page, holds string) string {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
@@ -239,11 +263,7 @@ func TestFromAnInventoryFileToAnApprovedWave(t *testing.T) {
 	lead.page(rollout+"/waves/1", "You wrote this plan; a second person approves it.")
 	auditor.page(rollout+"/waves/1", "Only an operator can do this.")
 	page := operator.page(rollout+"/waves/1", "Approve wave 1: 1 server", "What cannot be undone")
-	view, err := c.store.Rollout(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	approve := url.Values{"hash": {view.Hash}, "reason": {"Change 4712"}}
+	approve := url.Values{"seen": {seen(t, page)}, "reason": {"Change 4712"}}
 	if status, page := lead.post(rollout+"/waves/1/approve", approve); status != http.StatusForbidden {
 		t.Errorf("the author approves: status %d: %s", status, words(page))
 	}
@@ -438,11 +458,8 @@ func TestChangedContentAsksForTheApprovalAgain(t *testing.T) {
 	c := start(t)
 	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
 	base := submitted(t, lead)
-	view, err := c.store.Rollout(t.Context(), 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	approve := url.Values{"hash": {view.Hash}, "reason": {"Change 4712"}}
+	page := operator.page(base+"/waves/1", "127.0.0.11", strings.Repeat("cd", 4), `C:\Wavekeeper\media\sp1-en-US-x64`)
+	approve := url.Values{"seen": {seen(t, page)}, "reason": {"Change 4712"}}
 	if status, page := operator.post(base+"/waves/1/approve", approve); status != http.StatusOK {
 		t.Fatalf("approve: status %d: %s", status, words(page))
 	}
@@ -459,7 +476,11 @@ func TestChangedContentAsksForTheApprovalAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	operator.page("/", "Approve wave 1 again")
-	operator.page(base+"/waves/1", "Approve wave 1 again", "no longer matches")
+	page = operator.page(base+"/waves/1", "Approve wave 1 again", "no longer matches", "127.0.0.99")
+	if status, page := operator.post(base+"/waves/1/approve", approve); status != http.StatusConflict || !strings.Contains(page, "It is not as you saw it: hosts changed (CAS01)") {
+		t.Errorf("approve what was shown before: status %d: %s", status, words(page))
+	}
+	approve.Set("seen", seen(t, page))
 	if status, page := operator.post(base+"/waves/1/approve", approve); status != http.StatusOK {
 		t.Errorf("approve again: status %d: %s", status, words(page))
 	}

@@ -2,8 +2,10 @@ package httpd
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,6 +68,10 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	if err != nil {
 		return page.Approve{}, err
 	}
+	content, err := s.Store.WaveContent(r.Context(), wave.ID, s.Runbook)
+	if err != nil {
+		return page.Approve{}, err
+	}
 	clock := v.clock(s.Now())
 	by := map[string]store.ServerLine{}
 	for _, l := range lines {
@@ -85,6 +91,7 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 		view.Title = fmt.Sprintf("Wave %d", wave.Number)
 	}
 	view.Servers, view.Blast = approveServers(wave, o, report, by)
+	view.Bound, view.Seen = boundServers(content), content.Seen
 	view.Evidence = waveEvidence(wave, report)
 	view.Fresh = freshness(wave, by, clock)
 	view.When = waveTimes(wave, o, report, clock)
@@ -188,6 +195,30 @@ func approveServers(wave store.WaveView, o store.RolloutView, report rollout.Rep
 		{Name: "AD sites", Value: ui.Number(len(names)), Note: ui.List(names, 4)},
 		{Name: "Last of a role in its site", Value: ui.Number(last)},
 	}
+}
+
+// boundServers says what an approval would bind, server by server: it comes from
+// what is hashed, not from the lists beside it.
+func boundServers(content store.WaveContent) []page.BoundServer {
+	var out []page.BoundServer
+	for _, c := range content.Servers {
+		one := page.BoundServer{
+			Name: c.Server, Build: orDash(c.StartingBuild), Folder: orDash(c.Folder), Hash: c.SetupSHA256,
+			RunAs: orDash(c.RunAs), Profile: c.Profile, Services: orDash(strings.Join(c.Services, ", ")),
+		}
+		for _, h := range c.Hosts {
+			address := h.Address
+			if h.Port != 0 {
+				address = net.JoinHostPort(h.Address, strconv.Itoa(h.Port))
+			}
+			if len(c.Hosts) > 1 || h.Name != c.Server {
+				address = h.Name + " " + address
+			}
+			one.Addresses = append(one.Addresses, address)
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 // waveEvidence is what planning found about the servers of a wave.
@@ -303,7 +334,7 @@ func (s *server) waveApprove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.ApproveWave(r.Context(), v.actor(r), wave.ID, r.PostFormValue("hash"), reason(r), s.Runbook); err != nil {
+	if err := s.Store.ApproveWave(r.Context(), v.actor(r), wave.ID, r.PostFormValue("seen"), reason(r), s.Runbook); err != nil {
 		return err
 	}
 	return s.done(w, r, rolloutHref(o.ID), fmt.Sprintf("Wave %d is approved: %s.", wave.Number, ui.Count(len(wave.Upgrades), "server", "servers")))

@@ -120,6 +120,16 @@ func newWorld(t *testing.T, csv string) *world {
 	return w
 }
 
+// approve lets the operator approve a wave as it is now.
+func (w *world) approve(t *testing.T, wave int64, reason string) error {
+	t.Helper()
+	content, err := w.Store.WaveContent(t.Context(), wave, w.book)
+	if err != nil {
+		return err
+	}
+	return w.Store.ApproveWave(t.Context(), w.operator, wave, content.Seen, reason, w.book)
+}
+
 func (w *world) submit(t *testing.T, inv exchange.Inventory) {
 	t.Helper()
 	ctx := t.Context()
@@ -174,7 +184,7 @@ func (w *world) await(t *testing.T, what string, within time.Duration, claim fun
 		}
 		for _, wave := range v.Waves {
 			if wave.State == rollout.WaveWaiting {
-				if err := w.Store.ApproveWave(t.Context(), w.operator, wave.ID, w.hash, "go", w.book); err != nil {
+				if err := w.approve(t, wave.ID, "go"); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -277,7 +287,7 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.2,5985,BackupAgent
 		t.Fatal(err)
 	}
 	w.await(t, "the upgrade is held by its approval", 20*time.Second, func(v store.RolloutView) bool { return v.Waves[0].Upgrades[0].State == rollout.Held })
-	if err := w.Store.ApproveWave(t.Context(), w.operator, v.Waves[0].ID, w.hash, "other media, looked at", w.book); err != nil {
+	if err := w.approve(t, v.Waves[0].ID, "other media, looked at"); err != nil {
 		t.Fatal(err)
 	}
 	v = w.await(t, "the rollout is done", 90*time.Second, func(v store.RolloutView) bool { return v.State == rollout.RolloutDone })

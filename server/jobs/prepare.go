@@ -8,6 +8,7 @@ import (
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/windows"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
 
@@ -46,6 +47,12 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		return e.refusal(err)
 	}
 	work.secrets = secrets{way.password, runas.password}
+	if step, _ := e.table.Step(w.Step); runas.name != w.RunAs {
+		if refused := otherAccount(w, step.Step, runas.name); refused != nil {
+			return refused
+		}
+		runas = account{name: w.RunAs}
+	}
 	attempt := 1
 	notes := map[string]map[string]string{}
 	for _, s := range w.Steps {
@@ -57,7 +64,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	page := store.Page{
 		Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: w.Hosts[0].ID,
-		Wave: w.Wave, Server: w.Server.Name, Step: w.Step,
+		Wave: w.Wave, Server: w.Server.Name, Step: w.Step, Runbook: e.plain,
 	}
 	memory := work.Memory
 	work.Work = runbook.Work{
@@ -77,6 +84,25 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	for _, l := range w.Ledger {
 		work.Ledger = append(work.Ledger, runbook.Entry{ID: l.ID, Kind: l.Kind, Name: l.Name, Before: l.Before, Meant: l.Meant})
+	}
+	return nil
+}
+
+// otherAccount refuses to run anything as another account than the one that was
+// approved. Putting back waits only where it needs the account.
+func otherAccount(w store.UpgradeWork, step rollout.Step, now string) *runbook.Outcome {
+	refused := &runbook.Outcome{
+		Kind: runbook.Failed, Message: fmt.Sprintf("The run-as account was approved as %q and is %q now: nothing runs as another one", w.RunAs, now),
+		Remedy: "Set the credential of the approved account again, or approve the wave again and retry.",
+	}
+	if !step.PutBack {
+		return refused
+	}
+	for _, l := range w.Ledger {
+		if l.Kind == runbook.RevocationEntry {
+			refused.Kind, refused.After = runbook.Again, refusedPause
+			return refused
+		}
 	}
 	return nil
 }

@@ -27,24 +27,29 @@ func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
 	e := p.engine
 	asking, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
-	outcome, message, facts := e.ask(asking, job.Args.Host)
+	asked, outcome, message, facts := e.ask(asking, job.Args.Host)
 	if ctx.Err() != nil {
 		return river.JobSnooze(0)
 	}
 	saving, done := context.WithTimeout(ctx, saveLimit)
 	defer done()
-	if err := e.store.SaveProbe(saving, job.Args.Host, outcome, message, facts); err != nil {
+	if err := e.store.SaveProbe(saving, asked, outcome, message, facts); err != nil {
 		e.log.Warn("probe not saved", "host", job.Args.Host, "err", err)
 		return river.JobSnooze(errorPause)
 	}
 	return nil
 }
 
-func (e *Engine) ask(ctx context.Context, host int64) (outcome, message string, facts []store.Fact) {
+func (e *Engine) ask(ctx context.Context, host int64) (asked store.HostAddress, outcome, message string, facts []store.Fact) {
 	target, err := e.store.ProbeTarget(ctx, host)
 	if err != nil {
-		return winrm.OutcomeRefused, err.Error(), nil
+		return store.HostAddress{ID: host}, winrm.OutcomeRefused, err.Error(), nil
 	}
+	outcome, message, facts = e.askAt(ctx, target)
+	return target.Host, outcome, message, facts
+}
+
+func (e *Engine) askAt(ctx context.Context, target store.ProbeTarget) (outcome, message string, facts []store.Fact) {
 	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
 	if err != nil {
 		return winrm.OutcomeRefused, err.Error(), nil

@@ -148,6 +148,8 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 		return work, out, nil
 	case errors.Is(err, store.ErrLeaseLost), errors.Is(err, store.ErrOvertaken), errors.Is(err, context.Canceled):
 		return work, out, err
+	case errors.Is(err, store.ErrNotApproved):
+		return work, runbook.Outcome{Kind: runbook.Again, After: refusedPause, Message: "Not begun: " + err.Error()}, nil
 	}
 	e.log.Warn("step came to nothing", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
 	return work, runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: "Nothing was done: what was to be done could not be put on record first. The program's log says why."}, nil

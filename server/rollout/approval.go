@@ -12,14 +12,16 @@ import (
 const ApprovalFormat = "wavekeeper-approval/1"
 
 // ApprovalContent is what an approval says about one server. Its digest is
-// compared in the transaction that starts the server. What the rollout itself
-// changes must not void it: for a server that has begun, StartingBuild stays
-// the build that it had before its first attempt.
+// compared in the transaction that starts the server, and what is done on its
+// hosts is taken from here, not from what the inventory says meanwhile. What
+// the rollout itself changes must not void it: for a server that has begun,
+// StartingBuild stays the build that it had before its first attempt.
 type ApprovalContent struct {
 	Format        string         `json:"format"`
 	Revision      string         `json:"revision"` // hash of the plan revision
 	Wave          int            `json:"wave"`
 	Server        string         `json:"server"`
+	FQDN          string         `json:"fqdn"`
 	Hosts         []ApprovalHost `json:"hosts"`
 	Roles         []string       `json:"roles"`
 	Site          string         `json:"site"`
@@ -28,8 +30,13 @@ type ApprovalContent struct {
 	Version       int            `json:"runbook_version"`
 	Steps         string         `json:"runbook_steps"` // hash, see Runbook.Hash
 	Package       string         `json:"package"`
+	Language      string         `json:"language"`
+	Arch          string         `json:"arch"`
+	Folder        string         `json:"folder"` // of the media on the hosts
 	SetupSHA256   string         `json:"setup_sha256"`
-	RunAs         string         `json:"run_as"` // account name
+	Profile       string         `json:"profile"`
+	RunAs         string         `json:"run_as"`   // account name
+	Services      []string       `json:"services"` // that are stopped for the time of Setup
 }
 
 // ApprovalHost is where a server's host is reached.
@@ -42,7 +49,7 @@ type ApprovalHost struct {
 // normal puts the lists in the order in which they are hashed.
 func (c ApprovalContent) normal() ApprovalContent {
 	c.Format = ApprovalFormat
-	c.Roles = sorted(c.Roles)
+	c.Roles, c.Services = sorted(c.Roles), sorted(c.Services)
 	c.Hosts = append([]ApprovalHost{}, c.Hosts...)
 	slices.SortFunc(c.Hosts, func(a, b ApprovalHost) int { return strings.Compare(a.Name, b.Name) })
 	return c
@@ -69,28 +76,42 @@ func (c ApprovalContent) Digest() (string, error) {
 // Diff says in words what changed from an approved content to the one now. It
 // covers every field: no words mean the same digest.
 func (c ApprovalContent) Diff(now ApprovalContent) []string {
-	a, b := c.normal(), now.normal()
+	before, after := c.fields(), now.fields()
 	out := []string{}
-	for _, f := range []struct{ name, before, after string }{
-		{"plan revision", a.Revision, b.Revision},
-		{"wave", fmt.Sprint(a.Wave), fmt.Sprint(b.Wave)},
-		{"server", a.Server, b.Server},
-		{"hosts", hostWords(a.Hosts), hostWords(b.Hosts)},
-		{"roles", strings.Join(a.Roles, "+"), strings.Join(b.Roles, "+")},
-		{"AD site", a.Site, b.Site},
-		{"starting build", a.StartingBuild, b.StartingBuild},
-		{"runbook", a.Runbook, b.Runbook},
-		{"runbook version", fmt.Sprint(a.Version), fmt.Sprint(b.Version)},
-		{"runbook steps", a.Steps, b.Steps},
-		{"package", a.Package, b.Package},
-		{"hash of setup.com", a.SetupSHA256, b.SetupSHA256},
-		{"run-as account", a.RunAs, b.RunAs},
-	} {
-		if f.before != f.after {
-			out = append(out, fmt.Sprintf("%s was %s and is %s", f.name, orNone(f.before), orNone(f.after)))
+	for i, f := range before {
+		if f.value != after[i].value {
+			out = append(out, fmt.Sprintf("%s was %s and is %s", f.name, orNone(f.value), orNone(after[i].value)))
 		}
 	}
 	return out
+}
+
+// approvalField is one field of a content in words.
+type approvalField struct{ name, value string }
+
+func (c ApprovalContent) fields() []approvalField {
+	c = c.normal()
+	return []approvalField{
+		{"plan revision", c.Revision},
+		{"wave", fmt.Sprint(c.Wave)},
+		{"server", c.Server},
+		{"full name", c.FQDN},
+		{"hosts", hostWords(c.Hosts)},
+		{"roles", strings.Join(c.Roles, "+")},
+		{"AD site", c.Site},
+		{"starting build", c.StartingBuild},
+		{"runbook", c.Runbook},
+		{"runbook version", fmt.Sprint(c.Version)},
+		{"runbook steps", c.Steps},
+		{"package", c.Package},
+		{"language", c.Language},
+		{"architecture", c.Arch},
+		{"package folder", c.Folder},
+		{"hash of setup.com", c.SetupSHA256},
+		{"profile", c.Profile},
+		{"run-as account", c.RunAs},
+		{"services", strings.Join(c.Services, ", ")},
+	}
 }
 
 func hostWords(hosts []ApprovalHost) string {

@@ -11,9 +11,10 @@ func TestApprovalDigestAndDiffCoverEveryField(t *testing.T) {
 	base := ApprovalContent{
 		Revision: "r", Wave: 1, Server: "MBX1", Hosts: []ApprovalHost{{"MBX1", "10.0.0.1", 5985}}, Roles: []string{"Mailbox"}, Site: "A",
 		StartingBuild: "8.0.685.25", Runbook: "standalone-service-pack", Version: 1, Steps: "s", Package: "sp1", SetupSHA256: "h", RunAs: "CONTOSO\\svc",
+		FQDN: "mbx1.contoso.com", Language: "en-US", Arch: "x64", Folder: `C:\sp1`, Profile: "default", Services: []string{"Backup"},
 	}
 	digest, err := base.Digest()
-	const golden = "5448b6bc2b1b7f53dc1078628a719df39f2bcec52b4020184b5f3865be9a67e0"
+	const golden = "3579a4835181bb5d29682970a839551114414cbd988e58dfa1ec010eaee0a619"
 	if err != nil || digest != golden {
 		t.Errorf("digest %s, %v, want %s", digest, err, golden)
 	}

@@ -23,7 +23,9 @@ type Decide func(rollout.Snapshot, time.Time) []rollout.Action
 
 // Advance moves a rollout on in one transaction: its row is locked, the
 // snapshot is loaded, decide is asked, and what it wants is written with its
-// events and follow-up jobs. A request of an older generation does nothing.
+// events and follow-up jobs. Floor, order and limits look at servers of other
+// rollouts, too, so that over all rollouts one decides at a time. A request of
+// an older generation does nothing.
 func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book rollout.Runbook) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		row, err := t.q.LockRollout(ctx, a.Rollout)
@@ -32,6 +34,9 @@ func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book roll
 		}
 		if row.Generation != a.Generation {
 			return errRollBack
+		}
+		if err := t.q.LockFleet(ctx); err != nil {
+			return fmt.Errorf("wait for other decisions: %w", err)
 		}
 		for range mostTurns {
 			now, err := t.q.DatabaseTime(ctx)

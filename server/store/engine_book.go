@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,11 +39,21 @@ type Page struct {
 	Wave       int
 	Server     string
 	Step       string
+	Runbook    rollout.Runbook
 }
 
-// Intend records what is about to be started or changed on the host.
+// ErrNotApproved says that what a step without return would do now is not what
+// was approved. It is a conflict that ends when the wave is approved again or
+// what changed is changed back.
+var ErrNotApproved = errors.New("not approved")
+
+// Intend records what is about to be started or changed on the host. In a step
+// from which there is no way back the approval must still fit at that moment.
 func (s *Store) Intend(ctx context.Context, p Page, what string) error {
 	if err := s.onPage(ctx, p, func(t *txn) error {
+		if err := t.stillApproved(ctx, p); err != nil {
+			return err
+		}
 		return t.appendEvent(ctx, p.event(EventIntent, what, nil))
 	}); err != nil {
 		return fmt.Errorf("record the intent on %s: %w", p.Server, err)
@@ -147,6 +158,38 @@ func (s *Store) onPage(ctx context.Context, p Page, f func(*txn) error) error {
 		}
 		return t.ring(ctx, "rollout", p.Rollout)
 	})
+}
+
+// stillApproved compares the approval with the rows of this transaction when the
+// page's step has no return. A step that the runbook does not have may have none.
+func (t *txn) stillApproved(ctx context.Context, p Page) error {
+	for _, step := range p.Runbook.Steps {
+		if step.Name == p.Step && !step.NoReturn {
+			return nil
+		}
+	}
+	r, err := t.q.RolloutByID(ctx, p.Rollout)
+	if err != nil {
+		return fmt.Errorf("load rollout: %w", err)
+	}
+	server, err := t.q.ServerOfUpgrade(ctx, p.Upgrade)
+	if err != nil {
+		return fmt.Errorf("load server: %w", err)
+	}
+	fits, err := t.matchApprovals(ctx, r, p.Runbook, server)
+	if err != nil {
+		return err
+	}
+	for _, f := range fits {
+		if f.server == server && f.match == rollout.ApprovalMatching {
+			return nil
+		}
+		if len(f.changed) > 0 {
+			return fmt.Errorf("%w: %w", ErrNotApproved, rollout.Conflict(
+				"what was approved for %s is not what would run: %s; approve the wave again, or change it back", p.Server, strings.Join(f.changed, "; ")))
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrNotApproved, rollout.Conflict("no approval of %s stands", p.Server))
 }
 
 func (p Page) event(kind, text string, data map[string]any) Event {

@@ -49,9 +49,10 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, book ro
 		out = append(out, approvable{
 			wave: row.WaveID, server: row.ServerID, name: row.Name, begun: row.StartedAt != nil,
 			content: rollout.ApprovalContent{
-				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, Hosts: by[row.UpgradeID], Roles: row.Roles, Site: row.Site,
-				StartingBuild: row.Build, Runbook: book.Name, Version: book.Version, Steps: steps, Package: r.Package,
-				SetupSHA256: row.SetupSha256, RunAs: row.RunAs,
+				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, FQDN: row.Fqdn, Hosts: by[row.UpgradeID], Roles: row.Roles,
+				Site: row.Site, StartingBuild: row.Build, Runbook: book.Name, Version: book.Version, Steps: steps, Package: r.Package,
+				Language: row.Language, Arch: row.Arch, Folder: row.Folder, SetupSHA256: row.SetupSha256, Profile: row.Profile,
+				RunAs: row.RunAs, Services: row.Services,
 			},
 		})
 	}
@@ -98,4 +99,47 @@ func (t *txn) matchApprovals(ctx context.Context, r db.RolloutByIDRow, book roll
 		fits[c.name] = f
 	}
 	return fits, nil
+}
+
+// WaveContent is what an approval of a wave would bind now, server by server.
+type WaveContent struct {
+	Servers []rollout.ApprovalContent // in the order of their names
+	Seen    string                    // what a form carries back, see rollout.Seen
+}
+
+// WaveContent returns what an approval of the wave would bind now.
+func (s *Store) WaveContent(ctx context.Context, wave int64, book rollout.Runbook) (WaveContent, error) {
+	var content WaveContent
+	err := s.inTx(ctx, func(t *txn) error {
+		w, err := t.q.WaveByID(ctx, wave)
+		if err != nil {
+			return missing(err, "There is no such wave.")
+		}
+		r, err := t.q.RolloutByID(ctx, w.RolloutID)
+		if err != nil {
+			return fmt.Errorf("load rollout: %w", err)
+		}
+		_, content, err = t.waveContent(ctx, r, wave, book)
+		return err
+	})
+	if err != nil {
+		return WaveContent{}, fmt.Errorf("load what wave %d would do: %w", wave, err)
+	}
+	return content, nil
+}
+
+func (t *txn) waveContent(ctx context.Context, r db.RolloutByIDRow, wave int64, book rollout.Runbook) ([]approvable, WaveContent, error) {
+	all, err := t.approvalContents(ctx, r, book, 0)
+	if err != nil {
+		return nil, WaveContent{}, err
+	}
+	var of []approvable
+	var content WaveContent
+	for _, c := range all {
+		if c.wave == wave {
+			of, content.Servers = append(of, c), append(content.Servers, c.content)
+		}
+	}
+	content.Seen, err = rollout.Seen(content.Servers)
+	return of, content, err
 }

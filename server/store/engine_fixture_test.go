@@ -65,6 +65,7 @@ func submit(t *testing.T) submitted {
 	if _, err := d.Store.SaveProfile(t.Context(), erika, store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}}); err != nil {
 		t.Fatal(err)
 	}
+	d.media(t, store.Package{SetupSHA256: strings.Repeat("ab", 32)})
 	inv := importCSV(t, d.Store, twoServers)
 	pkg, err := exchange.PackageByName("sp1")
 	if err != nil {
@@ -90,6 +91,15 @@ func submit(t *testing.T) submitted {
 	return d
 }
 
+// media registers SP1.
+func (d submitted) media(t *testing.T, p store.Package) {
+	t.Helper()
+	p.Name = "sp1"
+	if err := d.Store.SavePackage(t.Context(), erika, p); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (d submitted) view(t *testing.T) store.RolloutView {
 	t.Helper()
 	v, err := d.Store.Rollout(t.Context(), d.rollout)
@@ -99,11 +109,28 @@ func (d submitted) view(t *testing.T) store.RolloutView {
 	return v
 }
 
+// seen is what the operator is shown of a wave.
+func (d submitted) seen(t *testing.T, wave int64) string {
+	t.Helper()
+	content, err := d.Store.WaveContent(t.Context(), wave, book)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content.Seen
+}
+
+// approve lets the operator approve a wave as it is.
+func (d submitted) approve(t *testing.T, index int) error {
+	t.Helper()
+	wave := d.view(t).Waves[index].ID
+	return d.Store.ApproveWave(t.Context(), d.operator, wave, d.seen(t, wave), "go", book)
+}
+
 // started is an upgrade in work: wave 1 is approved, CAS1 was read and started.
 func started(t *testing.T) (submitted, store.Tick) {
 	t.Helper()
 	d := submit(t)
-	if err := d.Store.ApproveWave(t.Context(), d.operator, d.view(t).Waves[0].ID, d.hash, "go", book); err != nil {
+	if err := d.approve(t, 0); err != nil {
 		t.Fatal(err)
 	}
 	fleet, err := d.Store.Servers(t.Context())
@@ -112,7 +139,7 @@ func started(t *testing.T) (submitted, store.Tick) {
 	}
 	for _, s := range fleet {
 		facts := []store.Fact{{Name: "roles", Value: []byte(`{"ClientAccess":{"configured":"8.0.685.25"}}`), Source: "test", At: time.Now()}}
-		if err := d.Store.SaveProbe(t.Context(), s.Hosts[0].ID, "done", "", facts); err != nil {
+		if err := d.Store.SaveProbe(t.Context(), s.Hosts[0].Asked(), "done", "", facts); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"wavekeeper/server/store/db"
@@ -50,11 +51,12 @@ func (s *Store) RequestProbes(ctx context.Context, actor Actor, servers []int64)
 	return len(hosts), nil
 }
 
-// SaveProbe keeps what came out of a probe and asks for the rollouts that wait
-// for it. It never touches rollout state itself.
-func (s *Store) SaveProbe(ctx context.Context, host int64, outcome, message string, facts []Fact) error {
+// SaveProbe keeps what came out of a probe of the host where it was asked, and
+// asks for the rollouts that wait for it. What a machine said that is not the
+// host any more is dropped. It never touches rollout state itself.
+func (s *Store) SaveProbe(ctx context.Context, asked HostAddress, outcome, message string, facts []Fact) error {
+	host := asked.ID
 	err := s.inTx(ctx, func(t *txn) error {
-		// Rollouts first: their rows are always locked before a host's.
 		waiting, err := t.q.RolloutsAwaitingHost(ctx, host)
 		if err != nil {
 			return err
@@ -64,8 +66,12 @@ func (s *Store) SaveProbe(ctx context.Context, host int64, outcome, message stri
 				return err
 			}
 		}
-		if err := t.q.HostProbed(ctx, db.HostProbedParams{Outcome: outcome, Error: message, ID: host}); err != nil {
+		n, err := t.q.HostProbed(ctx, db.HostProbedParams{Outcome: outcome, Error: message, ID: host, Address: asked.Address, Port: asked.Port})
+		if err != nil {
 			return err
+		}
+		if n == 0 {
+			return errRollBack
 		}
 		if len(facts) > 0 {
 			if err := t.saveFacts(ctx, host, facts); err != nil {
@@ -74,7 +80,7 @@ func (s *Store) SaveProbe(ctx context.Context, host int64, outcome, message stri
 		}
 		return t.ring(ctx, "host", host)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errRollBack) {
 		return fmt.Errorf("save probe of host %d: %w", host, err)
 	}
 	return nil
@@ -82,13 +88,13 @@ func (s *Store) SaveProbe(ctx context.Context, host int64, outcome, message stri
 
 // saveFacts keeps the facts of a host; an older one never replaces a newer one.
 func (t *txn) saveFacts(ctx context.Context, host int64, facts []Fact) error {
+	if err := t.q.HostAnswered(ctx, host); err != nil {
+		return fmt.Errorf("save time of facts: %w", err)
+	}
 	for _, f := range facts {
 		if err := t.q.KeepFact(ctx, db.KeepFactParams{HostID: host, Name: f.Name, Value: f.Value, Source: f.Source, At: f.At}); err != nil {
 			return fmt.Errorf("save fact %s: %w", f.Name, err)
 		}
-	}
-	if err := t.q.HostAnswered(ctx, host); err != nil {
-		return fmt.Errorf("save time of facts: %w", err)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -13,7 +14,7 @@ func TestAuthorCannotApprove(t *testing.T) {
 	t.Parallel()
 	d := submit(t)
 	wave := d.view(t).Waves[0].ID
-	err := d.Store.ApproveWave(t.Context(), d.lead, wave, d.hash, "mine", book)
+	err := d.Store.ApproveWave(t.Context(), d.lead, wave, d.seen(t, wave), "mine", book)
 	if !errors.Is(err, rollout.ErrConflict) || !strings.Contains(err.Error(), "You wrote this plan") {
 		t.Errorf("the author approves: %v, want a refusal that says so", err)
 	}
@@ -30,9 +31,10 @@ func TestOfTwoApprovalsOneWins(t *testing.T) {
 	t.Parallel()
 	d := submit(t)
 	wave := d.view(t).Waves[0].ID
+	seen := d.seen(t, wave)
 	errs := make(chan error, 2)
 	for _, actor := range []store.Actor{d.operator, d.second} {
-		go func() { errs <- d.Store.ApproveWave(t.Context(), actor, wave, d.hash, "go", book) }()
+		go func() { errs <- d.Store.ApproveWave(t.Context(), actor, wave, seen, "go", book) }()
 	}
 	won, told := 0, 0
 	for range 2 {
@@ -53,7 +55,7 @@ func TestOfTwoApprovalsOneWins(t *testing.T) {
 func TestChangedContentVoidsTheApproval(t *testing.T) {
 	t.Parallel()
 	d := submit(t)
-	if err := d.Store.ApproveWave(t.Context(), d.operator, d.view(t).Waves[0].ID, d.hash, "go", book); err != nil {
+	if err := d.approve(t, 0); err != nil {
 		t.Fatal(err)
 	}
 	importCSV(t, d.Store, strings.Replace(twoServers, "127.0.77.1", "127.0.77.9", 1))
@@ -76,7 +78,7 @@ func TestChangedContentVoidsTheApproval(t *testing.T) {
 func TestChangedRunbookVoidsTheApproval(t *testing.T) {
 	t.Parallel()
 	d := submit(t)
-	if err := d.Store.ApproveWave(t.Context(), d.operator, d.view(t).Waves[0].ID, d.hash, "go", book); err != nil {
+	if err := d.approve(t, 0); err != nil {
 		t.Fatal(err)
 	}
 	other := book
@@ -111,10 +113,10 @@ func TestStaleOwnerCannotWrite(t *testing.T) {
 	if err != nil || !taken {
 		t.Fatal(taken, err)
 	}
-	page := store.Page{Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: w.Hosts[0].ID, Wave: w.Wave, Server: "CAS1", Step: w.Step}
+	page := store.Page{Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: w.Hosts[0].ID, Wave: w.Wave, Server: "CAS1", Step: w.Step, Runbook: book}
 	save := store.TickSave{
 		Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Wave: w.Wave, Server: "CAS1", Host: w.Hosts[0].ID,
-		From: rollout.Running, To: rollout.Running, Step: w.Step, StepFrom: rollout.Running, StepTo: rollout.Running, Show: w.Step,
+		From: rollout.Running, To: rollout.Running, Step: w.Step, StepFrom: rollout.Running, StepTo: rollout.Running, Show: w.Step, DueAt: time.Now(),
 	}
 	if err := d.Store.Intend(t.Context(), page, "start something"); !errors.Is(err, store.ErrLeaseLost) {
 		t.Errorf("the stale owner records an intent: %v, want the lease lost", err)
@@ -174,7 +176,7 @@ func TestEventsHaveNoGapUnderConcurrentWriters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := store.Page{Lease: lease, Upgrade: tick.Upgrade, Rollout: d.rollout, Generation: tick.Generation, Wave: 1, Server: "CAS1", Step: "facts"}
+	page := store.Page{Lease: lease, Upgrade: tick.Upgrade, Rollout: d.rollout, Generation: tick.Generation, Wave: 1, Server: "CAS1", Step: "facts", Runbook: book}
 	errs := make(chan error, 20)
 	for i := range 20 {
 		go func() {
@@ -218,7 +220,7 @@ func TestLedgerKeepsTheStateFoundFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := store.Page{Lease: lease, Upgrade: w.ID, Rollout: d.rollout, Generation: w.Generation, Host: w.Hosts[0].ID, Wave: 1, Server: "CAS1", Step: "stop-services"}
+	page := store.Page{Lease: lease, Upgrade: w.ID, Rollout: d.rollout, Generation: w.Generation, Host: w.Hosts[0].ID, Wave: 1, Server: "CAS1", Step: "stop-services", Runbook: book}
 	entry := store.LedgerEntry{Kind: "service", Name: "Backup", Before: map[string]string{"state": "running"}, Meant: map[string]string{"state": "stopped"}}
 	first, err := d.Store.OpenLedger(t.Context(), page, entry)
 	if err != nil {
@@ -294,7 +296,7 @@ func TestStoppedRolloutStartsNothing(t *testing.T) {
 	if err := d.Store.StopRollout(t.Context(), d.operator, d.rollout, "enough"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Store.ApproveWave(t.Context(), d.operator, d.view(t).Waves[1].ID, d.hash, "go", book); !errors.Is(err, rollout.ErrConflict) {
+	if err := d.approve(t, 1); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("approve in a stopped rollout: %v, want a conflict", err)
 	}
 	if _, live, err := d.Store.LoadWork(t.Context(), tick.Upgrade, tick.Generation); err != nil || !live {

@@ -34,9 +34,10 @@ type UpgradeWork struct {
 	Hosts    []HostAddress
 
 	Package      string // "sp1"
-	Folder       string // of the media on the host
-	SetupSHA256  string
-	Prepared     bool // the organization is recorded as prepared for the package
+	Folder       string // of the media on the host; approved, as the next two
+	SetupSHA256  string // "" = nothing is approved
+	RunAs        string // account name; another one must not be used
+	Prepared     bool   // the organization is recorded as prepared for the package
 	Installation string
 
 	Steps  []StepWork
@@ -132,6 +133,8 @@ func (s *Store) stepsOf(ctx context.Context, upgrade int64) ([]StepWork, error) 
 }
 
 // loadWorkServer fills in the server, its hosts, the media and the organization.
+// What was approved goes over the rows: where the hosts are, what runs there and
+// as whom does not change under an upgrade in work.
 func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 	r, err := s.q.WorkServer(ctx, w.ID)
 	if err != nil {
@@ -148,7 +151,7 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 	if w.Server.Build, err = exchange.ParseBuild(r.Build); err != nil && r.Build != "" {
 		return fmt.Errorf("read build of %s: %w", r.Name, err)
 	}
-	w.Folder, w.SetupSHA256, w.Prepared, w.Installation = r.Folder, r.SetupSha256, r.Prepared, r.Installation
+	w.Prepared, w.Installation = r.Prepared, r.Installation
 	hosts, err := s.q.HostsOfUpgrade(ctx, w.ID)
 	if err != nil {
 		return fmt.Errorf("load hosts: %w", err)
@@ -156,5 +159,31 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 	for _, h := range hosts {
 		w.Hosts = append(w.Hosts, HostAddress{ID: h.ID, Name: h.Name, Address: h.Address, Port: h.Port})
 	}
+	content, err := s.q.ApprovedContent(ctx, w.ID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("load what is approved: %w", err)
+	}
+	var approved rollout.ApprovalContent
+	if err := json.Unmarshal([]byte(content), &approved); err != nil {
+		return fmt.Errorf("read approval of %s: %w", r.Name, err)
+	}
+	w.take(approved)
 	return nil
+}
+
+// take lets what was approved stand over what the rows say.
+func (w *UpgradeWork) take(a rollout.ApprovalContent) {
+	w.Folder, w.SetupSHA256, w.RunAs = a.Folder, a.SetupSHA256, a.RunAs
+	w.Server.FQDN, w.Server.Language, w.Server.Arch = a.FQDN, a.Language, a.Arch
+	w.Server.Profile, w.Server.Services = a.Profile, a.Services
+	for i, h := range w.Hosts {
+		for _, host := range a.Hosts {
+			if host.Name == h.Name {
+				w.Hosts[i].Address, w.Hosts[i].Port = host.Address, host.Port
+			}
+		}
+	}
 }

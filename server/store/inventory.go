@@ -19,7 +19,7 @@ import (
 func (s *Store) ImportInventory(ctx context.Context, actor Actor, inv exchange.Inventory, faults []exchange.LineError, o ImportOptions) (Import, error) {
 	result := Import{Faults: slices.Clone(faults)}
 	err := s.inTx(ctx, func(t *txn) error {
-		if err := t.q.LockInventory(ctx); err != nil {
+		if err := t.q.LockFleet(ctx); err != nil {
 			return err
 		}
 		lines, err := t.planImport(ctx, inv, &result)
@@ -65,10 +65,10 @@ func (t *txn) planImport(ctx context.Context, inv exchange.Inventory, result *Im
 		inv = without(inv, found)
 		lines, found = plan(known, names, inv)
 	}
+	if err := t.lockImported(ctx, lines); err != nil {
+		return nil, err
+	}
 	for _, p := range lines {
-		if p.known == nil || len(p.change.Fields) == 0 {
-			continue
-		}
 		if fault, err := t.inWork(ctx, p); err != nil {
 			return nil, err
 		} else if fault != nil {
@@ -107,18 +107,66 @@ func without(inv exchange.Inventory, faults []exchange.LineError) exchange.Inven
 	return rest
 }
 
-// inWork refuses to move a server to other hosts while it is being upgraded.
+// lockImported locks the servers and hosts that the lines change.
+func (t *txn) lockImported(ctx context.Context, lines []planned) error {
+	var servers []int64
+	var hosts []string
+	for _, p := range lines {
+		if p.known != nil && len(p.change.Fields) > 0 {
+			servers = append(servers, p.known.ID)
+		}
+		if p.known == nil || len(p.change.Fields) > 0 {
+			for _, node := range hostsOf(p.after) {
+				hosts = append(hosts, node.Name)
+			}
+		}
+	}
+	if _, err := t.q.LockServers(ctx, servers); err != nil {
+		return fmt.Errorf("lock servers: %w", err)
+	}
+	if _, err := t.q.LockHosts(ctx, hosts); err != nil {
+		return fmt.Errorf("lock hosts: %w", err)
+	}
+	return nil
+}
+
+// bound are the columns that an approval binds: they stay as they are while the
+// server is being upgraded.
+var bound = []string{"fqdn", "roles", "site", "language", "arch", "cluster", "nodes", "profile", "services", "address", "port"}
+
+// inWork refuses to change what was approved of a server while it is being
+// upgraded, and to move a host that such a server is on.
 func (t *txn) inWork(ctx context.Context, p planned) (*exchange.LineError, error) {
-	moving := []string{"roles", "cluster", "nodes", "address", "port", "profile"}
 	for _, f := range p.change.Fields {
-		if !slices.Contains(moving, f.Column) {
+		if !slices.Contains(bound, f.Column) {
 			continue
 		}
 		busy, err := t.q.ServerInWork(ctx, p.known.ID)
-		if err != nil || !busy {
+		if err != nil {
 			return nil, err
 		}
-		return &exchange.LineError{Line: p.line, Column: f.Column, Value: f.After, Want: "as it is, " + shown(f.Before) + ", while the server is being upgraded"}, nil
+		if busy {
+			return &exchange.LineError{Line: p.line, Column: f.Column, Value: f.After, Want: "as it is, " + shown(f.Before) + ", while the server is being upgraded"}, nil
+		}
+	}
+	if p.known != nil && len(p.change.Fields) == 0 {
+		return nil, nil
+	}
+	for _, node := range hostsOf(p.after) {
+		host, err := t.q.HostByName(ctx, node.Name)
+		if errors.Is(err, pgx.ErrNoRows) || err == nil && host.Address == node.Address && host.Port == node.Port {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		busy, err := t.q.ServerInWorkOnHost(ctx, node.Name)
+		if err != nil {
+			return nil, err
+		}
+		if busy != "" {
+			return &exchange.LineError{Line: p.line, Column: "nodes", Value: node.Name, Want: "a host that stays at " + host.Address + " while " + busy + " is being upgraded on it"}, nil
+		}
 	}
 	return nil, nil
 }

@@ -33,7 +33,7 @@ func TestMovedHostLosesItsFacts(t *testing.T) {
 		return server.Hosts[0]
 	}
 	id := host().ID
-	if err := s.SaveProbe(t.Context(), id, "done", "", []store.Fact{{Name: "os", Value: []byte(`"2003"`), Source: "probed", At: time.Now()}}); err != nil {
+	if err := s.SaveProbe(t.Context(), host().Asked(), "done", "", []store.Fact{{Name: "os", Value: []byte(`"2003"`), Source: "probed", At: time.Now()}}); err != nil {
 		t.Fatal(err)
 	}
 	importCSV(t, s, "server,roles,site\nCAS1,CAS,Elsewhere\n")

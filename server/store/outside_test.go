@@ -25,7 +25,7 @@ func TestAServerOutsideIsJudgedByAllItsRoles(t *testing.T) {
 		`{"ClientAccess":{"configured":"8.1.240.6"},"Mailbox":{"configured":"8.1.240.6","action":"Install","watermark":"W3"}}`: 1,
 	} {
 		facts := []store.Fact{{Name: "roles", Value: []byte(fact), Source: "test", At: time.Now()}}
-		if err := d.Store.SaveProbe(t.Context(), both.Hosts[0].ID, "done", "", facts); err != nil {
+		if err := d.Store.SaveProbe(t.Context(), both.Hosts[0].Asked(), "done", "", facts); err != nil {
 			t.Fatal(err)
 		}
 		s, err := d.Store.Snapshot(t.Context(), d.rollout, book)

@@ -11,11 +11,12 @@ import (
 	"wavekeeper/server/store/db"
 )
 
-// ApproveWave approves a wave as the approver saw it: hash is the revision's
-// hash that was shown. The author, the submitter and the last editor of the
-// plan cannot approve. One row per server keeps what was approved; it is
-// compared again in the transaction that starts the server.
-func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, hash, reason string, book rollout.Runbook) error {
+// ApproveWave approves a wave as the approver saw it: seen is the Seen of the
+// WaveContent that was shown; what it would do now is compared with it. The
+// author, the submitter and the last editor of the plan cannot approve. One row
+// per server keeps what was approved; it is compared again in the transaction
+// that starts the server.
+func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, seen, reason string, book rollout.Runbook) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" {
 			return rollout.Invalid("Say why you approve: the reason is kept on record.")
@@ -28,25 +29,30 @@ func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, hash, 
 		if err != nil {
 			return fmt.Errorf("load rollout: %w", err)
 		}
-		if err := t.mayApprove(ctx, actor, r, hash); err != nil {
+		if err := t.mayApprove(ctx, actor, r); err != nil {
 			return err
 		}
-		contents, err := t.approvalContents(ctx, r, book, 0)
+		contents, now, err := t.waveContent(ctx, r, wave, book)
 		if err != nil {
 			return err
 		}
 		if err := t.replaceApproval(ctx, w, r, book); err != nil {
 			return err
 		}
-		approval, err := t.q.InsertApproval(ctx, db.InsertApprovalParams{WaveID: wave, RevisionHash: hash, ApprovedBy: actor.PersonID, Reason: reason})
+		if changed := rollout.Unlike(seen, now.Seen); changed != "" {
+			return rollout.Conflict("It is not as you saw it: %s. Look again before you approve.", changed)
+		}
+		if err := knownMedia(now); err != nil {
+			return err
+		}
+		approval, err := t.q.InsertApproval(ctx, db.InsertApprovalParams{
+			WaveID: wave, RevisionHash: r.RevisionHash, ApprovedBy: actor.PersonID, Reason: reason,
+		})
 		if err != nil {
 			return fmt.Errorf("write approval: %w", err)
 		}
 		digests := map[string]any{}
 		for _, c := range contents {
-			if c.wave != wave {
-				continue
-			}
 			content, err := c.content.Canonical()
 			if err != nil {
 				return err
@@ -70,7 +76,7 @@ func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, hash, 
 		}
 		t.record(actor, Record{
 			What: "wave.approve", Subject: fmt.Sprintf("rollout %d wave %d", r.ID, w.Number), Rollout: r.ID, Reason: reason,
-			Detail: map[string]any{"hash": hash, "servers": digests},
+			Detail: map[string]any{"hash": r.RevisionHash, "servers": digests},
 		})
 		if err := t.tell(ctx, Event{
 			Rollout: r.ID, Kind: EventApproved, Wave: w.Number, Text: sentence(fmt.Sprintf("%s approved wave %d", actor.Name, w.Number), reason),
@@ -92,8 +98,18 @@ func ownWork(text string) error {
 	return fmt.Errorf("%w (%w)", rollout.Conflict("%s", text), ErrOwnWork)
 }
 
-// mayApprove holds the four-eyes rule and the binding to what was shown.
-func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow, hash string) error {
+// knownMedia refuses to approve a Setup that nobody can recognize.
+func knownMedia(content WaveContent) error {
+	for _, c := range content.Servers {
+		if c.SetupSHA256 == "" || c.Folder == "" {
+			return rollout.Conflict("No media of %s is known for %s (language %s, architecture %s): register the package first.", c.Package, c.Server, c.Language, c.Arch)
+		}
+	}
+	return nil
+}
+
+// mayApprove holds the four-eyes rule.
+func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow) error {
 	switch rollout.RolloutState(r.State) {
 	case rollout.RolloutStopped, rollout.RolloutDone:
 		return rollout.Conflict("The rollout has ended: nothing can be approved in it any more.")
@@ -101,9 +117,6 @@ func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow, 
 	}
 	if !slices.Contains(actor.Roles, "operator") {
 		return rollout.Conflict("Only an operator can approve.")
-	}
-	if r.RevisionHash != hash {
-		return rollout.Conflict("The plan changed since you looked at it. Look again before you approve.")
 	}
 	editor, err := t.q.LastEditorOfPlan(ctx, r.PlanID)
 	if err != nil {

@@ -19,9 +19,9 @@ func (s *Store) RejectRevision(ctx context.Context, actor Actor, revision int64,
 		if reason == "" {
 			return rollout.Invalid("Say why the plan is rejected: its author reads the reason.")
 		}
-		v, err := t.q.LockRevision(ctx, revision)
+		v, err := t.lockRevision(ctx, revision)
 		if err != nil {
-			return missing(err, "There is no such revision.")
+			return err
 		}
 		to, err := rollout.PlanTable.After(rollout.PlanState(v.State), rollout.RejectPlan)
 		if err != nil {

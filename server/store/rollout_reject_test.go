@@ -19,7 +19,7 @@ func TestRejectedPlanGoesBackWithItsReason(t *testing.T) {
 		t.Errorf("rejecting without a reason: %v, want invalid", err)
 	}
 	// An approved wave in which nothing started does not stand in the way.
-	if err := d.Store.ApproveWave(t.Context(), d.operator, v.Waves[0].ID, d.hash, "go", book); err != nil {
+	if err := d.approve(t, 0); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Store.RejectRevision(t.Context(), d.operator, v.RevisionID, "no change window"); err != nil {

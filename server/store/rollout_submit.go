@@ -16,9 +16,9 @@ import (
 func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64, hash string, book rollout.Runbook) (int64, error) {
 	var id int64
 	err := s.inTx(ctx, func(t *txn) error {
-		v, err := t.q.LockRevision(ctx, revision)
+		v, err := t.lockRevision(ctx, revision)
 		if err != nil {
-			return missing(err, "There is no such revision.")
+			return err
 		}
 		if v.AuthorID != actor.PersonID && !slices.Contains(actor.Roles, "planner") {
 			return rollout.Conflict("Only its author or a planner can submit a plan.")
@@ -59,6 +59,23 @@ func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64,
 		return 0, fmt.Errorf("submit revision %d: %w", revision, err)
 	}
 	return id, nil
+}
+
+// lockRevision locks the revision's plan and then the revision: submitting one
+// touches the other revisions of the plan, too.
+func (t *txn) lockRevision(ctx context.Context, id int64) (db.LockRevisionRow, error) {
+	v, err := t.q.RevisionWithAuthor(ctx, id)
+	if err != nil {
+		return db.LockRevisionRow{}, missing(err, "There is no such revision.")
+	}
+	if _, err := t.q.LockPlan(ctx, v.PlanID); err != nil {
+		return db.LockRevisionRow{}, fmt.Errorf("lock plan %d: %w", v.PlanID, err)
+	}
+	row, err := t.q.LockRevision(ctx, id)
+	if err != nil {
+		return row, missing(err, "There is no such revision.")
+	}
+	return row, nil
 }
 
 // supersede ends what an older revision of the plan still has open.

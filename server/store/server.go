@@ -33,6 +33,11 @@ type Host struct {
 	Error       string // of the last probe, in words
 }
 
+// Asked is where a probe of the host asks.
+func (h Host) Asked() HostAddress {
+	return HostAddress{ID: h.ID, Name: h.Name, Address: h.Address, Port: h.Port}
+}
+
 // Servers returns the whole inventory by name.
 func (s *Store) Servers(ctx context.Context) ([]Server, error) {
 	all, err := loadServers(ctx, s.q)

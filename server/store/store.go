@@ -2,6 +2,22 @@
 // and every transaction. It owns no rule: what may happen is decided by rollout
 // and auth; what is written here is guarded again by the WHERE of the statement
 // and by the schema's constraints. It must not know hosts, pages or secrets.
+//
+// Every transaction takes its locks in this order, so that none waits in a ring:
+//
+//  1. the plan's row, then the rows of its revisions;
+//  2. the rollout's row, or several in the order of their ids: who holds it is
+//     alone with the rollout's waves, upgrades, steps, events and ledger (the
+//     sweep, which does not, skips what is locked);
+//  3. LockFleet, which keeps all starts and imports apart;
+//  4. the leases, in the order of their hosts' names;
+//  5. rows of servers, in the order of their ids;
+//  6. rows of hosts, in the order of their ids, then their facts;
+//  7. the head of the record, when everything else is written (see txn).
+//
+// Advance may ask the host of one server and then start another: it is alone
+// by 3, and who else holds a server's row (SaveTick) has that server in work,
+// which is neither asked nor started.
 package store
 
 import (
@@ -36,6 +52,8 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		return nil, fmt.Errorf("read the database's address: %w", err)
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// A program that stands still in a transaction must not hold up the others.
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "wavekeeper"
 	}

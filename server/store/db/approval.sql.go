@@ -11,7 +11,9 @@ import (
 )
 
 const approvalSubjects = `-- name: ApprovalSubjects :many
-SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.roles, s.site, s.build,
+SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
+       s.language, s.arch, s.profile, s.services,
+       COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
@@ -38,9 +40,15 @@ type ApprovalSubjectsRow struct {
 	StartedAt   *time.Time
 	ServerID    int64
 	Name        string
+	Fqdn        string
 	Roles       []string
 	Site        string
 	Build       string
+	Language    string
+	Arch        string
+	Profile     string
+	Services    []string
+	Folder      string
 	SetupSha256 string
 	RunAs       string
 }
@@ -62,9 +70,15 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsPara
 			&i.StartedAt,
 			&i.ServerID,
 			&i.Name,
+			&i.Fqdn,
 			&i.Roles,
 			&i.Site,
 			&i.Build,
+			&i.Language,
+			&i.Arch,
+			&i.Profile,
+			&i.Services,
+			&i.Folder,
 			&i.SetupSha256,
 			&i.RunAs,
 		); err != nil {
@@ -78,12 +92,29 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsPara
 	return items, nil
 }
 
+const approvedContent = `-- name: ApprovedContent :one
+SELECT s.content
+FROM upgrade u
+JOIN approval a ON a.wave_id = u.wave_id AND a.withdrawn_at IS NULL
+JOIN approval_server s ON s.approval_id = a.id AND s.server_id = u.server_id
+WHERE u.id = $1
+`
+
+// What the standing approval of an upgrade's wave says about its server.
+func (q *Queries) ApprovedContent(ctx context.Context, upgradeID int64) (string, error) {
+	row := q.db.QueryRow(ctx, approvedContent, upgradeID)
+	var content string
+	err := row.Scan(&content)
+	return content, err
+}
+
 const freezeServer = `-- name: FreezeServer :exec
 SELECT s.id
 FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 WHERE s.id = $1
+ORDER BY h.id
 FOR SHARE OF s, h
 `
 
@@ -196,6 +227,105 @@ func (q *Queries) LastEditorOfPlan(ctx context.Context, planID int64) (int64, er
 	var author_id int64
 	err := row.Scan(&author_id)
 	return author_id, err
+}
+
+const lockFleet = `-- name: LockFleet :exec
+SELECT pg_advisory_xact_lock(7102305)
+`
+
+// Whoever starts servers or changes where they are is alone, over all rollouts,
+// until the transaction ends.
+func (q *Queries) LockFleet(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, lockFleet)
+	return err
+}
+
+const lockHosts = `-- name: LockHosts :many
+SELECT id
+FROM host
+WHERE name = ANY ($1::text[])
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+func (q *Queries) LockHosts(ctx context.Context, names []string) ([]int64, error) {
+	rows, err := q.db.Query(ctx, lockHosts, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockServers = `-- name: LockServers :many
+SELECT id
+FROM server
+WHERE id = ANY ($1::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE
+`
+
+// The servers stay as they are until the transaction ends, but for what it does.
+func (q *Queries) LockServers(ctx context.Context, ids []int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, lockServers, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const serverInWorkOnHost = `-- name: ServerInWorkOnHost :one
+SELECT COALESCE(min(s.name), '')::text
+FROM host h
+JOIN server_host sh ON sh.host_id = h.id
+JOIN server s ON s.id = sh.server_id
+JOIN upgrade u ON u.server_id = s.id
+WHERE h.name = $1
+  AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+`
+
+// A server in work on the host of that name, or ”.
+func (q *Queries) ServerInWorkOnHost(ctx context.Context, name string) (string, error) {
+	row := q.db.QueryRow(ctx, serverInWorkOnHost, name)
+	var column_1 string
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const serverOfUpgrade = `-- name: ServerOfUpgrade :one
+SELECT server_id
+FROM upgrade
+WHERE id = $1
+`
+
+func (q *Queries) ServerOfUpgrade(ctx context.Context, id int64) (int64, error) {
+	row := q.db.QueryRow(ctx, serverOfUpgrade, id)
+	var server_id int64
+	err := row.Scan(&server_id)
+	return server_id, err
 }
 
 const standingApprovals = `-- name: StandingApprovals :many

@@ -180,7 +180,7 @@ func (q *Queries) LinkHost(ctx context.Context, arg LinkHostParams) error {
 
 const moveHost = `-- name: MoveHost :exec
 UPDATE host
-SET address = $1, port = $2, facts_at = NULL, last_probe_at = NULL, last_probe_outcome = '', last_probe_error = ''
+SET address = $1, port = $2, facts_at = NULL, probe_asked_at = NULL, last_probe_at = NULL, last_probe_outcome = '', last_probe_error = ''
 WHERE id = $3
 `
 

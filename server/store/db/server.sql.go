@@ -163,15 +163,6 @@ func (q *Queries) ChangeServer(ctx context.Context, arg ChangeServerParams) erro
 	return err
 }
 
-const lockInventory = `-- name: LockInventory :exec
-SELECT pg_advisory_xact_lock(7102305)
-`
-
-func (q *Queries) LockInventory(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, lockInventory)
-	return err
-}
-
 const serverByID = `-- name: ServerByID :one
 SELECT id, name, fqdn, roles, site, internet_facing, build, os, language, arch, cluster, profile, mailboxes, um_languages, services, tags, address, port, imported_at, imported_by
 FROM server

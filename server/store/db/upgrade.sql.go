@@ -28,7 +28,14 @@ func (q *Queries) AcceptFailures(ctx context.Context, waveID int64) error {
 const askHosts = `-- name: AskHosts :many
 UPDATE host
 SET probe_asked_at = clock_timestamp()
-WHERE id IN (SELECT sh.host_id FROM server_host sh JOIN server s ON s.id = sh.server_id WHERE s.name = $1)
+WHERE id IN (
+    SELECT h.id
+    FROM host h
+    JOIN server_host sh ON sh.host_id = h.id
+    JOIN server s ON s.id = sh.server_id
+    WHERE s.name = $1
+    ORDER BY h.id
+    FOR NO KEY UPDATE OF h)
 RETURNING id
 `
 
@@ -249,23 +256,37 @@ func (q *Queries) HostAnswered(ctx context.Context, id int64) error {
 	return err
 }
 
-const hostProbed = `-- name: HostProbed :exec
+const hostProbed = `-- name: HostProbed :execrows
 UPDATE host
 SET last_probe_at = clock_timestamp(),
     last_probe_outcome = $1,
     last_probe_error = $2
 WHERE id = $3
+  AND address = $4
+  AND port = $5
 `
 
 type HostProbedParams struct {
 	Outcome string
 	Error   string
 	ID      int64
+	Address string
+	Port    int
 }
 
-func (q *Queries) HostProbed(ctx context.Context, arg HostProbedParams) error {
-	_, err := q.db.Exec(ctx, hostProbed, arg.Outcome, arg.Error, arg.ID)
-	return err
+// No row: the host answers elsewhere by now, and what was heard is of another machine.
+func (q *Queries) HostProbed(ctx context.Context, arg HostProbedParams) (int64, error) {
+	result, err := q.db.Exec(ctx, hostProbed,
+		arg.Outcome,
+		arg.Error,
+		arg.ID,
+		arg.Address,
+		arg.Port,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const hostsOfServers = `-- name: HostsOfServers :many
@@ -918,8 +939,6 @@ func (q *Queries) UpgradesOfServer(ctx context.Context, serverID int64) ([]Upgra
 const workServer = `-- name: WorkServer :one
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.tags, s.address, s.port,
-       COALESCE(k.folder, '')::text AS folder,
-       COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        EXISTS (SELECT 1 FROM preparation p WHERE lower(p.package) = lower(pl.package)) AS prepared,
        COALESCE((SELECT i.id FROM installation i), '')::text AS installation
 FROM upgrade u
@@ -927,7 +946,6 @@ JOIN server s ON s.id = u.server_id
 JOIN rollout r ON r.id = u.rollout_id
 JOIN revision v ON v.id = r.revision_id
 JOIN plan pl ON pl.id = v.plan_id
-LEFT JOIN package k ON lower(k.name) = lower(pl.package) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
 WHERE u.id = $1
 `
 
@@ -950,14 +968,11 @@ type WorkServerRow struct {
 	Tags           []string
 	Address        string
 	Port           int
-	Folder         string
-	SetupSha256    string
 	Prepared       bool
 	Installation   string
 }
 
-// The server of an upgrade with everything that decides how it is reached and
-// what is installed, as the rows are now.
+// The server of an upgrade as the rows are now; what was approved goes over it.
 func (q *Queries) WorkServer(ctx context.Context, upgradeID int64) (WorkServerRow, error) {
 	row := q.db.QueryRow(ctx, workServer, upgradeID)
 	var i WorkServerRow
@@ -980,8 +995,6 @@ func (q *Queries) WorkServer(ctx context.Context, upgradeID int64) (WorkServerRo
 		&i.Tags,
 		&i.Address,
 		&i.Port,
-		&i.Folder,
-		&i.SetupSha256,
 		&i.Prepared,
 		&i.Installation,
 	)

@@ -25,7 +25,9 @@ ORDER BY s.server_id;
 
 -- name: ApprovalSubjects :many
 -- The rows as they are now that approvals' digests are built from; server 0 = all.
-SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.roles, s.site, s.build,
+SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
+       s.language, s.arch, s.profile, s.services,
+       COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
@@ -38,6 +40,24 @@ WHERE u.rollout_id = @rollout_id
   AND (@server_id::bigint = 0 OR u.server_id = @server_id::bigint)
 ORDER BY s.name;
 
+-- name: ApprovedContent :one
+-- What the standing approval of an upgrade's wave says about its server.
+SELECT s.content
+FROM upgrade u
+JOIN approval a ON a.wave_id = u.wave_id AND a.withdrawn_at IS NULL
+JOIN approval_server s ON s.approval_id = a.id AND s.server_id = u.server_id
+WHERE u.id = @upgrade_id;
+
+-- name: ServerOfUpgrade :one
+SELECT server_id
+FROM upgrade
+WHERE id = @id;
+
+-- name: LockFleet :exec
+-- Whoever starts servers or changes where they are is alone, over all rollouts,
+-- until the transaction ends.
+SELECT pg_advisory_xact_lock(7102305);
+
 -- name: FreezeServer :exec
 -- The server and its hosts cannot change before the transaction ends.
 SELECT s.id
@@ -45,7 +65,33 @@ FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 WHERE s.id = @id
+ORDER BY h.id
 FOR SHARE OF s, h;
+
+-- name: LockServers :many
+-- The servers stay as they are until the transaction ends, but for what it does.
+SELECT id
+FROM server
+WHERE id = ANY (@ids::bigint[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: LockHosts :many
+SELECT id
+FROM host
+WHERE name = ANY (@names::text[])
+ORDER BY id
+FOR NO KEY UPDATE;
+
+-- name: ServerInWorkOnHost :one
+-- A server in work on the host of that name, or ''.
+SELECT COALESCE(min(s.name), '')::text
+FROM host h
+JOIN server_host sh ON sh.host_id = h.id
+JOIN server s ON s.id = sh.server_id
+JOIN upgrade u ON u.server_id = s.id
+WHERE h.name = @name
+  AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown');
 
 -- name: HostsOfRollout :many
 SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port

@@ -16,7 +16,7 @@ RETURNING id;
 -- name: MoveHost :exec
 -- A host that answers elsewhere is another machine until it was asked.
 UPDATE host
-SET address = @address, port = @port, facts_at = NULL, last_probe_at = NULL, last_probe_outcome = '', last_probe_error = ''
+SET address = @address, port = @port, facts_at = NULL, probe_asked_at = NULL, last_probe_at = NULL, last_probe_outcome = '', last_probe_error = ''
 WHERE id = @id;
 
 -- name: HostsOfServer :many

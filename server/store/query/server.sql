@@ -39,6 +39,3 @@ SELECT EXISTS (
     WHERE server_id = @server_id
       AND state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
 );
-
--- name: LockInventory :exec
-SELECT pg_advisory_xact_lock(7102305);

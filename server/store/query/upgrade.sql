@@ -160,12 +160,9 @@ SET build = @build
 WHERE id = @id;
 
 -- name: WorkServer :one
--- The server of an upgrade with everything that decides how it is reached and
--- what is installed, as the rows are now.
+-- The server of an upgrade as the rows are now; what was approved goes over it.
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.tags, s.address, s.port,
-       COALESCE(k.folder, '')::text AS folder,
-       COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        EXISTS (SELECT 1 FROM preparation p WHERE lower(p.package) = lower(pl.package)) AS prepared,
        COALESCE((SELECT i.id FROM installation i), '')::text AS installation
 FROM upgrade u
@@ -173,7 +170,6 @@ JOIN server s ON s.id = u.server_id
 JOIN rollout r ON r.id = u.rollout_id
 JOIN revision v ON v.id = r.revision_id
 JOIN plan pl ON pl.id = v.plan_id
-LEFT JOIN package k ON lower(k.name) = lower(pl.package) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
 WHERE u.id = @upgrade_id;
 
 -- name: KeepFact :exec
@@ -190,12 +186,15 @@ UPDATE host
 SET facts_at = clock_timestamp()
 WHERE id = @id;
 
--- name: HostProbed :exec
+-- name: HostProbed :execrows
+-- No row: the host answers elsewhere by now, and what was heard is of another machine.
 UPDATE host
 SET last_probe_at = clock_timestamp(),
     last_probe_outcome = @outcome,
     last_probe_error = @error
-WHERE id = @id;
+WHERE id = @id
+  AND address = @address
+  AND port = @port;
 
 -- name: ProbeTarget :one
 -- How a host is reached: by the profile of the first server on it.
@@ -221,7 +220,14 @@ RETURNING id;
 -- name: AskHosts :many
 UPDATE host
 SET probe_asked_at = clock_timestamp()
-WHERE id IN (SELECT sh.host_id FROM server_host sh JOIN server s ON s.id = sh.server_id WHERE s.name = @server)
+WHERE id IN (
+    SELECT h.id
+    FROM host h
+    JOIN server_host sh ON sh.host_id = h.id
+    JOIN server s ON s.id = sh.server_id
+    WHERE s.name = @server
+    ORDER BY h.id
+    FOR NO KEY UPDATE OF h)
 RETURNING id;
 
 -- name: Fleet :many
