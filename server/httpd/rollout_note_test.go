@@ -26,3 +26,21 @@ func TestRolloutSaysWhyNothingRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestStoppedRolloutPromisesNothing: what was held or approved when a rollout
+// was stopped does not start, whatever the reasons were before.
+func TestStoppedRolloutPromisesNothing(t *testing.T) {
+	t.Parallel()
+	held := store.UpgradeRow{State: rollout.Held, Reasons: []rollout.Reason{{Rule: "floor", Text: "1 of 2 must stay"}}}
+	w := store.WaveView{Number: 2, State: rollout.WaveApproved, Upgrades: []store.UpgradeRow{held}}
+	o := store.RolloutView{RolloutRow: store.RolloutRow{State: rollout.RolloutStopped, StopReason: "storm", Running: 1}, Waves: []store.WaveView{{Number: 1}, w}}
+	if got := whyNot(o, w, held); got != "The rollout is stopped" {
+		t.Errorf("whyNot = %q", got)
+	}
+	if got := lane(w, viewer{}, o, 1).Words; strings.Contains(got, "opens") {
+		t.Errorf("lane says %q of a stopped rollout", got)
+	}
+	if got, _ := rolloutNote(o); !strings.HasSuffix(got, "storm. Still in work, until it comes to its end: 1 server.") {
+		t.Errorf("rolloutNote = %q", got)
+	}
+}

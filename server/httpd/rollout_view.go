@@ -125,7 +125,11 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 	case rollout.RolloutDone:
 		return "Every wave is done.", "done"
 	case rollout.RolloutStopped:
-		return said("Stopped: nothing starts in it any more", "", o.StopReason), "stopped"
+		text := said("Stopped: nothing starts in it any more", "", o.StopReason)
+		if o.Running > 0 {
+			text += " Still in work, until it comes to its end: " + ui.Count(o.Running, "server", "servers") + "."
+		}
+		return text, "stopped"
 	case rollout.RolloutPaused:
 		return said("Paused", o.PausedBy, o.PauseReason) + " Nothing starts until it is resumed.", "paused"
 	case rollout.RolloutWaiting, rollout.RolloutRunning:
@@ -214,7 +218,7 @@ func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane 
 	if (w.State == rollout.WaveStopped || w.State == rollout.WavePaused) && v.may(auth.Resume) && !over {
 		l.Act = ui.Link{Href: l.Href + "/resume", Text: "Resume"}
 	}
-	if w.State == rollout.WaveApproved && index > 0 {
+	if w.State == rollout.WaveApproved && index > 0 && !over {
 		l.Words += ", opens when wave " + ui.Digits(index) + " is done"
 	}
 	return l
@@ -337,6 +341,9 @@ func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.Upgra
 }
 
 func whyNot(o store.RolloutView, w store.WaveView, u store.UpgradeRow) string {
+	if o.State == rollout.RolloutStopped {
+		return "The rollout is stopped"
+	}
 	if len(u.Reasons) > 0 {
 		text := u.Reasons[0].Text
 		if n := len(u.Reasons) - 1; n > 0 {
@@ -345,8 +352,6 @@ func whyNot(o store.RolloutView, w store.WaveView, u store.UpgradeRow) string {
 		return text
 	}
 	switch {
-	case o.State == rollout.RolloutStopped:
-		return "The rollout is stopped"
 	case o.State == rollout.RolloutPaused:
 		return "The rollout is paused"
 	case w.State == rollout.WaveWaiting:
