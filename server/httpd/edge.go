@@ -50,7 +50,8 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	var refused refusal
 	switch {
 	case r.Context().Err() != nil:
-		return // nobody waits for an answer
+		w.WriteHeader(http.StatusRequestTimeout) // for who sent too slowly; else nobody waits for an answer
+		return
 	case errors.Is(err, errSignedOut):
 		s.signInFirst(w, r)
 		return

@@ -63,7 +63,8 @@ func moreTime(w http.ResponseWriter) {
 }
 
 // timedBody takes the time limit away when the whole body has come: what is
-// then done with it may take its time.
+// then done with it may take its time. It stays when the body breaks off, since
+// the server looks for the rest of it once more before it answers.
 type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -71,7 +72,7 @@ type timedBody struct {
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil {
+	if errors.Is(err, io.EOF) {
 		// As in limitBody.
 		_ = b.control.SetReadDeadline(time.Time{})
 		_ = b.control.SetWriteDeadline(time.Now().Add(answerTime))

@@ -4,8 +4,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 )
 
@@ -131,6 +133,17 @@ func TestFormHasToArriveInTime(t *testing.T) {
 			t.Error("the limit outlived the body: a long answer would be cut off")
 		}
 	})).ServeHTTP(c, r)
+	c = &connection{ResponseRecorder: httptest.NewRecorder()}
+	r = httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/signin", iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("name=otto"))))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	limitBody(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if err := wholeForm(r); err == nil {
+			t.Error("a form that broke off was taken")
+		}
+	})).ServeHTTP(c, r)
+	if slices.Contains(c.read, false) {
+		t.Error("a body that did not come in time is waited for without a limit")
+	}
 	c = &connection{ResponseRecorder: httptest.NewRecorder()}
 	limitBody(http.NotFoundHandler()).ServeHTTP(c, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/stream", nil))
 	if len(c.read) != 0 {

@@ -34,6 +34,9 @@ func (s *server) signInForm(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) signIn(w http.ResponseWriter, r *http.Request) error {
+	if err := wholeForm(r); err != nil {
+		return err
+	}
 	name, next := r.PostFormValue("name"), ours(r.PostFormValue("next"))
 	id, err := auth.SignIn(r.Context(), s.Store, name, r.PostFormValue("password"), r.RemoteAddr)
 	switch {
