@@ -206,6 +206,12 @@ func (t *txn) saveTickFinds(ctx context.Context, k TickSave) error {
 			return fmt.Errorf("write finding %s: %w", f.Rule, err)
 		}
 	}
+	// The server before its hosts, as an import locks them.
+	if k.To == rollout.Done && k.Build != "" {
+		if err := t.q.SetServerBuild(ctx, db.SetServerBuildParams{Build: k.Build, ID: k.ServerID}); err != nil {
+			return fmt.Errorf("save build of %s: %w", k.Server, err)
+		}
+	}
 	if len(k.Facts) > 0 {
 		return t.saveFacts(ctx, k.Host, k.Facts)
 	}
