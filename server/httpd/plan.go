@@ -138,12 +138,10 @@ func (s *server) planOutcome(ctx context.Context, v viewer, revision store.Revis
 
 // unnamed lists servers that a text does not name itself.
 func unnamed(text string, servers []string) string {
-	for _, name := range servers {
-		if !strings.Contains(text, name) {
-			return ui.List(servers, 12)
-		}
+	if len(servers) == 0 || strings.Contains(text, servers[0]) {
+		return "" // it names them, or as many as there is room for
 	}
-	return ""
+	return ui.List(servers, 12)
 }
 
 func scopeSentence(p rollout.Plan) string {

@@ -55,6 +55,8 @@ type serverLineRow struct {
 	State          string
 }
 
+// An upgrade that had not started when its rollout was stopped never starts: it
+// is shown as stopped, not as waiting.
 const serverLines = `
 SELECT s.id, s.name, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.tags, s.mailboxes,
        COALESCE(h.facts, '{}') AS facts, h.facts_at, COALESCE(h.outcome, '') AS outcome, h.probed_at,
@@ -71,7 +73,8 @@ LEFT JOIN LATERAL (
     WHERE sh.server_id = s.id
 ) h ON true
 LEFT JOIN LATERAL (
-    SELECT u.rollout_id, u.state, u.build, p.name AS plan_name
+    SELECT u.rollout_id, u.build, p.name AS plan_name,
+           CASE WHEN o.state = 'stopped' AND u.state IN ('waiting', 'held') THEN 'stopped' ELSE u.state END AS state
     FROM upgrade u
     JOIN rollout o ON o.id = u.rollout_id
     JOIN revision r ON r.id = o.revision_id
@@ -138,7 +141,9 @@ type UpgradeOfServer struct {
 }
 
 const upgradesOfServer = `
-SELECT u.rollout_id AS rollout, p.name AS plan_name, p.package, u.state, u.step, o.state IN ('done', 'stopped') AS over, u.build, u.started_at, u.ended_at
+SELECT u.rollout_id AS rollout, p.name AS plan_name, p.package, u.step,
+       CASE WHEN o.state = 'stopped' AND u.state IN ('waiting', 'held') THEN 'stopped' ELSE u.state END AS state,
+       o.state IN ('done', 'stopped') AS over, u.build, u.started_at, u.ended_at
 FROM upgrade u
 JOIN rollout o ON o.id = u.rollout_id
 JOIN revision r ON r.id = o.revision_id

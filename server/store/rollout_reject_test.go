@@ -35,6 +35,17 @@ func TestRejectedPlanGoesBackWithItsReason(t *testing.T) {
 	if revision.State != rollout.Rejected {
 		t.Errorf("revision is %s, want rejected", revision.State)
 	}
+	lines, err := d.Store.ServerLines(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	upgrades, err := d.Store.UpgradesOfServer(t.Context(), lines[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lines[0].State != "stopped" || len(upgrades) != 1 || upgrades[0].State != "stopped" || !upgrades[0].Over {
+		t.Errorf("%s is shown as %q (%v), want stopped", lines[0].Name, lines[0].State, upgrades)
+	}
 	entries, err := d.Store.History(t.Context(), store.HistoryFilter{Rollout: d.rollout, Limit: 50})
 	if err != nil {
 		t.Fatal(err)
