@@ -166,6 +166,9 @@ func (s *session) typeFile(rest string, io streams) int {
 		return s.fail(io, "The syntax of the command is incorrect.")
 	}
 	for _, w := range words {
+		if isNul(w) {
+			continue
+		}
 		path := clean(w, s.cwd)
 		var data []byte
 		why := ""
@@ -188,6 +191,9 @@ func (s *session) typeFile(rest string, io streams) int {
 	return 0
 }
 
+// isNul reports whether a word is the device that is empty and takes all.
+func isNul(word string) bool { return strings.EqualFold(strings.TrimSuffix(word, ":"), "nul") }
+
 func (s *session) copyFile(rest string, io streams) int {
 	_, words := switches(rest)
 	if len(words) == 0 || len(words) > 2 {
@@ -199,7 +205,11 @@ func (s *session) copyFile(rest string, io streams) int {
 	}
 	n, why := 0, "The system cannot find the file specified."
 	s.h.update(func() {
-		for _, f := range s.h.wild(clean(words[0], s.cwd)) {
+		from := s.h.wild(clean(words[0], s.cwd))
+		if isNul(words[0]) && len(words) == 2 && !s.h.folderAt(target) {
+			from = []*file{{Path: target}} // empty
+		}
+		for _, f := range from {
 			if f.Dir {
 				continue
 			}

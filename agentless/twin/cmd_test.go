@@ -127,6 +127,28 @@ func TestOnceTriggersReallyFire(t *testing.T) {
 	}
 }
 
+func TestSmallThingsOfTheShell(t *testing.T) {
+	t.Parallel()
+	s := server(t, "cas1", "CAS")
+	start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+	c := dial(t, s)
+	for _, tc := range []struct{ line, exit, want string }{
+		{"  echo   spaced   ", "0", "  spaced   \r\n"},
+		{"type nul", "0", ""},
+		{`copy nul C:\empty.txt >nul & dir /b C:\empty.txt`, "0", "empty.txt\r\n"},
+		{`(echo b& echo a)>C:\l.txt & sort C:\l.txt`, "0", "a\r\nb\r\n"},
+		{`sort /r C:\l.txt`, "0", "b\r\na\r\n"},
+		{`sort C:\none.txt`, "1", ""},
+		{"chcp", "0", "Active code page: 437\r\n"},
+		{"chcp 850 >nul & chcp", "0", "Active code page: 850\r\n"},
+		{"chcp 7", "1", ""},
+	} {
+		if exit, out, errs := c.run(tc.line); exit != tc.exit || out != tc.want {
+			t.Errorf("%s: exit %s, %q %q, want %s and %q", tc.line, exit, out, errs, tc.exit, tc.want)
+		}
+	}
+}
+
 func TestSchtasksKnowsNoLaterSwitchAndNoStrayWord(t *testing.T) {
 	t.Parallel()
 	s := server(t, "cas1", "CAS")

@@ -4,8 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
+
+	"golang.org/x/text/encoding"
 )
 
 // lines reads what find, findstr, sort and more read: files or stdin.
@@ -128,12 +132,23 @@ func findstr(c *call) int {
 	return 0
 }
 
+// sortLines knows /r and a file; without one it reads its input.
 func sortLines(c *call) int {
-	all, ok := c.lines(nil)
+	var files []string
+	for _, w := range c.args {
+		if !strings.HasPrefix(w, "/") {
+			files = append(files, w)
+		}
+	}
+	all, ok := c.lines(files)
 	if !ok {
+		c.complain("The system cannot find the file specified.\r\n")
 		return 1
 	}
 	sort.Strings(all)
+	if c.has("/r") {
+		slices.Reverse(all)
+	}
 	for _, l := range all {
 		c.print("%s\r\n", l)
 	}
@@ -149,5 +164,24 @@ func more(c *call) int {
 	for _, l := range all {
 		c.print("%s\r\n", l)
 	}
+	return 0
+}
+
+// chcp shows the console's code page, or sets it to one that the simulation
+// knows.
+func chcp(c *call) int {
+	if len(c.args) > 0 {
+		page, err := strconv.Atoi(c.args[0])
+		if err != nil {
+			c.complain("Parameter format not correct - %s\r\n", c.args[0])
+			return 1
+		}
+		if page != 65001 && codePageOf(page) == encoding.Nop {
+			c.complain("Invalid code page\r\n")
+			return 1
+		}
+		c.s.codePage = page
+	}
+	c.print("Active code page: %d\r\n", c.s.codePage)
 	return 0
 }

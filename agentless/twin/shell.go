@@ -147,7 +147,10 @@ func (h *host) command(r *request) (reply, *fault) {
 	if body.child("Command") == nil {
 		return reply{}, faultSchema()
 	}
-	line := strings.TrimSpace(body.child("Command").text)
+	line := body.child("Command").text
+	if strings.ContainsAny(line, "\r\n") { // a client that writes its XML over several lines
+		line = strings.TrimSpace(line)
+	}
 	for _, a := range body.all("Arguments") {
 		line += " " + a.text
 	}
