@@ -103,7 +103,7 @@ func (s *server) historyFrame(r *http.Request, v viewer, q url.Values) (page.His
 	if err != nil {
 		return view, err
 	}
-	people, err := s.Store.People(ctx)
+	people, err := s.Store.HistoryPeople(ctx)
 	if err != nil {
 		return view, err
 	}
@@ -123,8 +123,8 @@ func (s *server) historyFrame(r *http.Request, v viewer, q url.Values) (page.His
 	for _, k := range kindsE {
 		add(k, "Event: "+kindWord(k))
 	}
-	for _, p := range people {
-		filter.People = append(filter.People, page.Choice{Value: p.Name, Text: p.Name, On: p.Name == q.Get("who")})
+	for _, name := range people {
+		filter.People = append(filter.People, page.Choice{Value: name, Text: name, On: name == q.Get("who")})
 	}
 	for _, o := range rollouts {
 		id := strconv.FormatInt(o.ID, 10)

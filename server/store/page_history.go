@@ -128,6 +128,16 @@ func (s *Store) HistoryKinds(ctx context.Context) (decisions, events []string, e
 	return decisions, events, nil
 }
 
+// HistoryPeople returns who ever decided something: people, and parts of the
+// program or the command line where no person was signed in.
+func (s *Store) HistoryPeople(ctx context.Context) ([]string, error) {
+	var names []string
+	if err := s.pool.QueryRow(ctx, `SELECT COALESCE(array_agg(DISTINCT who ORDER BY who), '{}') FROM audit`).Scan(&names); err != nil {
+		return nil, fmt.Errorf("load people of history: %w", err)
+	}
+	return names, nil
+}
+
 // HistorySize returns how many decisions and events there are.
 func (s *Store) HistorySize(ctx context.Context) (decisions, events int, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT (SELECT seq FROM audit_head)::int, (SELECT COALESCE(sum(last_event), 0) FROM rollout)::int`).Scan(&decisions, &events)
