@@ -33,12 +33,13 @@ func TestPreflightNamesWhatBlocks(t *testing.T) {
 		want    string
 		host    func(context.Context, *windows.Host) error
 	}{
-		"wrong run-as password":       {nil, func(w *runbook.Work) { w.RunAs.Password = "wrong" }, "canary", nil},
-		"run-as account without AD":   {nil, func(w *runbook.Work) { w.RunAs = runbook.Account{Name: user, Password: password} }, "canary", nil},
-		"other media":                 {nil, func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) }, "media", nil},
-		"no media":                    {nil, func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp9-en-US-x64` }, "media", nil},
-		"organization not prepared":   {nil, func(w *runbook.Work) { w.Prepared = false }, "organization-prepared", nil},
-		"package of another language": {nil, func(w *runbook.Work) { w.Package.Language = "de-DE" }, "language", nil},
+		"wrong run-as password":          {nil, func(w *runbook.Work) { w.RunAs.Password = "wrong" }, "canary", nil},
+		"run-as account without AD":      {nil, func(w *runbook.Work) { w.RunAs = runbook.Account{Name: user, Password: password} }, "canary", nil},
+		"other media":                    {nil, func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) }, "media", nil},
+		"no media":                       {nil, func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp9-en-US-x64` }, "media", nil},
+		"organization not prepared":      {nil, func(w *runbook.Work) { w.Prepared = false }, "organization-prepared", nil},
+		"a host of another architecture": {nil, func(w *runbook.Work) { w.Server.Arch, w.Package.Arch = "x86", "x86" }, "architecture", nil},
+		"package of another language":    {nil, func(w *runbook.Work) { w.Package.Language = "de-DE" }, "language", nil},
 		"package older than the server": {func(o *twin.Options) {
 			o.Servers[0].Build = exchange.Build{Major: 8, Minor: 2, Build: 176, Revision: 2}
 		}, nil, "build", nil},

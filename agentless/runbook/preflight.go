@@ -16,6 +16,11 @@ import (
 // findings. It may be repeated as often as one likes.
 func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
+	if w.Attempt > 1 { // Setup may have begun in an earlier one
+		if out, err := disarm(ctx, w, ""); err != nil || out.Kind != Done {
+			return unseen(out), err
+		}
+	}
 	if w.Memory["media"] == "" {
 		return proveMedia(ctx, w)
 	}

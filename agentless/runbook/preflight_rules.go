@@ -20,6 +20,7 @@ type seen struct {
 	net20     int
 	hasNET20  bool
 	install   string
+	arch      string
 	umPacks   []string
 	services  []windows.Service
 	media     proved
@@ -38,6 +39,7 @@ func look(ctx context.Context, w *Work) (seen, error) {
 		func() (err error) { s.processes, err = h.Processes(ctx); return },
 		func() (err error) { s.net20, s.hasNET20, err = h.NET20ServicePack(ctx); return },
 		func() (err error) { s.install, err = h.InstallPath(ctx); return },
+		func() (err error) { s.arch, err = h.Arch(ctx); return },
 		func() (err error) { s.services, err = h.Services(ctx); return },
 		func() (err error) { s.umPacks, err = h.UMLanguagePacks(ctx); return },
 	} {
@@ -136,12 +138,8 @@ var rules = []rule{
 		}
 		return pass("The organization is recorded as prepared", "")
 	}},
-	{"language", "inventory and package", func(w *Work, _ seen) verdict {
-		return match("language", w.Server.Language, w.Package.Language)
-	}},
-	{"architecture", "inventory and package", func(w *Work, _ seen) verdict {
-		return match("architecture", w.Server.Arch, w.Package.Arch)
-	}},
+	{"language", "inventory, media and Win32_OperatingSystem.OSLanguage", ruleLanguage},
+	{"architecture", "inventory, media and PROCESSOR_ARCHITECTURE", ruleArchitecture},
 	{"build", "role keys of Exchange", ruleBuild},
 	{"roles", "role keys of Exchange and inventory", ruleRoles},
 	{"clock", "Win32_OperatingSystem.LocalDateTime", func(_ *Work, s seen) verdict {
@@ -288,7 +286,7 @@ func ruleInterrupted(w *Work, s seen) verdict {
 	switch {
 	case len(found) == 0:
 		return pass("No role carries the mark of an unfinished Setup", "")
-	case w.Notes["setup"]["created"] != "":
+	case w.Notes["setup"][setupRan] != "" || w.Memory[lastRan] != "":
 		return verdict{Warning, "This upgrade's own Setup did not finish; it resumes where it stopped", list(found), ""}
 	default:
 		return verdict{
@@ -312,13 +310,36 @@ func ruleMedia(w *Work, s seen) verdict {
 	return pass("The media is the registered package", sum)
 }
 
-func match(what, server, pkg string) verdict {
-	evidence := fmt.Sprintf("server %s, package %s", said(server), said(pkg))
-	if server != "" && pkg != "" && !strings.EqualFold(server, pkg) {
-		return verdict{Blocker, fmt.Sprintf("The package's %s is not the server's", what), evidence, "Register media that fits the server."}
+// ruleLanguage: Exchange's own language is known from the inventory only; the
+// host says that of Windows, which is mostly the same.
+func ruleLanguage(w *Work, s seen) verdict {
+	culture := s.os.Culture()
+	evidence := fmt.Sprintf("inventory %s, media %s, Windows %s", w.Server.Language, w.Package.Language, culture)
+	switch {
+	case differ(w.Server.Language, w.Package.Language):
+		return verdict{Blocker, "The media's language is not the server's", evidence, "Register media that fits the server."}
+	case differ(w.Package.Language, culture):
+		return verdict{
+			Warning, "Windows speaks another language than the media", evidence,
+			"See on the host in which language Exchange is installed; where it is not the media's, correct the inventory.",
+		}
 	}
-	return pass(fmt.Sprintf("The package's %s is the server's", what), evidence)
+	return pass("The media's language is the server's", evidence)
 }
+
+func ruleArchitecture(w *Work, s seen) verdict {
+	evidence := fmt.Sprintf("inventory %s, media %s, Windows %s", w.Server.Arch, w.Package.Arch, s.arch)
+	switch {
+	case differ(w.Package.Arch, s.arch):
+		return verdict{Blocker, "The media's architecture is not that of the host", evidence, "Correct the server's architecture in the inventory."}
+	case differ(w.Server.Arch, w.Package.Arch):
+		return verdict{Blocker, "The media's architecture is not the server's", evidence, "Register media that fits the server."}
+	}
+	return pass("The media's architecture is the host's", evidence)
+}
+
+// differ compares two words of which each may be unknown.
+func differ(a, b string) bool { return a != "" && b != "" && !strings.EqualFold(a, b) }
 
 func ruleBuild(w *Work, s seen) verdict {
 	lowest, err := lowestBuild(s.roles)

@@ -26,14 +26,8 @@ func putBack(ctx context.Context, w *Work) (Outcome, error) {
 	if len(w.Ledger) == 0 {
 		return Outcome{Kind: Done, Message: "Nothing is left to put back"}, nil
 	}
-	if looked, err := lookBack(ctx, w, w.Ledger); err != nil || looked {
-		if err != nil {
-			return trouble("read the services", err)
-		}
-		return onward("The present state of %d changes is recorded", len(w.Ledger)), nil
-	}
 	b := &putter{Work: w, skip: map[int64]bool{}}
-	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.startTypes, b.entries} {
+	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.lookBack, b.startTypes, b.entries} {
 		if ended, err := part(ctx); err != nil || ended {
 			return b.out, err
 		}
@@ -114,6 +108,29 @@ func (b *putter) afterSetup(ctx context.Context) (ended bool, err error) {
 	return false, nil
 }
 
+// lookBack remembers how the services are found before the first is put back:
+// in a tick of its own, so that what we do ourselves is never taken for
+// somebody else's doing after a kill.
+func (b *putter) lookBack(ctx context.Context) (ended bool, err error) {
+	for _, e := range b.Ledger {
+		if e.Kind != ServiceEntry || b.Memory[entryKey(e)] != "" {
+			continue
+		}
+		if b.services == nil {
+			if b.services, err = b.Host.Services(ctx); err != nil {
+				b.out, err = trouble("read the services", err)
+				return true, err
+			}
+		}
+		asLeft(b.Work, b.services, e)
+		ended = true
+	}
+	if ended {
+		b.out = onward("The present state of %d changes is recorded", len(b.Ledger))
+	}
+	return ended, nil
+}
+
 // startTypes puts the start types of all services back before the first is
 // started, one a tick: a service does not start while one that it needs is
 // still disabled.
@@ -192,24 +209,4 @@ func putBackStart(ctx context.Context, w *Work, s windows.Service, e Entry) (Out
 		return trouble("put back the start type of service "+s.Name, err)
 	}
 	return onward("The start type of service %s is put back", s.Name), nil
-}
-
-// lookBack remembers how the services are found before the first is put back:
-// in a tick of its own, so that what we do ourselves is never taken for
-// somebody else's doing after a kill.
-func lookBack(ctx context.Context, w *Work, open []Entry) (looked bool, err error) {
-	var services []windows.Service
-	for _, e := range open {
-		if e.Kind != ServiceEntry || w.Memory[entryKey(e)] != "" {
-			continue
-		}
-		if services == nil {
-			if services, err = w.Host.Services(ctx); err != nil {
-				return false, err
-			}
-		}
-		asLeft(w, services, e)
-		looked = true
-	}
-	return looked, nil
 }
