@@ -57,7 +57,6 @@ type UpgradeStatus struct {
 	BackInService bool      // begun and not done, but its services were proven to run again
 	Down          bool      // live health: out of service although we did not take it out
 	Accepted      bool      // broken, and a person resumed the wave knowing of it
-	Accepted      bool      // broken, and a person resumed the wave knowing of it
 
 	Reasons []Reason // as last recorded; Next repeats a hold only when its reasons change
 	Waived  []string // rules that a person waived for this server's start, on the record

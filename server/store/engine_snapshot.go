@@ -113,7 +113,6 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			BackInService: slices.Contains(safe, u.ID),
 			Down:          f.elsewhere,
 			Accepted:      u.Accepted,
-			Accepted:      u.Accepted,
 		}
 		if fit, ok := fits[u.Server]; ok {
 			status.Approval, status.Changed = fit.match, fit.changed
