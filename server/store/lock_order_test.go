@@ -120,3 +120,100 @@ func TestWritersNeverWaitInARing(t *testing.T) {
 	close(begin)
 	all.Wait()
 }
+
+// held runs both while the statement's rows are locked: the second begins when
+// the first stands still, the rows are let go when both do.
+func (d submitted) held(t *testing.T, statement string, first, second func(context.Context) error) (error, error) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	tx, err := d.Store.Pool().Begin(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(ctx, statement); err != nil {
+		t.Fatal(err)
+	}
+	ends := [2]chan error{make(chan error, 1), make(chan error, 1)}
+	every := time.NewTicker(20 * time.Millisecond)
+	defer every.Stop()
+	for i, one := range []func(context.Context) error{first, second} {
+		go func() { ends[i] <- one(ctx) }()
+		for d.lockWaits(t) <= i {
+			<-every.C
+		}
+	}
+	if err := tx.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return <-ends[0], <-ends[1]
+}
+
+func TestSubmittingAndRejectingTakeTurns(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	line, err := d.Store.PlanByID(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := line.Revisions[0].ID
+	content, err := rollout.ReadPlan(line.Revisions[0].Content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, err := d.Store.AddRevision(t.Context(), d.lead, line.ID, older, content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	submitted, rejected := d.held(
+		t, "SELECT FROM rollout FOR UPDATE",
+		func(ctx context.Context) error {
+			_, err := d.Store.SubmitRevision(ctx, d.lead, newer, d.hash, book)
+			return err
+		},
+		func(ctx context.Context) error {
+			return d.Store.RejectRevision(ctx, d.operator, older, "not so")
+		},
+	)
+	if submitted != nil || !errors.Is(rejected, rollout.ErrConflict) || !strings.Contains(rejected.Error(), "superseded") {
+		t.Errorf("submitted: %v; rejected: %v; want the newer submitted and the older superseded", submitted, rejected)
+	}
+}
+
+func TestTickAndProbeOfAHostTakeTurns(t *testing.T) {
+	t.Parallel()
+	d, tick := started(t)
+	lease, _, err := d.Store.AcquireLeases(t.Context(), "worker", tick.Upgrade)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, _, err := d.Store.LoadWork(t.Context(), tick.Upgrade, tick.Generation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := d.Store.ServerByName(t.Context(), "CAS1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fact := func(name string) store.Fact {
+		return store.Fact{Name: name, Value: json.RawMessage(`"x"`), Source: "test", At: time.Now()}
+	}
+	if err := d.Store.SaveProbe(t.Context(), server.Hosts[0].Asked(), "done", "", []store.Fact{fact("a"), fact("b")}); err != nil {
+		t.Fatal(err)
+	}
+	saved, probed := d.held(
+		t, "SELECT FROM fact WHERE name = 'b' FOR UPDATE",
+		func(ctx context.Context) error {
+			return d.Store.SaveTick(ctx, lease, store.TickSave{
+				Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Wave: w.Wave, Server: "CAS1", ServerID: w.ServerID, Host: w.Hosts[0].ID,
+				From: rollout.Running, To: rollout.Running, Step: w.Step, StepFrom: rollout.Running, StepTo: rollout.Running, Show: w.Step,
+				DueAt: time.Now().Add(time.Minute), Facts: []store.Fact{fact("a"), fact("b")},
+			})
+		},
+		func(ctx context.Context) error {
+			return d.Store.SaveProbe(ctx, server.Hosts[0].Asked(), "done", "", []store.Fact{fact("a")})
+		},
+	)
+	if saved != nil || probed != nil {
+		t.Errorf("the tick: %v; the probe: %v; want both saved", saved, probed)
+	}
+}
