@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,6 +159,53 @@ func TestEveryFlagIsASetting(t *testing.T) {
 		}
 	}
 	walk(model(t).Node)
+}
+
+// TestReadmeExamples holds that commands named in the README's text exist with
+// the flags named there.
+func TestReadmeExamples(t *testing.T) {
+	t.Parallel()
+	raw, err := os.ReadFile(readmeFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	app := model(t)
+	spans := regexp.MustCompile("`(?:wavekeeper )?((?:"+strings.Join(commandNames(app), "|")+")(?: [^`]+)?)`").FindAllStringSubmatch(string(raw), -1)
+	if len(spans) < 10 {
+		t.Fatalf("%d examples found", len(spans))
+	}
+	for _, span := range spans {
+		n, words := app.Node, strings.Fields(span[1])
+		for len(words) > 0 && subcommand(n, words[0]) != nil {
+			n, words = subcommand(n, words[0]), words[1:]
+		}
+		for _, w := range words {
+			name, isFlag := strings.CutPrefix(w, "--")
+			if isFlag && !slices.ContainsFunc(n.Flags, func(f *kong.Flag) bool { return f.Name == name }) {
+				t.Errorf("`%s`: %s has no flag --%s", span[0], n.Name, name)
+			}
+		}
+		if len(words) > 0 && len(n.Children) > 0 && !strings.Contains(words[0], "|") {
+			t.Errorf("`%s`: %s has no command %s", span[0], n.Name, words[0])
+		}
+	}
+}
+
+func commandNames(app *kong.Application) []string {
+	var names []string
+	for _, n := range app.Children {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+func subcommand(n *kong.Node, name string) *kong.Node {
+	for _, c := range n.Children {
+		if c.Name == name {
+			return c
+		}
+	}
+	return nil
 }
 
 func TestSettingsFile(t *testing.T) {
