@@ -32,6 +32,8 @@ var admin = store.Actor{Name: "test", From: "test", Roles: []string{"admin"}}
 // is submitted, and an engine that works.
 type world struct {
 	storetest.DB
+	fleet    *twin.Fleet
+	options  jobs.Options
 	journal  *journal
 	operator store.Actor
 	rollout  int64
@@ -65,7 +67,7 @@ func (j *journal) count(host, what string) int {
 	return n
 }
 
-func newWorld(t *testing.T, csv string) *world {
+func newWorld(t *testing.T, csv string, change ...func(*jobs.Options)) *world {
 	t.Helper()
 	ctx := t.Context()
 	w := &world{DB: storetest.New(t), journal: &journal{}, book: runbook.Standalone().Plain()}
@@ -80,6 +82,7 @@ func newWorld(t *testing.T, csv string) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = fleet.Close() })
+	w.fleet = fleet
 	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
 	if err != nil {
 		t.Fatal(err)
@@ -105,18 +108,12 @@ func newWorld(t *testing.T, csv string) *world {
 	must(err)
 	w.submit(t, inv)
 
-	for range 2 { // two coordinators share the work, always
-		engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
-		must(err)
-		must(engine.Start(ctx))
-		t.Cleanup(func() {
-			stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-			defer cancel()
-			if err := engine.Stop(stopping); err != nil {
-				t.Error(err)
-			}
-		})
+	w.options = jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for _, one := range change {
+		one(&w.options)
 	}
+	w.coordinate(t) // two coordinators share the work, always
+	w.coordinate(t)
 	return w
 }
 
@@ -128,6 +125,25 @@ func (w *world) approve(t *testing.T, wave int64, reason string) error {
 		return err
 	}
 	return w.Store.ApproveWave(t.Context(), w.operator, wave, content.Seen, reason, w.book)
+}
+
+// coordinate starts an engine that works until the test ends.
+func (w *world) coordinate(t *testing.T) {
+	t.Helper()
+	engine, err := jobs.New(w.options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stopping, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		if err := engine.Stop(stopping); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func (w *world) submit(t *testing.T, inv exchange.Inventory) {

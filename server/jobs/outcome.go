@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"wavekeeper/agentless/runbook"
@@ -37,6 +38,9 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 	c.save.Percent = c.percent(out.Percent)
 	return c.save
 }
+
+// notSkipped begins the message of an upgrade that was to be skipped and is not.
+const notSkipped = "Not skipped, since not everything is put back"
 
 // course is one tick's way from an outcome to rows.
 type course struct {
@@ -97,8 +101,11 @@ func (c *course) onward() {
 	}
 	if c.save.Unwinding {
 		c.save.To = rollout.Failed
-		if c.w.Skipping && c.putBack() {
+		switch {
+		case c.w.Skipping && c.putBack():
 			c.save.To = rollout.Skipped
+		case c.w.Skipping && !strings.HasPrefix(c.save.Message, notSkipped):
+			c.save.Message = notSkipped
 		}
 		c.save.Show = c.failedStep()
 		return
@@ -117,7 +124,7 @@ func (c *course) failed(out runbook.Outcome) {
 		c.save.Unwinding = true
 		c.save.Message, c.save.Remedy = out.Message, out.Remedy
 	case c.w.Skipping:
-		c.save.Message = "Not skipped, since not everything is put back: " + out.Message
+		c.save.Message = notSkipped + ": " + out.Message
 		c.save.Remedy = out.Remedy
 	}
 	c.onward()

@@ -1,6 +1,10 @@
 package jobs
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +83,111 @@ func TestOutcomeMovesStepAndUpgrade(t *testing.T) {
 	}
 }
 
+// givenUp is an upgrade whose Setup was interrupted and that a person skipped.
+func givenUp(name string) store.UpgradeWork {
+	w := atStep(name, 0, true)
+	w.Skipping, w.Message = true, "Skipped: no time"
+	for i := range w.Steps {
+		switch w.Steps[i].Name {
+		case "setup":
+			w.Steps[i].State = rollout.Interrupted
+		case "verify":
+			w.Steps[i].State = rollout.Waiting
+		}
+	}
+	return w
+}
+
+func TestSkippedIsWhatIsPutBack(t *testing.T) {
+	t.Parallel()
+	plain := runbook.Standalone().Plain()
+	left := givenUp("tidy")
+	left.Ledger = []store.LedgerEntry{{ID: 1, Kind: "service", Name: "X"}}
+	failed := givenUp("tidy")
+	for i := range failed.Steps {
+		if failed.Steps[i].Name == "put-back" {
+			failed.Steps[i].State = rollout.Failed
+		}
+	}
+	failed.Message = "Not skipped, since not everything is put back: no answer"
+	for _, c := range []struct {
+		name    string
+		work    store.UpgradeWork
+		kind    runbook.Kind
+		to      rollout.State
+		next    string
+		message string
+	}{
+		{"put back goes on to tidy", givenUp("put-back"), runbook.Done, rollout.Running, "tidy", "Skipped: no time"},
+		{"put-back that fails goes on to tidy", givenUp("put-back"), runbook.Failed, rollout.Running, "tidy", "Not skipped, since not everything is put back: no answer"},
+		{"tidy ends as skipped", givenUp("tidy"), runbook.Done, rollout.Skipped, "", "Skipped: no time"},
+		{"tidy that fails does not", givenUp("tidy"), runbook.Failed, rollout.Failed, "", "Not skipped, since not everything is put back: no answer"},
+		{"nor does tidy after a put-back that failed", failed, runbook.Done, rollout.Failed, "", failed.Message},
+		{"nor does an open ledger", left, runbook.Done, rollout.Failed, "", notSkipped},
+	} {
+		got := after(c.work, plain, runbook.Outcome{Kind: c.kind, Message: "no answer"}, noon)
+		if got.To != c.to || got.Next != c.next || got.Message != c.message {
+			t.Errorf("%s: upgrade %s, next %q, %q, want %s, %q, %q", c.name, got.To, got.Next, got.Message, c.to, c.next, c.message)
+		}
+		if c.next == "" && got.Show != "setup" {
+			t.Errorf("%s: the row shows %q, want setup, where it was given up", c.name, got.Show)
+		}
+	}
+}
+
+// TestRefusalDoesNotFailSetup: a rule of ours that keeps us from a host says
+// nothing of what runs there.
+func TestRefusalDoesNotFailSetup(t *testing.T) {
+	t.Parallel()
+	table := runbook.Standalone()
+	refused := runbook.Outcome{Kind: runbook.Failed, Message: "outside the profile's ranges", Remedy: "Correct it."}
+	for _, s := range table.Steps {
+		got := outOfReach(s.Step, refused)
+		want := runbook.Failed
+		if !s.Repeatable {
+			want = runbook.OutOfSight
+		}
+		if got.Kind != want || got.Remedy != refused.Remedy {
+			t.Errorf("%s: a refusal is %s, want %s", s.Name, got.Kind, want)
+		}
+	}
+	plain := table.Plain()
+	setup, _ := table.Step("setup")
+	if save := after(atStep("setup", time.Hour, false), plain, outOfReach(setup.Step, refused), noon); save.To != rollout.OutOfSight || save.Unwinding || save.DueAt.IsZero() {
+		t.Errorf("Setup after a refusal: %s, unwinding %v, due %v, want out of sight", save.To, save.Unwinding, save.DueAt)
+	}
+	if save := after(atStep("setup", 7*time.Hour, false), plain, outOfReach(setup.Step, refused), noon); save.To != rollout.Unknown {
+		t.Errorf("Setup after a refusal beyond its limit: %s, want unknown", save.To)
+	}
+}
+
+// TestBookThatRefuses: a tick that was overtaken ends, one whose record could
+// not be written comes back and shows nothing of the database's words.
+func TestBookThatRefuses(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{store.ErrLeaseLost, store.ErrOvertaken, context.Canceled} {
+		if out, got := unrecorded(fmt.Errorf("intend: %w", err)); !errors.Is(got, err) || out.Kind != "" {
+			t.Errorf("%v: %+v, %v, want the error", err, out, got)
+		}
+	}
+	out, err := unrecorded(errors.New("intend: ERROR: deadlock detected (SQLSTATE 40P01)"))
+	if err != nil || out.Kind != runbook.Again || out.After != errorPause || strings.Contains(out.Message, "SQLSTATE") || out.Message == "" {
+		t.Errorf("%+v, %v, want to come back, in words", out, err)
+	}
+	if out, err := unrecorded(store.ErrNotApproved); err != nil || out.Kind != runbook.Again || !strings.Contains(out.Message, "not approved") {
+		t.Errorf("%+v, %v, want to come back and to say what is not approved", out, err)
+	}
+}
+
+func TestUpgradeOfTask(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]int64{"wk-0a1b2c3d-u17-setup-a1": 17, "wk-0a1b2c3d-u17": 0, "wk-ffffffff-u17-setup-a1": 0, "wk-0a1b2c3d-ux-setup": 0, "backup": 0} {
+		if got, ok := upgradeOfTask("0a1b2c3d", name); ok != (want != 0) || ok && got != want {
+			t.Errorf("upgradeOfTask(%s) = %d, %v, want %d", name, got, ok, want)
+		}
+	}
+}
+
 // TestOutcomeFollowsTheTable checks every move against rollout's state machine.
 func TestOutcomeFollowsTheTable(t *testing.T) {
 	t.Parallel()
@@ -90,27 +199,13 @@ func TestOutcomeFollowsTheTable(t *testing.T) {
 					w := atStep(s.Name, since, false)
 					w.State = from
 					to := after(w, plain, runbook.Outcome{Kind: kind}, noon).To
-					if to != from && !reachable(from, to) {
+					if rollout.Ticked(from, to) != nil {
 						t.Errorf("%s at %s: %s leads from %s to %s, which the table does not have", kind, s.Name, since, from, to)
 					}
 				}
 			}
 		}
 	}
-}
-
-// reachable reports whether one event, or a host that is seen again and then
-// one event, leads there.
-func reachable(from, to rollout.State) bool {
-	for _, next := range rollout.UpgradeTable[from] {
-		if next == to {
-			return true
-		}
-		if from == rollout.OutOfSight && next == rollout.Running && reachable(rollout.Running, to) {
-			return true
-		}
-	}
-	return false
 }
 
 func TestSecretsAreRedacted(t *testing.T) {

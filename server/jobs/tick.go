@@ -23,7 +23,7 @@ const (
 	busyPause  = 2 * time.Second // another worker holds the hosts
 	errorPause = 3 * time.Second
 
-	refusedPause = 30 * time.Second // a person has to change something first
+	refusedPause = 10 * time.Second // a person has to change something first
 )
 
 // ticker works the jobs of kind tick: one bounded action of one upgrade.
@@ -141,18 +141,30 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 		return work, outOfReach(step.Step, *refused), nil
 	}
 	out, err := step.Tick(ctx, &work.Work)
-	switch {
-	case kept.Load():
+	if kept.Load() {
 		return work, out, store.ErrLeaseLost // that nothing was sent is no doing of the host
-	case err == nil:
+	}
+	if err == nil {
 		return work, out, nil
-	case errors.Is(err, store.ErrLeaseLost), errors.Is(err, store.ErrOvertaken), errors.Is(err, context.Canceled):
-		return work, out, err
-	case errors.Is(err, store.ErrNotApproved):
-		return work, runbook.Outcome{Kind: runbook.Again, After: refusedPause, Message: "Not begun: " + err.Error()}, nil
 	}
 	e.log.Warn("step came to nothing", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
-	return work, runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: "Nothing was done: what was to be done could not be put on record first. The program's log says why."}, nil
+	out, err = unrecorded(err)
+	return work, out, err
+}
+
+// unrecorded turns a book that refused into an outcome, where the worker may go
+// on: people are not shown what a database says.
+func unrecorded(err error) (runbook.Outcome, error) {
+	switch {
+	case errors.Is(err, store.ErrLeaseLost), errors.Is(err, store.ErrOvertaken), errors.Is(err, context.Canceled):
+		return runbook.Outcome{}, err
+	case errors.Is(err, store.ErrNotApproved):
+		return runbook.Outcome{Kind: runbook.Again, After: refusedPause, Message: "Not begun: " + err.Error()}, nil
+	}
+	return runbook.Outcome{
+		Kind: runbook.Again, After: errorPause,
+		Message: "Nothing was done: what was to be done could not be put on record first. The program's log says why.",
+	}, nil
 }
 
 // guarded lets nothing be sent to a host once the lease may have run out: a
