@@ -234,10 +234,14 @@ func ledgerThing(l store.LedgerEntry) string {
 	}
 }
 
-// ledgerWords says a state of a ledger entry. The host itself keeps what it
-// found of the revocation check, since only its own task can read and set it.
+// ledgerWords says a state of a ledger entry. Only its own task can read and set
+// the revocation check, so until the value was read from there the host has it.
 func ledgerWords(kind string, values map[string]string) string {
-	switch file, bit := values["file"], values["bit"]; {
+	switch file, bit, value := values["file"], values["bit"], values["value"]; {
+	case kind == "revocation" && value == "absent":
+		return "no value State"
+	case kind == "revocation" && value != "":
+		return clean("value State " + value)
 	case kind == "revocation" && file != "":
 		return clean("kept on the host by the task " + values["task"])
 	case kind == "revocation" && bit != "":

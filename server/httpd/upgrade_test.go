@@ -31,6 +31,8 @@ func TestLedgerIsSaidInWords(t *testing.T) {
 	}
 	for want, values := range map[string]map[string]string{
 		"kept on the host by the task wk-1": {"task": "wk-1", "file": "revocation-system"},
+		"value State 0x23c00":               {"task": "wk-1", "file": "revocation-system", "value": "0x23c00"},
+		"no value State":                    {"task": "wk-1", "file": "revocation-user", "value": "absent"},
 		"switched off (bit 0x200)":          {"bit": "0x200"},
 	} {
 		if got := ledgerWords(l.Kind, values); got != want {
