@@ -60,6 +60,8 @@ func TestOutcomeMovesStepAndUpgrade(t *testing.T) {
 		{"put back goes on to tidy", atStep("put-back", 0, true), runbook.Outcome{Kind: runbook.Done}, rollout.Running, rollout.Done, "tidy", "tidy", true, true},
 		{"tidy ends the failed attempt", atStep("tidy", 0, true), runbook.Outcome{Kind: runbook.Done}, rollout.Failed, rollout.Done, "", "setup", true, false},
 		{"put-back that fails does not keep tidy from its turn", atStep("put-back", 0, false), runbook.Outcome{Kind: runbook.Failed, Message: "no"}, rollout.Running, rollout.Failed, "tidy", "tidy", true, true},
+		{"tidy that keeps a folder ends the failed attempt", atStep("tidy", 0, true), runbook.Outcome{Kind: runbook.Failed, Message: "kept"}, rollout.Failed, rollout.Failed, "", "setup", true, false},
+		{"put-back under a Setup that runs is no failure", atStep("put-back", 0, true), runbook.Outcome{Kind: runbook.OutOfSight}, rollout.OutOfSight, rollout.OutOfSight, "", "put-back", true, true},
 		{"out of sight is no failure", atStep("setup", time.Hour, false), runbook.Outcome{Kind: runbook.OutOfSight}, rollout.OutOfSight, rollout.OutOfSight, "", "setup", false, true},
 		{"out of sight beyond the limit is a person's", atStep("setup", 7*time.Hour, false), runbook.Outcome{Kind: runbook.OutOfSight}, rollout.Unknown, rollout.Unknown, "", "setup", false, false},
 		{"Setup beyond its limit is never cut short", atStep("setup", 7*time.Hour, false), runbook.Outcome{Kind: runbook.Again}, rollout.Unknown, rollout.Unknown, "", "setup", false, false},
