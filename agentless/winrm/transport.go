@@ -108,13 +108,17 @@ func unguarded(ctx context.Context) context.Context {
 // connection was made, before anything of it can arrive.
 type guarded struct {
 	io.Reader
-	may func() error
+	may   func() error
+	asked bool
 }
 
-// Read asks, then reads.
+// Read asks before the first byte: from then on the message may arrive.
 func (g *guarded) Read(p []byte) (int, error) {
-	if err := g.may(); err != nil {
-		return 0, &heldBack{err}
+	if !g.asked {
+		g.asked = true
+		if err := g.may(); err != nil {
+			return 0, &heldBack{err}
+		}
 	}
 	return g.Reader.Read(p)
 }
@@ -176,13 +180,13 @@ func (c call) post(envelope string) (*node, []byte, error) {
 			return nil, nil, &heldBack{err}
 		}
 		again := req.GetBody
-		req.Body = io.NopCloser(&guarded{req.Body, may})
+		req.Body = io.NopCloser(&guarded{Reader: req.Body, may: may})
 		req.GetBody = func() (io.ReadCloser, error) {
 			body, err := again()
 			if err != nil {
 				return nil, err
 			}
-			return io.NopCloser(&guarded{body, may}), nil
+			return io.NopCloser(&guarded{Reader: body, may: may}), nil
 		}
 	}
 	req.Header.Set("Content-Type", soapType)
