@@ -54,7 +54,7 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.32,5985,BackupAgent
 		t.Fatal(err)
 	}
 	other := known[0]
-	other.Folder, other.SetupSHA256 = `D:\other`, strings.Repeat("0", 64)
+	other.Folder, other.SetupSHA256 = `D:\sp1`, strings.Repeat("0", 64)
 	if err := w.Store.SavePackage(t.Context(), admin, other); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.32,5985,BackupAgent
 		return strings.Contains(v.Waves[0].Upgrades[0].Message, "Not begun: ")
 	})
 	u := v.Waves[0].Upgrades[0]
-	if u.Step != "setup" || u.State != rollout.Running || !strings.Contains(u.Message, `package folder was C:\Wavekeeper\media\sp1-en-US-x64 and is D:\other`) {
+	if u.Step != "setup" || u.State != rollout.Running || !strings.Contains(u.Message, `package folder was C:\Wavekeeper\media\sp1-en-US-x64 and is D:\sp1`) {
 		t.Errorf("%s at %s: %q; want it to wait before Setup with what changed", u.State, u.Step, u.Message)
 	}
 	if n := w.journal.count("CAS1", "setup-started"); n != 0 {

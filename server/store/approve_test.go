@@ -54,7 +54,7 @@ func TestApprovalNeedsKnownMedia(t *testing.T) {
 func TestTickTakesWhatWasApproved(t *testing.T) {
 	t.Parallel()
 	d, tick := started(t)
-	d.media(t, store.Package{SetupSHA256: strings.Repeat("cd", 32), Folder: `D:\other`})
+	d.media(t, store.Package{SetupSHA256: strings.Repeat("cd", 32), Folder: `D:\sp1`})
 	for _, statement := range []string{ // what no import may do, done all the same
 		"UPDATE server SET language = 'de-DE', arch = 'x86', services = '{Else}', profile = 'other', fqdn = 'else.test' WHERE name = 'CAS1'",
 		"UPDATE host SET address = '127.0.77.99' WHERE name = 'CAS1'",

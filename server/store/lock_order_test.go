@@ -217,3 +217,12 @@ func TestTickAndProbeOfAHostTakeTurns(t *testing.T) {
 		t.Errorf("the tick: %v; the probe: %v; want both saved", saved, probed)
 	}
 }
+
+func TestAFrozenTransactionIsEnded(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	limit := ""
+	if err := d.Store.Pool().QueryRow(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&limit); err != nil || limit != "30s" {
+		t.Errorf("a transaction may stand still for %q, %v, want 30s", limit, err)
+	}
+}
