@@ -69,8 +69,10 @@ JOIN rollout o ON o.id = u.rollout_id
 JOIN revision r ON r.id = o.revision_id
 JOIN plan p ON p.id = r.plan_id
 JOIN server s ON s.id = u.server_id
-WHERE o.state IN ('waiting', 'running', 'paused')
-  AND u.state IN ('failed', 'interrupted', 'unknown')
+WHERE u.state IN ('failed', 'interrupted', 'unknown')
+  AND (o.state IN ('waiting', 'running', 'paused')
+       OR u.state <> 'failed'
+       OR EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL))
 ORDER BY since, s.name`
 
 // WavesToApprove returns, for each rollout that has not ended, the waves that
@@ -79,7 +81,8 @@ func (s *Store) WavesToApprove(ctx context.Context) ([]WaveToApprove, error) {
 	return pageRows[WaveToApprove](ctx, s, "load waves to approve", wavesToApprove)
 }
 
-// UpgradesToDecide returns what only a person can move on, the oldest first.
+// UpgradesToDecide returns what only a person can move on, the oldest first: in
+// a rollout that was stopped, what may still have something on its host.
 func (s *Store) UpgradesToDecide(ctx context.Context) ([]UpgradeToDecide, error) {
 	return pageRows[UpgradeToDecide](ctx, s, "load upgrades to decide", upgradesToDecide)
 }

@@ -79,6 +79,9 @@ func TestSkippingWhatHasBegunPutsBackFirst(t *testing.T) {
 			if err := d.Store.StopRollout(t.Context(), d.operator, d.rollout, "enough"); err != nil {
 				t.Fatal(err)
 			}
+			if waiting, err := d.Store.UpgradesToDecide(t.Context()); err != nil || len(waiting) != 1 || waiting[0].Server != "CAS1" {
+				t.Errorf("what waits for a decision: %+v, %v, want CAS1 in the stopped rollout", waiting, err)
+			}
 			if err := d.Store.RetryUpgrade(t.Context(), d.operator, id, "again", book); !errors.Is(err, rollout.ErrConflict) {
 				t.Errorf("retry in a stopped rollout: %v, want a conflict", err)
 			}
@@ -360,5 +363,59 @@ func TestTasksOfEndedUpgradesMayGo(t *testing.T) {
 		if !may(id) || d.view(t).LastEvent != before+int64(i)+1 {
 			t.Errorf("an upgrade that is %s keeps its task, or its removal is not on record", state)
 		}
+	}
+}
+
+// TestTicksGoByTheDatabasesClock: processes with clocks of their own take turns.
+func TestTicksGoByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	d, tick := started(t)
+	var before, after time.Time
+	ask := func(at *time.Time) {
+		t.Helper()
+		if err := d.Store.Pool().QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ask(&before)
+	w, live, err := d.Store.LoadWork(t.Context(), tick.Upgrade, tick.Generation)
+	if err != nil || !live {
+		t.Fatal(live, err)
+	}
+	ask(&after)
+	if w.Now.Before(before) || w.Now.After(after) {
+		t.Errorf("the work is of %s, want between %s and %s", w.Now, before, after)
+	}
+}
+
+// TestOnlyWhatTheTableAllowsIsSuperseded: a revision that was superseded already
+// is not moved once more by the submission of a newer one.
+func TestOnlyWhatTheTableAllowsIsSuperseded(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	var plan, first int64
+	var content []byte
+	if err := d.Store.Pool().QueryRow(t.Context(), "SELECT plan_id, id, content FROM revision").Scan(&plan, &first, &content); err != nil {
+		t.Fatal(err)
+	}
+	next, err := rollout.ReadPlan(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.Policy.AtOnce = 1
+	hash, err := next.Hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := d.Store.AddRevision(t.Context(), d.lead, plan, first, next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.exec(t, "UPDATE revision SET state = 'superseded' WHERE id = $1", first)
+	if _, err := d.Store.SubmitRevision(t.Context(), d.lead, second, hash, book); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("submit: %v, want a conflict", err)
+	}
+	if state := d.view(t).State; state != rollout.RolloutWaiting {
+		t.Errorf("the rollout is %s, want nothing of it done", state)
 	}
 }
