@@ -86,40 +86,37 @@ func (f *fixture) switches(t *testing.T) string {
 
 const asFound = "146432 146432"
 
+// TestALateStartOfAnEarlierAttemptRunsNothing has the coordinator die between
+// any two commands of the retry, too.
 func TestALateStartOfAnEarlierAttemptRunsNothing(t *testing.T) {
 	t.Parallel()
-	for _, kill := range []bool{false, true} {
-		t.Run(fmt.Sprintf("killed between any two commands %t", kill), func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t, nil)
-			before := f.services(t)
-			f.beginSetup(t, "task-created")
-			f.retry("facts")
-			f.kill.on = kill
-			sent := false
-			f.lost = func(step string, _ int) bool {
-				if step == "setup" && !sent && f.journal.count(t, "setup-started") == 1 {
-					sent = true
-					f.late(t)
-				}
-				return false
-			}
-			if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
-				t.Fatalf("ended in %s: %+v", step, out)
-			}
-			f.kill.on = false
-			if got := f.journal.count(t, "setup-started"); got != 1 || !sent {
-				t.Errorf("Setup started %d times, want once; the late start was sent: %t", got, sent)
-			}
-			if after := f.services(t); after != before {
-				t.Errorf("services after: %s, before: %s", after, before)
-			}
-			if got := f.switches(t); got != asFound || len(f.book.deviations) > 0 {
-				t.Errorf("revocation switch %s, want %s; deviations: %v", got, asFound, f.book.deviations)
-			}
-			f.clean(t)
-		})
+	f := newFixture(t, nil)
+	before := f.services(t)
+	f.beginSetup(t, "task-created")
+	f.retry("facts")
+	f.kill.on = true
+	sent := false
+	f.lost = func(step string, _ int) bool {
+		if step == "setup" && !sent && f.journal.count(t, "setup-started") == 1 {
+			sent = true
+			f.late(t)
+		}
+		return false
 	}
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	f.kill.on = false
+	if got := f.journal.count(t, "setup-started"); got != 1 || !sent {
+		t.Errorf("Setup started %d times, want once; the late start was sent: %t", got, sent)
+	}
+	if after := f.services(t); after != before {
+		t.Errorf("services after: %s, before: %s", after, before)
+	}
+	if got := f.switches(t); got != asFound || len(f.book.deviations) > 0 {
+		t.Errorf("revocation switch %s, want %s; deviations: %v", got, asFound, f.book.deviations)
+	}
+	f.clean(t)
 }
 
 func TestASetupOfAnEarlierAttemptIsWaitedFor(t *testing.T) {
