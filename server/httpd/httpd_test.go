@@ -485,3 +485,18 @@ func TestChangedContentAsksForTheApprovalAgain(t *testing.T) {
 		t.Errorf("approve again: status %d: %s", status, words(page))
 	}
 }
+
+func TestWaveWithoutMediaCannotBeApproved(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	base := submitted(t, lead)
+	german := strings.Replace(strings.ReplaceAll(fleet, "\n", ",de-DE\n"), "internet_facing,de-DE", "internet_facing,language", 1)
+	if status, page := lead.post("/servers/import/apply", url.Values{"text": {german}}); status != http.StatusOK {
+		t.Fatalf("import: status %d: %s", status, words(page))
+	}
+	page := operator.page(base+"/waves/1", "its setup.com is not known", "No media of SP1 is registered for CAS01 (de-DE, x64).")
+	if strings.Contains(page, `name="seen"`) {
+		t.Error("the page lets the wave be approved")
+	}
+}

@@ -96,6 +96,11 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	view.Fresh = freshness(wave, by, clock)
 	view.When = waveTimes(wave, o, report, clock)
 	view.Why = s.whyNotApprove(v, o, wave)
+	for _, c := range content.Servers {
+		if view.Why == "" && c.SetupSHA256 == "" {
+			view.Why = fmt.Sprintf("No media of %s is registered for %s (%s, %s).", packageWords(c.Package), c.Server, c.Language, c.Arch)
+		}
+	}
 	if changed := changedSince(wave); len(changed) > 0 {
 		view.Title = fmt.Sprintf("Approve wave %d again", wave.Number)
 		view.Diff = strings.Join(changed, " ")
@@ -204,7 +209,10 @@ func boundServers(content store.WaveContent) []page.BoundServer {
 	for _, c := range content.Servers {
 		one := page.BoundServer{
 			Name: c.Server, Build: orDash(c.StartingBuild), Folder: orDash(c.Folder), Hash: c.SetupSHA256,
-			RunAs: orDash(c.RunAs), Profile: c.Profile, Services: orDash(strings.Join(c.Services, ", ")),
+			RunAs: orDash(c.RunAs), Profile: c.Profile, Services: "stops no service of a third party",
+		}
+		if len(c.Services) > 0 {
+			one.Services = "stops " + strings.Join(c.Services, ", ")
 		}
 		for _, h := range c.Hosts {
 			address := h.Address

@@ -128,9 +128,9 @@ func approve(f ui.Frame, why string) page.Approve {
 			"Mailbox databases are upgraded when they are mounted the first time.",
 		},
 		Bound: []page.BoundServer{
-			{Name: "MBX01", Addresses: []string{"10.1.0.21"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, Hash: hash, RunAs: `CONTOSO\svc-setup`, Profile: "default", Services: "SMTPFILTER"},
-			{Name: "MBX02", Addresses: []string{"10.1.0.22:5986"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, Hash: hash, RunAs: `CONTOSO\svc-setup`, Profile: "default", Services: "–"},
-			{Name: "MBX11", Addresses: []string{"10.2.0.21"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, RunAs: "–", Profile: "branch", Services: "–"},
+			{Name: "MBX01", Addresses: []string{"10.1.0.21"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, Hash: hash, RunAs: `CONTOSO\svc-setup`, Profile: "default", Services: "stops SMTPFILTER, BackupAgent, AntiVirusForMail"},
+			{Name: "MBX02", Addresses: []string{"10.1.0.22:5986"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, Hash: hash, RunAs: `CONTOSO\svc-setup`, Profile: "default", Services: "stops no service of a third party"},
+			{Name: "MBX11", Addresses: []string{"10.2.0.21"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, RunAs: "–", Profile: "branch", Services: "stops no service of a third party"},
 		},
 		Hash: hash, Revision: "Revision 2", Action: "/rollouts/42/waves/3/approve", Reject: "/rollouts/42/waves/3/reject", Button: "Approve wave 3: 3 servers", Why: why,
 	}
