@@ -207,3 +207,32 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.6,5985,BackupAgent
 		t.Errorf("the removal is on record %d times, want once", n)
 	}
 }
+
+// TestInterruptedServerIsRetried: the second attempt asks and proves everything
+// anew, takes the mark of its own unfinished Setup for no obstacle, and ends.
+func TestInterruptedServerIsRetried(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, `server,roles,site,build,address,port,services
+CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.7,5985,BackupAgent
+`)
+	w.await(t, "Setup runs", 60*time.Second, func(store.RolloutView) bool { return w.journal.count("CAS1", "setup-started") == 1 })
+	if err := w.fleet.PowerLoss("CAS1"); err != nil {
+		t.Fatal(err)
+	}
+	v := w.await(t, "the server is interrupted", 90*time.Second, func(v store.RolloutView) bool {
+		return v.Waves[0].Upgrades[0].State == rollout.Interrupted
+	})
+	if err := w.Store.RetryUpgrade(t.Context(), w.operator, v.Waves[0].Upgrades[0].ID, "power is back", w.book); err != nil {
+		t.Fatal(err)
+	}
+	v = w.await(t, "the rollout is done", 120*time.Second, func(v store.RolloutView) bool { return v.State == rollout.RolloutDone })
+	u := v.Waves[0].Upgrades[0]
+	if u.State != rollout.Done || w.journal.count("CAS1", "setup-started") != 2 {
+		t.Errorf("%s is %s after %d Setups, want done after one in each attempt", u.Server, u.State, w.journal.count("CAS1", "setup-started"))
+	}
+	for _, st := range u.Steps {
+		if st.Attempt != 2 || st.State != rollout.Done {
+			t.Errorf("step %s is %s in attempt %d, want done in the second", st.Name, st.State, st.Attempt)
+		}
+	}
+}
