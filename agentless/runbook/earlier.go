@@ -132,12 +132,23 @@ func waitForEnd(ctx context.Context, w *Work, name string, look windows.TaskLook
 		out.After, out.running = later, true
 		return out, nil
 	}
-	if look.State == windows.TaskStarted && w.raise(dead) <= deathCertain {
+	if look.State == windows.TaskStarted && !foundDead(w, dead) && w.raise(dead) <= deathCertain {
 		out := again("The program of the earlier Setup task %s is not seen", name)
 		out.After = 5 * time.Second
 		return out, nil
 	}
 	return Outcome{Kind: Done}, nil
+}
+
+// foundDead reports whether another step saw for long enough that nothing of the
+// task lives: it began once and cannot begin again.
+func foundDead(w *Work, key string) bool {
+	for _, notes := range w.Notes {
+		if n, err := strconv.Atoi(notes[key]); err == nil && n > deathCertain {
+			return true
+		}
+	}
+	return false
 }
 
 // unseen turns the wait for a Setup that runs into one that no limit cuts short:
