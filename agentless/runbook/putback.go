@@ -126,7 +126,7 @@ func (b *putter) lookBack(ctx context.Context) (ended bool, err error) {
 		ended = true
 	}
 	if ended {
-		b.out = onward("The present state of %d changes is recorded", len(b.Ledger))
+		b.out = onward("The present state is recorded, changes to put back: %d", len(b.Ledger))
 	}
 	return ended, nil
 }

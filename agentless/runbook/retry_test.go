@@ -186,34 +186,6 @@ func interrupted(t *testing.T) *fixture {
 	return f
 }
 
-func TestAnInterruptedSetupIsTakenUpWhateverDies(t *testing.T) {
-	t.Parallel()
-	f := interrupted(t)
-	for _, e := range f.book.open() {
-		if e.Kind == runbook.RevocationEntry && e.Before["value"] != "0x23c00" {
-			t.Errorf("the ledger does not know the old value while Setup runs: %+v", e)
-		}
-	}
-	f.retry("facts")
-	f.kill.on = true
-	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
-		t.Fatalf("ended in %s: %+v", step, out)
-	}
-	f.kill.on = false
-	if got := f.journal.count(t, "setup-started"); got != 2 {
-		t.Errorf("Setup started %d times, want once an attempt", got)
-	}
-	for _, found := range f.out["preflight"].Findings {
-		if found.Rule == "interrupted-setup" && found.Severity != runbook.Warning {
-			t.Errorf("our own unfinished Setup is a %s: %s (%s)", found.Severity, found.Text, found.Evidence)
-		}
-	}
-	if got := f.switches(t); got != asFound || len(f.book.deviations) > 0 {
-		t.Errorf("revocation switch %s, want %s; deviations: %v", got, asFound, f.book.deviations)
-	}
-	f.clean(t)
-}
-
 func TestWhatCannotBePutBackKeepsNothingElseFromIt(t *testing.T) {
 	t.Parallel()
 	f := interrupted(t)

@@ -132,7 +132,10 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 	if stopping != "" {
 		return onward("Service %s is about to be stopped", stopping), nil
 	}
-	return Outcome{Kind: Done, Message: fmt.Sprintf("%d third-party services are stopped and disabled", len(w.Server.Services))}, nil
+	if len(w.Server.Services) == 0 {
+		return Outcome{Kind: Done, Message: "No third-party services to stop"}, nil
+	}
+	return Outcome{Kind: Done, Message: "Third-party services stopped and disabled: " + list(w.Server.Services)}, nil
 }
 
 const (
