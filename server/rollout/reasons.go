@@ -170,5 +170,5 @@ func (d *decision) factReasons(u *UpgradeStatus) []Reason {
 		d.ask(u.Server, u.Server+" may start; its builds and facts are read first.")
 	}
 	d.limits.take(d.units[u.Server])
-	return []Reason{plainReason("facts-are-old", "Its builds and facts are older than 30 minutes and are being read again.")}
+	return []Reason{plainReason("facts-are-old", "Its builds and facts were not read in the last 30 minutes; they are being read now.")}
 }
