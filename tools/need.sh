@@ -4,6 +4,7 @@
 # right to install it names the packages and the alternatives, and ends.
 set -eu
 
+purpose=${1:-run}
 missing=""
 why=""
 want() { # want PACKAGE REASON
@@ -13,7 +14,7 @@ want() { # want PACKAGE REASON
 }
 
 postgres_there() {
-	[ -n "${DATABASE_URL:-}" ] && return 0
+	[ "$purpose" = run ] && [ -n "${DATABASE_URL:-}" ] && return 0
 	[ -n "${PG_BIN:-}" ] && [ -x "$PG_BIN/postgres" ] && return 0
 	command -v initdb >/dev/null 2>&1 && command -v postgres >/dev/null 2>&1 && return 0
 	for bin in /usr/lib/postgresql/*/bin; do
@@ -24,7 +25,7 @@ postgres_there() {
 
 postgres_there || want postgresql "the private database that the program and its tests start"
 command -v npm >/dev/null 2>&1 || want npm "fetches the console's style sheet and htmx"
-if [ "${1:-run}" = test ]; then
+if [ "$purpose" = test ]; then
 	command -v chromium >/dev/null 2>&1 || want chromium "the tests walk through the console in a real browser"
 	command -v cc >/dev/null 2>&1 || want gcc "the race detector and the SQL compiler need a C compiler"
 	[ -f /usr/include/stdlib.h ] || want libc6-dev "headers for that C compiler"
@@ -43,7 +44,7 @@ else
 No right to install them. Either run, as an administrator:
   apt-get install$missing
 or, for the database alone, use one that is there already:
-  DATABASE_URL=postgres://...   a database that this program may use
+  DATABASE_URL=postgres://...   a database that this program may use (make run only)
   PG_BIN=/path/to/postgresql/bin   a folder that holds initdb and postgres
 END
 	exit 1

@@ -19,9 +19,6 @@ func start(t *testing.T, o Options) *Server {
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	s, err := Start(ctx, o)
-	if errors.Is(err, ErrNoBinaries) {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,9 +140,6 @@ func TestMain(m *testing.M) {
 
 func TestAKilledProgramTakesPostgresAlongAndTheNextStartWorks(t *testing.T) {
 	t.Parallel()
-	if _, err := findBinaries(""); err != nil {
-		t.Skip(err)
-	}
 	for name, both := range map[string]bool{"the program": false, "the program and Postgres": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -207,9 +201,6 @@ func TestAClosedParentIsSaid(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(context.Background(), Options{Dir: filepath.Join(dir, "pg")})
-	if errors.Is(err, ErrNoBinaries) {
-		t.Skip(err)
-	}
 	if err == nil || !strings.Contains(err.Error(), dir+" is closed to the system user postgres") {
 		t.Errorf("Start below a closed folder: %v, want it named", err)
 	}
@@ -222,9 +213,6 @@ func TestAFolderOfSomebodyElseIsNotTouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Start(context.Background(), Options{Dir: dir})
-	if errors.Is(err, ErrNoBinaries) {
-		t.Skip(err)
-	}
 	if err == nil || !strings.Contains(err.Error(), "was not made by wavekeeper") {
 		t.Errorf("Start in a foreign folder: %v, want a refusal", err)
 	}
