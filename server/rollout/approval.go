@@ -143,14 +143,19 @@ func (r Runbook) Hash() (string, error) {
 		PutBack    bool   `json:"put_back"`
 		Undone     bool   `json:"undone"`
 	}
-	steps := []step{}
-	for _, s := range r.Steps {
-		steps = append(steps, step{
-			s.Name, s.Words, int64(s.Expected.Seconds()), int64(s.Soft.Seconds()), int64(s.Hard.Seconds()), int64(s.Silence.Seconds()),
-			s.Repeatable, s.NoReturn, s.PutBack, s.Undone,
-		})
+	plain := func(all []Step) []step {
+		steps := []step{}
+		for _, s := range all {
+			steps = append(steps, step{
+				s.Name, s.Words, int64(s.Expected.Seconds()), int64(s.Soft.Seconds()), int64(s.Hard.Seconds()), int64(s.Silence.Seconds()),
+				s.Repeatable, s.NoReturn, s.PutBack, s.Undone,
+			})
+		}
+		return steps
 	}
-	hash, err := canon.Hash(map[string]any{"format": "wavekeeper-runbook/1", "name": r.Name, "version": r.Version, "words": r.Words, "steps": steps})
+	hash, err := canon.Hash(map[string]any{
+		"format": "wavekeeper-runbook/2", "name": r.Name, "version": r.Version, "words": r.Words, "steps": plain(r.Steps), "decisions": plain(r.Decisions),
+	})
 	if err != nil {
 		return "", fmt.Errorf("hash runbook %s: %w", r.Name, err)
 	}

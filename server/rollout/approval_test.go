@@ -65,6 +65,11 @@ func TestRunbookHashCoversEveryFieldOfAStep(t *testing.T) {
 		if err != nil || got == want {
 			t.Errorf("%s does not change the hash, %v", reflect.TypeFor[Step]().Field(i).Name, err)
 		}
+		decided := base
+		decided.Decisions = []Step{step}
+		if got, err := decided.Hash(); err != nil || got == want {
+			t.Errorf("%s of a decision does not change the hash, %v", reflect.TypeFor[Step]().Field(i).Name, err)
+		}
 	}
 }
 

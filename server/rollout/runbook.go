@@ -12,6 +12,19 @@ type Runbook struct {
 	Version int
 	Words   string
 	Steps   []Step
+	// Decisions are what a person may have done on a host about an upgrade that
+	// waits for him: plain steps that are never walked by themselves.
+	Decisions []Step
+}
+
+// Decision returns the decision step of that name.
+func (b Runbook) Decision(name string) (Step, bool) {
+	for _, s := range b.Decisions {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Step{}, false
 }
 
 // Step is one step of a runbook as plain data.

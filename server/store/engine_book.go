@@ -168,6 +168,9 @@ func (t *txn) stillApproved(ctx context.Context, p Page) error {
 			return nil
 		}
 	}
+	if step, ok := p.Runbook.Decision(p.Step); ok && !step.NoReturn {
+		return nil // a named person decided it
+	}
 	r, err := t.q.RolloutByID(ctx, p.Rollout)
 	if err != nil {
 		return fmt.Errorf("load rollout: %w", err)

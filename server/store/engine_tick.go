@@ -39,6 +39,13 @@ type TickSave struct {
 	Next             string // the step that begins now; empty = none
 	Show             string // the step that the upgrade's row names afterwards
 
+	Decided bool // the decision step ended: none is in work any more; Step is that of the decision
+	Output  bool // something new came: output_at is now
+	Soft    bool // the step's soft limit has just passed: soft_at is now
+	Silent  bool // the step has just been silent for too long: silent_at is now
+
+	Evidence []Evidence // read from the host in this tick, redacted
+
 	Log      []string // new lines of the setup log, redacted
 	Findings []Finding
 	Facts    []Fact
@@ -60,6 +67,13 @@ type Fact struct {
 	Value  json.RawMessage
 	Source string
 	At     time.Time
+}
+
+// Evidence is one thing read from a host, kept as it was then: at most 1 MB.
+// Kinds: roles, processes, sessions, tasks, folder, log-tail, registry.
+type Evidence struct {
+	Kind, Name string
+	Data       []byte
 }
 
 // ErrOvertaken says that the upgrade moved on while a tick worked: another tick,

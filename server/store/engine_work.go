@@ -40,9 +40,20 @@ type UpgradeWork struct {
 	Prepared     bool   // the organization is recorded as prepared for the package
 	Installation string
 
-	Steps  []StepWork
+	Steps  []StepWork    // those of decisions among them, from position 101
 	Ledger []LedgerEntry // open entries
+
+	Decision string        // name of the decision step in work; "" = none, Step is worked on
+	Returns  rollout.State // where the upgrade goes when that step has ended
+	Repaired bool          // a person said so: this attempt began with verify
+	OutputAt *time.Time    // when the upgrade last produced something new: a log line, a percentage, a phase, a step
+	Markers  []Marker      // cleared on the host and not put back
 }
+
+// Marker is one Action or Watermark value of a role key that a person had
+// deleted, as it was: the role's key without "Role", the value's name, its kind
+// as reg.exe names it, its text.
+type Marker struct{ Role, Name, Kind, Value string }
 
 // HostAddress is where a host answers.
 type HostAddress struct {
@@ -62,6 +73,10 @@ type StepWork struct {
 	Message   string
 	StartedAt *time.Time
 	EndedAt   *time.Time
+
+	LimitsFrom *time.Time // the limits count from here when set, else from StartedAt
+	SoftAt     *time.Time // when it was found to take longer than expected
+	SilentAt   *time.Time // when it was last found to be silent for too long
 }
 
 // LoadWork loads an upgrade for a tick. It reports false when the upgrade is not
