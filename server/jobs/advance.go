@@ -19,6 +19,7 @@ type advancer struct {
 // Work moves the rollout on. What does not succeed is asked for again by the
 // sweep, with a new generation.
 func (a *advancer) Work(ctx context.Context, job *river.Job[store.Advance]) error {
+	ctx = labelled(ctx, "advance", "", "")
 	err := a.engine.store.Advance(ctx, job.Args, rollout.Next, a.engine.plain)
 	switch {
 	case err == nil, errors.Is(err, rollout.ErrNotFound):
@@ -27,5 +28,5 @@ func (a *advancer) Work(ctx context.Context, job *river.Job[store.Advance]) erro
 		return river.JobSnooze(0)
 	}
 	a.engine.log.Warn("advance came to nothing", "rollout", job.Args.Rollout, "err", err)
-	return river.JobSnooze(errorPause)
+	return river.JobSnooze(a.engine.paced(errorPause))
 }

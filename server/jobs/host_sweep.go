@@ -30,13 +30,14 @@ type hostSweeper struct {
 // Work looks once. A host that does not answer is looked at again after the
 // next start, or after its next upgrade.
 func (h *hostSweeper) Work(ctx context.Context, job *river.Job[store.HostSweep]) error {
+	ctx = labelled(ctx, "host-sweep", "", "")
 	e := h.engine
 	lease, taken, err := e.store.AcquireHost(ctx, e.owner, job.Args.Host)
 	if err != nil || !taken {
 		if time.Since(job.CreatedAt) > sweptWithin {
 			return nil
 		}
-		return river.JobSnooze(sweptPause)
+		return river.JobSnooze(e.paced(sweptPause))
 	}
 	defer e.release(ctx, lease)
 	ctx, lost := context.WithCancelCause(ctx)

@@ -24,6 +24,7 @@ type prober struct {
 
 // Work asks the host. Whatever comes out is kept with the host.
 func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
+	ctx = labelled(ctx, "probe", "", "")
 	e := p.engine
 	asking, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
@@ -35,7 +36,7 @@ func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
 	defer done()
 	if err := e.store.SaveProbe(saving, asked, outcome, message, facts); err != nil {
 		e.log.Warn("probe not saved", "host", job.Args.Host, "err", err)
-		return river.JobSnooze(errorPause)
+		return river.JobSnooze(e.paced(errorPause))
 	}
 	return nil
 }

@@ -18,7 +18,6 @@ import (
 const (
 	tickLimit  = 28 * time.Second // one action in all; River's own limit is above it
 	goOnFor    = 10 * time.Second // actions that may follow at once share one job
-	renewEvery = 5 * time.Second
 	saveLimit  = 10 * time.Second
 	busyPause  = 2 * time.Second // another worker holds the hosts
 	errorPause = 3 * time.Second
@@ -36,13 +35,14 @@ type ticker struct {
 // River: what went wrong is on the upgrade's row or in the log, and the sweep
 // picks up what was left.
 func (t *ticker) Work(ctx context.Context, job *river.Job[store.Tick]) error {
+	ctx = labelled(ctx, "tick", "", "")
 	pause, more, err := t.engine.tick(ctx, job.Args)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return river.JobSnooze(0) // the program ends; another one goes on
 	case err != nil:
 		t.engine.log.Warn("tick came to nothing", "upgrade", job.Args.Upgrade, "err", err)
-		return river.JobSnooze(errorPause)
+		return river.JobSnooze(t.engine.paced(errorPause))
 	case more:
 		return river.JobSnooze(max(pause, 0))
 	}
@@ -58,7 +58,7 @@ func (e *Engine) tick(ctx context.Context, args store.Tick) (pause time.Duration
 		return 0, false, err
 	}
 	if !taken {
-		return busyPause, true, nil
+		return e.paced(busyPause), true, nil
 	}
 	defer e.release(ctx, lease)
 	ctx, lost := context.WithCancelCause(ctx)
@@ -83,7 +83,9 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	// take turns.
 	loaded := time.Now()
 	now := func() time.Time { return w.Now.Add(time.Since(loaded)) }
+	ctx = labelled(ctx, "tick", w.Server.Name, w.Step)
 	work, out, err := e.act(ctx, w, lease)
+	out.After = e.paced(out.After)
 	switch {
 	case ctx.Err() != nil:
 		return 0, false, fmt.Errorf("tick of %s: %w", w.Server.Name, context.Cause(ctx))
@@ -194,7 +196,8 @@ func outOfReach(step rollout.Step, refused runbook.Outcome) runbook.Outcome {
 // keep renews the lease while the tick works. A lease that is lost, or that may
 // be, ends the tick at once.
 func (e *Engine) keep(ctx context.Context, lease store.Lease, lost context.CancelCauseFunc) {
-	every := time.NewTicker(renewEvery)
+	beat := e.store.Beat()
+	every := time.NewTicker(beat)
 	defer every.Stop()
 	renewed := time.Now()
 	for {
@@ -204,7 +207,7 @@ func (e *Engine) keep(ctx context.Context, lease store.Lease, lost context.Cance
 		case <-every.C:
 		}
 		began := time.Now()
-		attempt, cancel := context.WithTimeout(ctx, renewEvery)
+		attempt, cancel := context.WithTimeout(ctx, beat)
 		err := e.store.RenewLease(attempt, lease)
 		cancel()
 		switch {
@@ -212,7 +215,7 @@ func (e *Engine) keep(ctx context.Context, lease store.Lease, lost context.Cance
 			renewed = began
 		case ctx.Err() != nil:
 			return
-		case errors.Is(err, store.ErrLeaseLost) || time.Since(renewed) > store.LeaseTTL-renewEvery:
+		case errors.Is(err, store.ErrLeaseLost) || time.Since(renewed) > e.store.Lease()-beat:
 			lost(err)
 			return
 		}

@@ -13,10 +13,7 @@ import (
 	"wavekeeper/server/store/db"
 )
 
-const (
-	lookAgain = 30 * time.Second // a rollout is looked at at least so often
-	mostTurns = 8                // decisions that follow from each other in one transaction
-)
+const mostTurns = 8 // decisions that follow from each other in one transaction
 
 // Decide is rollout.Next: the one place that says what may happen.
 type Decide func(rollout.Snapshot, time.Time) []rollout.Action
@@ -60,7 +57,7 @@ func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book roll
 				return err
 			}
 		}
-		return t.q.PutOffRollout(ctx, db.PutOffRolloutParams{PauseSeconds: lookAgain.Seconds(), ID: a.Rollout})
+		return t.q.PutOffRollout(ctx, db.PutOffRolloutParams{PauseSeconds: s.lookAgain().Seconds(), ID: a.Rollout})
 	})
 	if err != nil && !errors.Is(err, errRollBack) {
 		return fmt.Errorf("advance rollout %d: %w", a.Rollout, err)

@@ -83,7 +83,7 @@ func (t *txn) ring(ctx context.Context, topic string, id int64) error {
 // requestAdvance asks for the rollout to be looked at, inside the transaction
 // that gave the reason. Requests that come together are one.
 func (t *txn) requestAdvance(ctx context.Context, rollout int64) error {
-	generation, err := t.q.RequestAdvance(ctx, db.RequestAdvanceParams{ID: rollout, GraceSeconds: sweepGrace.Seconds()})
+	generation, err := t.q.RequestAdvance(ctx, db.RequestAdvanceParams{ID: rollout, GraceSeconds: t.s.grace().Seconds()})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}

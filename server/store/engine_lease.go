@@ -13,7 +13,8 @@ import (
 )
 
 // LeaseTTL is how long a lease lives without being renewed. It is longer than
-// one request to a host (10 s) with a margin.
+// one request to a host (10 s) with a margin. The other times by which lost work
+// is found are parts and multiples of it (see times.go).
 const LeaseTTL = 15 * time.Second
 
 // errRollBack ends a transaction that must write nothing, without being an error.
@@ -23,18 +24,14 @@ var errRollBack = errors.New("roll back")
 // at once, nothing that was to be written is written.
 var ErrLeaseLost = errors.New("the lease on the host is lost")
 
-// actReserve is how much of a lease must be left when something is sent to a
-// host: the request is to arrive, and to be acted on, before another worker can
-// take the host.
-const actReserve = 3 * time.Second
-
 // Lease is what a worker holds while it works on an upgrade: one epoch for each
 // of its hosts. The epoch only grows, so a worker that slept too long is told.
 type Lease struct {
 	Owner   string
 	Upgrade int64 // 0 = a host is swept
 	hosts   []heldHost
-	taken   *atomic.Pointer[time.Time] // when it was asked for last; it lasts for LeaseTTL from then on at least
+	ttl     time.Duration
+	taken   *atomic.Pointer[time.Time] // when it was asked for last; it lasts for ttl from then on at least
 }
 
 // Lasts is asked right before something is sent to a host: is the lease still
@@ -46,7 +43,7 @@ func (l Lease) Lasts(now time.Time) error {
 		return ErrLeaseLost
 	}
 	taken := *l.taken.Load()
-	if now.Sub(taken) > LeaseTTL-actReserve || now.Round(0).Sub(taken.Round(0)) > LeaseTTL-actReserve {
+	if now.Sub(taken) > l.ttl-actReserve(l.ttl) || now.Round(0).Sub(taken.Round(0)) > l.ttl-actReserve(l.ttl) {
 		return ErrLeaseLost
 	}
 	return nil
@@ -89,7 +86,7 @@ func (s *Store) AcquireHost(ctx context.Context, owner string, host int64) (Leas
 }
 
 func (s *Store) acquire(ctx context.Context, lease Lease, hosts func(*txn) ([]int64, error)) (Lease, bool, error) {
-	lease.taken = &atomic.Pointer[time.Time]{}
+	lease.ttl, lease.taken = s.ttl, &atomic.Pointer[time.Time]{}
 	taken := true
 	err := s.inTx(ctx, func(t *txn) error {
 		ids, err := hosts(t)
@@ -98,7 +95,7 @@ func (s *Store) acquire(ctx context.Context, lease Lease, hosts func(*txn) ([]in
 		}
 		lease.renewed(time.Now())
 		for _, id := range ids {
-			epoch, err := t.q.AcquireLease(ctx, db.AcquireLeaseParams{HostID: id, Owner: lease.Owner, TtlSeconds: LeaseTTL.Seconds()})
+			epoch, err := t.q.AcquireLease(ctx, db.AcquireLeaseParams{HostID: id, Owner: lease.Owner, TtlSeconds: s.ttl.Seconds()})
 			if errors.Is(err, pgx.ErrNoRows) {
 				taken = false
 				return errRollBack
@@ -124,7 +121,7 @@ func (s *Store) RenewLease(ctx context.Context, lease Lease) error {
 	asked := time.Now()
 	err := s.inTx(ctx, func(t *txn) error {
 		for _, h := range lease.hosts {
-			n, err := t.q.RenewLease(ctx, db.RenewLeaseParams{HostID: h.id, Owner: lease.Owner, Epoch: h.epoch, TtlSeconds: LeaseTTL.Seconds()})
+			n, err := t.q.RenewLease(ctx, db.RenewLeaseParams{HostID: h.id, Owner: lease.Owner, Epoch: h.epoch, TtlSeconds: s.ttl.Seconds()})
 			if err != nil {
 				return err
 			}

@@ -13,9 +13,6 @@ import (
 	"wavekeeper/server/store/db"
 )
 
-// askedFor is how long an asked host is waited for before it is asked again.
-const askedFor = time.Minute
-
 // view is a rollout as one transaction sees it: what Next looks at, and the
 // rows that its actions change.
 type view struct {
@@ -177,14 +174,15 @@ func (t *txn) fleet(ctx context.Context, id int64, now time.Time) (fleet, error)
 			}
 			one.elsewhere = r.Elsewhere
 		}
-		one.add(r, now)
+		one.add(r, now, t.s.askedFor())
 		all.by[r.Name] = one
 	}
 	return all, nil
 }
 
-// add takes in what one host said.
-func (one *reading) add(r db.FleetRow, now time.Time) {
+// add takes in what one host said. A host that was asked is waited for as long
+// as askedFor.
+func (one *reading) add(r db.FleetRow, now time.Time, askedFor time.Duration) {
 	first := one.hosts == 0
 	one.hosts++
 	var at time.Time

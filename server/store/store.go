@@ -42,11 +42,16 @@ type Store struct {
 	pool  *pgxpool.Pool
 	q     *db.Queries
 	river *river.Client[pgx.Tx] // inserts jobs and works none
+	ttl   time.Duration         // of leases
 }
 
 // Open connects to the database at url (a Postgres URL or key=value string)
 // and checks that it answers.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string, with ...Option) (*Store, error) {
+	o := options{ttl: LeaseTTL}
+	for _, one := range with {
+		one(&o)
+	}
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("read the database's address: %w", err)
@@ -56,6 +61,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "30s"
 	if config.ConnConfig.RuntimeParams["application_name"] == "" {
 		config.ConnConfig.RuntimeParams["application_name"] = "wavekeeper"
+	}
+	for _, change := range o.pool {
+		change(config)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
@@ -70,7 +78,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 		pool.Close()
 		return nil, fmt.Errorf("make the inserter of jobs: %w", err)
 	}
-	return &Store{pool: pool, q: db.New(pool), river: inserter}, nil
+	return &Store{pool: pool, q: db.New(pool), river: inserter, ttl: o.ttl}, nil
 }
 
 // Close ends all connections.
@@ -111,6 +119,7 @@ type txn struct {
 // committed, or none. An error that is one of the database's own rules becomes
 // a conflict.
 func (s *Store) inTx(ctx context.Context, f func(*txn) error) error {
+	written := false
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		t := &txn{s: s, tx: tx, q: db.New(tx)}
 		if err := tx.QueryRow(ctx, "SELECT now()").Scan(&t.now); err != nil {
@@ -120,8 +129,15 @@ func (s *Store) inTx(ctx context.Context, f func(*txn) error) error {
 		if err := f(t); err != nil {
 			return err
 		}
-		return t.writeRecords(ctx)
+		if err := t.writeRecords(ctx); err != nil {
+			return err
+		}
+		written = true
+		return nil
 	})
+	if err != nil && written {
+		err = unsettled(err)
+	}
 	return explained(err)
 }
 
