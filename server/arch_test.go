@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"web/ui":                 {"server/rollout", "server/exchange"},
 	"web/static":             {},
 	"server/store/storetest": {"migrations", "server/store", "server/localpg"}, // for tests only
+	"server/torture":         {},                                               // tests only
 }
 
 // never holds what no other package may import, but for tests: the package and who may.
