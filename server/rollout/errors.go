@@ -11,11 +11,15 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("conflict")
 	ErrInvalid  = errors.New("invalid")
+
+	// ErrForbidden is a conflict, too: who had the right to ask a moment ago has
+	// it no more.
+	ErrForbidden = fmt.Errorf("forbidden: %w", ErrConflict)
 )
 
 // Error is a refusal with a text for people. errors.Is finds its kind.
 type Error struct {
-	Kind error  // ErrNotFound, ErrConflict or ErrInvalid
+	Kind error  // ErrNotFound, ErrConflict, ErrInvalid or ErrForbidden
 	Text string // a sentence for the person who asked
 }
 
@@ -34,6 +38,11 @@ func NotFound(format string, args ...any) error {
 // else was faster.
 func Conflict(format string, args ...any) error {
 	return &Error{Kind: ErrConflict, Text: fmt.Sprintf(format, args...)}
+}
+
+// Forbidden says that who asks may not do it, or not any more.
+func Forbidden(format string, args ...any) error {
+	return &Error{Kind: ErrForbidden, Text: fmt.Sprintf(format, args...)}
 }
 
 // Invalid says that what was asked cannot be right.

@@ -17,6 +17,7 @@ const (
 	Doubt     Event = "doubt"     // it cannot be said whether something ran
 	Retry     Event = "retry"     // a person; Next starts it again by all its rules
 	Repair    Event = "repair"    // a person says that it is repaired: verification runs, done only if it passes
+	Decide    Event = "decide"    // a person has a decision step done on the host; it ends where it began
 	Skip      Event = "skip"      // a person, when nothing is left on a host
 	GiveUp    Event = "give-up"   // a person skips what has begun: the steps that put back run first
 	LeaveOut  Event = "leave-out" // what was given up is put back
@@ -29,10 +30,10 @@ var UpgradeTable = Table[State, Event]{
 	Held:        {Start: Running, Hold: Held, Skip: Skipped, GiveUp: Running, Repair: Running},
 	Running:     {Finish: Done, Fail: Failed, Pause: Paused, LoseSight: OutOfSight, Interrupt: Interrupted, Doubt: Unknown, LeaveOut: Skipped},
 	Paused:      {Resume: Running},
-	OutOfSight:  {SeeAgain: Running, Fail: Failed, Interrupt: Interrupted, Doubt: Unknown},
-	Interrupted: {Retry: Waiting, Repair: Running, Fail: Failed, GiveUp: Running},
-	Unknown:     {SeeAgain: Running, Retry: Waiting, Repair: Running, Interrupt: Interrupted, Fail: Failed, GiveUp: Running},
-	Failed:      {Retry: Waiting, Repair: Running, Skip: Skipped, GiveUp: Running},
+	OutOfSight:  {SeeAgain: Running, Decide: OutOfSight, Fail: Failed, Interrupt: Interrupted, Doubt: Unknown},
+	Interrupted: {Retry: Waiting, Repair: Running, Decide: Running, Fail: Failed, GiveUp: Running},
+	Unknown:     {SeeAgain: Running, Retry: Waiting, Repair: Running, Decide: Running, Interrupt: Interrupted, Fail: Failed, GiveUp: Running},
+	Failed:      {Retry: Waiting, Repair: Running, Decide: Running, Skip: Skipped, GiveUp: Running},
 	Skipped:     {},
 	Done:        {},
 }

@@ -42,6 +42,10 @@ const (
 	EventRestored  = "restored" // a ledger entry was closed
 	EventRetry     = "retry"
 	EventSkip      = "skip"
+	EventDecide    = "decide"   // a person decided about an upgrade in trouble
+	EventEvidence  = "evidence" // what was read from a host in trouble is kept
+	EventMarker    = "marker"   // an Action or Watermark value was cleared or put back
+	EventLimit     = "limit"    // a step takes longer than expected, or is silent
 )
 
 // appendEvent writes the event under its rollout's row lock with the next

@@ -114,7 +114,7 @@ func (s *Store) SaveTick(ctx context.Context, lease Lease, k TickSave) error {
 				return err
 			}
 		}
-		if k.From != k.To {
+		if k.From != k.To || k.StepTo == rollout.Failed {
 			if err := t.requestAdvance(ctx, k.Rollout); err != nil {
 				return err
 			}
@@ -164,7 +164,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 	}
 	n, err := t.q.SaveStep(ctx, db.SaveStepParams{
 		ToState: string(k.StepTo), Memory: memory, Message: k.StepMessage,
-		UpgradeID: k.Upgrade, Name: k.Step, FromState: string(k.StepFrom),
+		UpgradeID: k.Upgrade, Name: k.Step, FromState: string(k.StepFrom), Soft: k.Soft, Silent: k.Silent,
 	})
 	if err != nil {
 		return fmt.Errorf("save step %s: %w", k.Step, err)
@@ -187,7 +187,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 	n, err = t.q.SaveUpgrade(ctx, db.SaveUpgradeParams{
 		ToState: string(k.To), Step: k.Show, Message: k.Message, Remedy: k.Remedy, Unwinding: k.Unwinding,
 		Build: k.Build, DueAt: due, Percent: k.Percent, Phase: k.Phase, Heard: k.Heard,
-		ID: k.Upgrade, FromState: string(k.From), Generation: k.Generation,
+		Decided: k.Decided, Output: k.Output, ID: k.Upgrade, FromState: string(k.From), Generation: k.Generation,
 	})
 	if err != nil {
 		return fmt.Errorf("save upgrade: %w", err)
@@ -212,6 +212,9 @@ func (t *txn) saveTickFinds(ctx context.Context, k TickSave) error {
 		if _, err := t.q.InsertSetupLog(ctx, lines); err != nil {
 			return fmt.Errorf("write setup log: %w", err)
 		}
+	}
+	if err := t.saveEvidence(ctx, k); err != nil {
+		return err
 	}
 	for _, f := range k.Findings {
 		if err := t.q.SetFinding(ctx, db.SetFindingParams{

@@ -51,8 +51,8 @@ type UpgradeWork struct {
 }
 
 // Marker is one Action or Watermark value of a role key that a person had
-// deleted, as it was: the role's key without "Role", the value's name, its kind
-// as reg.exe names it, its text.
+// deleted, as it was: the role's key ("MailboxRole"), the value's name, its kind
+// as reg.exe names it, its text or decimal number.
 type Marker struct{ Role, Name, Kind, Value string }
 
 // HostAddress is where a host answers.
@@ -104,6 +104,7 @@ func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (Upgrad
 		ID: u.ID, Rollout: u.RolloutID, Generation: u.Generation, Wave: u.Wave, State: rollout.State(u.State), Step: u.Step,
 		Unwinding: u.Unwinding, Skipping: u.Skipping, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
 		ServerID: u.ServerID, Package: u.Package,
+		Decision: u.Decision, Returns: rollout.State(u.Returns), Repaired: u.Repaired, OutputAt: u.OutputAt,
 	}
 	if w.Now, err = s.q.DatabaseTime(ctx); err != nil {
 		return UpgradeWork{}, false, fmt.Errorf("ask the time: %w", err)
@@ -112,6 +113,9 @@ func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (Upgrad
 		return UpgradeWork{}, false, err
 	}
 	if w.Steps, err = s.stepsOf(ctx, upgrade); err != nil {
+		return UpgradeWork{}, false, err
+	}
+	if w.Markers, err = s.openMarkers(ctx, upgrade); err != nil {
 		return UpgradeWork{}, false, err
 	}
 	open, err := s.q.OpenLedger(ctx, upgrade)
@@ -137,7 +141,7 @@ func (s *Store) stepsOf(ctx context.Context, upgrade int64) ([]StepWork, error) 
 	for _, r := range rows {
 		st := StepWork{
 			Position: r.Position, Name: r.Name, Attempt: r.Attempt, State: rollout.State(r.State),
-			Message: r.Message, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+			Message: r.Message, StartedAt: r.StartedAt, EndedAt: r.EndedAt, LimitsFrom: r.LimitsFrom, SoftAt: r.SoftAt, SilentAt: r.SilentAt,
 		}
 		if err := json.Unmarshal(r.Memory, &st.Memory); err != nil {
 			return nil, fmt.Errorf("read memory of step %s: %w", r.Name, err)

@@ -95,7 +95,7 @@ func migrateRiver(ctx context.Context, pool *pgxpool.Pool) ([]int, error) {
 }
 
 // grant gives the program's role what it needs and no more: no DDL, and on
-// events, audit and what was approved only reading and appending. It returns ""
+// events, audit, evidence and what was approved only reading and appending. It returns ""
 // when there is nothing to grant.
 func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
 	var owner string
@@ -132,10 +132,12 @@ func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
 		"REVOKE CREATE ON SCHEMA public FROM PUBLIC",
 		"REVOKE ALL ON " + tables + " FROM " + role,
 		"GRANT SELECT, INSERT, UPDATE, DELETE ON " + tables + " TO " + role,
-		"REVOKE UPDATE, DELETE ON event, audit, approval_server FROM " + role,
+		"REVOKE UPDATE, DELETE ON event, audit, approval_server, evidence FROM " + role,
 		"REVOKE UPDATE, DELETE ON revision, approval FROM " + role,
 		"GRANT UPDATE (state, submitted_by, submitted_at) ON revision TO " + role,
 		"GRANT UPDATE (withdrawn_at) ON approval TO " + role,
+		"REVOKE UPDATE, DELETE ON marker FROM " + role,
+		"GRANT UPDATE (put_back_at) ON marker TO " + role,
 		"REVOKE INSERT, DELETE ON audit_head FROM " + role,
 		"REVOKE INSERT, UPDATE, DELETE ON goose_db_version, river_migration FROM " + role,
 		"GRANT USAGE, SELECT ON SEQUENCE " + sequences + " TO " + role,

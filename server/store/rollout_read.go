@@ -84,7 +84,12 @@ type UpgradeRow struct {
 	LastHeardAt *time.Time
 	Percent     int
 	Phase       string
-	Steps       []StepWork // position, name, attempt, state and times; without memory
+	Steps       []StepWork // position, name, attempt, state and times; without memory; those of decisions from position 101
+
+	Decision  string        // the decision step in work; "" = none
+	Returns   rollout.State // where the upgrade goes when that step has ended
+	DecidedBy string        // who decided last, by name
+	OutputAt  *time.Time    // when it last produced something new
 }
 
 // UpgradeView is one upgrade with all that its page shows.
@@ -177,6 +182,7 @@ func (t *txn) fillWaves(ctx context.Context, view *RolloutView) error {
 	for _, st := range steps {
 		by[st.UpgradeID] = append(by[st.UpgradeID], StepWork{
 			Position: st.Position, Name: st.Name, Attempt: st.Attempt, State: rollout.State(st.State), StartedAt: st.StartedAt, EndedAt: st.EndedAt,
+			LimitsFrom: st.LimitsFrom, SoftAt: st.SoftAt, SilentAt: st.SilentAt,
 		})
 	}
 	index := map[int64]int{}
@@ -192,6 +198,7 @@ func (t *txn) fillWaves(ctx context.Context, view *RolloutView) error {
 			ID: u.ID, Wave: u.Wave, ServerID: u.ServerID, Server: u.Server, State: u.State, Step: u.Step, Reasons: u.Reasons, Message: u.Message,
 			Remedy: u.Remedy, Unwinding: u.Unwinding, Repaired: u.Repaired, Build: u.Build, StartedAt: u.StartedAt, EndedAt: u.EndedAt,
 			VerifiedAt: u.VerifiedAt, Percent: u.Percent, Phase: u.Phase, LastHeardAt: u.LastHeardAt, Fqdn: u.Fqdn, Roles: u.Roles, Site: u.Site,
+			Decision: u.Decision, Returns: u.Returns, DecidedBy: u.DecidedBy, OutputAt: u.OutputAt,
 		}, by[u.ID])
 		wave := &view.Waves[index[u.WaveID]]
 		wave.Upgrades = append(wave.Upgrades, row)
@@ -213,6 +220,7 @@ func upgradeRow(u db.UpgradeByIDRow, steps []StepWork) UpgradeRow {
 		ID: u.ID, Wave: u.Wave, ServerID: u.ServerID, Server: u.Server, FQDN: u.Fqdn, Site: u.Site, State: rollout.State(u.State), Step: u.Step,
 		Message: u.Message, Remedy: u.Remedy, Unwinding: u.Unwinding, Repaired: u.Repaired, Build: u.Build, StartedAt: u.StartedAt,
 		EndedAt: u.EndedAt, VerifiedAt: u.VerifiedAt, LastHeardAt: u.LastHeardAt, Percent: u.Percent, Phase: u.Phase, Steps: steps, Attempt: 1,
+		Decision: u.Decision, Returns: rollout.State(u.Returns), DecidedBy: u.DecidedBy, OutputAt: u.OutputAt,
 	}
 	for _, r := range u.Roles {
 		row.Roles = append(row.Roles, exchange.Role(r))

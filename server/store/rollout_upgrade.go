@@ -228,6 +228,9 @@ func (t *txn) renewFrom(ctx context.Context, upgrade int64, from string) (int, e
 	}
 	attempt, position := 1, 0
 	for _, st := range steps {
+		if st.Position >= decisionsFrom {
+			continue
+		}
 		attempt = max(attempt, st.Attempt)
 		if st.Name == from {
 			position = st.Position

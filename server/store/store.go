@@ -5,6 +5,8 @@
 //
 // Every transaction takes its locks in this order, so that none waits in a ring:
 //
+//  0. who acts: LockPeople where people are changed, then the person's row (see
+//     txn.acts);
 //  1. the plan's row, then the rows of its revisions;
 //  2. the rollout's row, or several in the order of their ids: who holds it is
 //     alone with the rollout's waves, upgrades, steps, events and ledger (the
@@ -94,15 +96,6 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("ask the database: %w", err)
 	}
 	return nil
-}
-
-// Actor is who asks for a change: a person with the roles held at that moment,
-// or a part of the program.
-type Actor struct {
-	PersonID int64
-	Name     string
-	From     string // network address, or "command line"
-	Roles    []string
 }
 
 // txn is one transaction. Audit entries are collected by record and written

@@ -67,6 +67,19 @@ type Event struct {
 	Data      json.RawMessage
 }
 
+type Evidence struct {
+	ID        int64
+	UpgradeID int64
+	HostID    int64
+	At        time.Time
+	Attempt   int
+	Step      string
+	Kind      string
+	Name      string
+	Data      []byte
+	Sha256    string
+}
+
 type Fact struct {
 	HostID int64
 	Name   string
@@ -127,6 +140,19 @@ type Ledger struct {
 	ChangedAt  time.Time
 	RestoredAt *time.Time
 	Deviation  string
+}
+
+type Marker struct {
+	ID        int64
+	UpgradeID int64
+	HostID    int64
+	Role      string
+	Name      string
+	Kind      string
+	Value     string
+	ClearedAt time.Time
+	ClearedBy string
+	PutBackAt *time.Time
 }
 
 type Package struct {
@@ -258,16 +284,19 @@ type SignInFailure struct {
 }
 
 type Step struct {
-	ID        int64
-	UpgradeID int64
-	Position  int
-	Name      string
-	Attempt   int
-	State     string
-	Memory    json.RawMessage
-	Message   string
-	StartedAt *time.Time
-	EndedAt   *time.Time
+	ID         int64
+	UpgradeID  int64
+	Position   int
+	Name       string
+	Attempt    int
+	State      string
+	Memory     json.RawMessage
+	Message    string
+	StartedAt  *time.Time
+	EndedAt    *time.Time
+	LimitsFrom *time.Time
+	SoftAt     *time.Time
+	SilentAt   *time.Time
 }
 
 type Upgrade struct {
@@ -293,6 +322,11 @@ type Upgrade struct {
 	Percent     int
 	Phase       string
 	LastHeardAt *time.Time
+	Decision    string
+	Returns     string
+	DecidedBy   string
+	OutputAt    *time.Time
+	SavedAt     time.Time
 }
 
 type Wave struct {

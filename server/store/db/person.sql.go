@@ -142,6 +142,26 @@ func (q *Queries) PersonByName(ctx context.Context, name string) (Person, error)
 	return i, err
 }
 
+const rightsOf = `-- name: RightsOf :one
+SELECT roles, disabled
+FROM person
+WHERE id = $1
+FOR SHARE
+`
+
+type RightsOfRow struct {
+	Roles    []string
+	Disabled bool
+}
+
+// The rights of who acts, as they stay until the transaction ends.
+func (q *Queries) RightsOf(ctx context.Context, id int64) (RightsOfRow, error) {
+	row := q.db.QueryRow(ctx, rightsOf, id)
+	var i RightsOfRow
+	err := row.Scan(&i.Roles, &i.Disabled)
+	return i, err
+}
+
 const setDisabled = `-- name: SetDisabled :exec
 UPDATE person
 SET disabled = $1

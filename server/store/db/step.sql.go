@@ -11,11 +11,43 @@ import (
 	"time"
 )
 
+const beginDecision = `-- name: BeginDecision :exec
+INSERT INTO step (upgrade_id, position, name, state, started_at)
+VALUES ($1, $2, $3, 'running', clock_timestamp())
+ON CONFLICT (upgrade_id, position) DO UPDATE
+SET attempt = step.attempt + 1,
+    name = excluded.name,
+    state = 'running',
+    memory = '{}',
+    message = '',
+    started_at = excluded.started_at,
+    ended_at = NULL,
+    limits_from = NULL,
+    soft_at = NULL,
+    silent_at = NULL
+`
+
+type BeginDecisionParams struct {
+	UpgradeID int64
+	Position  int
+	Name      string
+}
+
+// The row of a decision step: from position 101, a new attempt each time, with
+// nothing remembered of the one before.
+func (q *Queries) BeginDecision(ctx context.Context, arg BeginDecisionParams) error {
+	_, err := q.db.Exec(ctx, beginDecision, arg.UpgradeID, arg.Position, arg.Name)
+	return err
+}
+
 const beginStep = `-- name: BeginStep :execrows
 UPDATE step
 SET state = 'running',
     started_at = clock_timestamp(),
-    ended_at = NULL
+    ended_at = NULL,
+    limits_from = NULL,
+    soft_at = NULL,
+    silent_at = NULL
 WHERE upgrade_id = $1
   AND name = $2
   AND state = 'waiting'
@@ -40,15 +72,72 @@ type InsertStepsParams struct {
 	Name      string
 }
 
+const lookAgain = `-- name: LookAgain :execrows
+UPDATE step
+SET state = $1,
+    limits_from = clock_timestamp(),
+    soft_at = NULL,
+    silent_at = NULL,
+    ended_at = NULL
+WHERE upgrade_id = $2
+  AND name = $3
+  AND state = $4
+`
+
+type LookAgainParams struct {
+	ToState   string
+	UpgradeID int64
+	Name      string
+	FromState string
+}
+
+// The limits of a step count from now, and it goes on.
+func (q *Queries) LookAgain(ctx context.Context, arg LookAgainParams) (int64, error) {
+	result, err := q.db.Exec(ctx, lookAgain,
+		arg.ToState,
+		arg.UpgradeID,
+		arg.Name,
+		arg.FromState,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const passOverSteps = `-- name: PassOverSteps :exec
+UPDATE step
+SET state = 'skipped',
+    ended_at = clock_timestamp()
+WHERE upgrade_id = $1
+  AND position < $2
+  AND state NOT IN ('done', 'skipped')
+`
+
+type PassOverStepsParams struct {
+	UpgradeID int64
+	Position  int
+}
+
+// What a person repaired by hand is not done again: steps before the position
+// that are not done are skipped.
+func (q *Queries) PassOverSteps(ctx context.Context, arg PassOverStepsParams) error {
+	_, err := q.db.Exec(ctx, passOverSteps, arg.UpgradeID, arg.Position)
+	return err
+}
+
 const renewSteps = `-- name: RenewSteps :exec
 UPDATE step
 SET state = 'waiting',
     attempt = $1,
     message = '',
     started_at = NULL,
-    ended_at = NULL
+    ended_at = NULL,
+    limits_from = NULL,
+    soft_at = NULL,
+    silent_at = NULL
 WHERE upgrade_id = $2
-  AND position >= $3
+  AND position BETWEEN $3 AND 100
 `
 
 type RenewStepsParams struct {
@@ -71,16 +160,20 @@ SET state = $1,
     memory = $2,
     message = $3,
     started_at = COALESCE(started_at, clock_timestamp()),
+    soft_at = CASE WHEN $4::boolean THEN clock_timestamp() ELSE soft_at END,
+    silent_at = CASE WHEN $5::boolean THEN clock_timestamp() ELSE silent_at END,
     ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
-WHERE upgrade_id = $4
-  AND name = $5
-  AND state = $6
+WHERE upgrade_id = $6
+  AND name = $7
+  AND state = $8
 `
 
 type SaveStepParams struct {
 	ToState   string
 	Memory    json.RawMessage
 	Message   string
+	Soft      bool
+	Silent    bool
 	UpgradeID int64
 	Name      string
 	FromState string
@@ -91,6 +184,8 @@ func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, erro
 		arg.ToState,
 		arg.Memory,
 		arg.Message,
+		arg.Soft,
+		arg.Silent,
 		arg.UpgradeID,
 		arg.Name,
 		arg.FromState,
@@ -102,7 +197,7 @@ func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, erro
 }
 
 const stepsOfRollout = `-- name: StepsOfRollout :many
-SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at
+SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at
 FROM step st
 JOIN upgrade u ON u.id = st.upgrade_id
 WHERE u.rollout_id = $1
@@ -110,13 +205,16 @@ ORDER BY st.upgrade_id, st.position
 `
 
 type StepsOfRolloutRow struct {
-	UpgradeID int64
-	Position  int
-	Name      string
-	Attempt   int
-	State     string
-	StartedAt *time.Time
-	EndedAt   *time.Time
+	UpgradeID  int64
+	Position   int
+	Name       string
+	Attempt    int
+	State      string
+	StartedAt  *time.Time
+	EndedAt    *time.Time
+	LimitsFrom *time.Time
+	SoftAt     *time.Time
+	SilentAt   *time.Time
 }
 
 func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsOfRolloutRow, error) {
@@ -136,6 +234,9 @@ func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsO
 			&i.State,
 			&i.StartedAt,
 			&i.EndedAt,
+			&i.LimitsFrom,
+			&i.SoftAt,
+			&i.SilentAt,
 		); err != nil {
 			return nil, err
 		}
@@ -148,7 +249,7 @@ func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsO
 }
 
 const stepsOfUpgrade = `-- name: StepsOfUpgrade :many
-SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at
+SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at, limits_from, soft_at, silent_at
 FROM step
 WHERE upgrade_id = $1
 ORDER BY position
@@ -174,6 +275,9 @@ func (q *Queries) StepsOfUpgrade(ctx context.Context, upgradeID int64) ([]Step, 
 			&i.Message,
 			&i.StartedAt,
 			&i.EndedAt,
+			&i.LimitsFrom,
+			&i.SoftAt,
+			&i.SilentAt,
 		); err != nil {
 			return nil, err
 		}

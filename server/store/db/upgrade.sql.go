@@ -91,6 +91,45 @@ func (q *Queries) BackInService(ctx context.Context, rolloutID int64) ([]int64, 
 	return items, nil
 }
 
+const decideUpgrade = `-- name: DecideUpgrade :one
+UPDATE upgrade
+SET state = $1,
+    decision = $2,
+    returns = $3,
+    decided_by = $4,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id = $5
+  AND state = $6
+  AND decision = ''
+RETURNING generation
+`
+
+type DecideUpgradeParams struct {
+	ToState   string
+	Decision  string
+	Returns   string
+	DecidedBy string
+	ID        int64
+	FromState string
+}
+
+// A decision step begins; what the row says of the trouble stays.
+func (q *Queries) DecideUpgrade(ctx context.Context, arg DecideUpgradeParams) (int64, error) {
+	row := q.db.QueryRow(ctx, decideUpgrade,
+		arg.ToState,
+		arg.Decision,
+		arg.Returns,
+		arg.DecidedBy,
+		arg.ID,
+		arg.FromState,
+	)
+	var generation int64
+	err := row.Scan(&generation)
+	return generation, err
+}
+
 const fleet = `-- name: Fleet :many
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
@@ -190,6 +229,8 @@ SET state = 'running',
     skipping = true,
     generation = generation + 1,
     due_at = clock_timestamp(),
+    saved_at = clock_timestamp(),
+    output_at = clock_timestamp(),
     ended_at = NULL,
     phase = ''
 WHERE id = $3
@@ -397,7 +438,7 @@ func (q *Queries) KeepFact(ctx context.Context, arg KeepFactParams) error {
 }
 
 const lockUpgrade = `-- name: LockUpgrade :one
-SELECT id, rollout_id, wave_id, server_id, state, step, message, remedy, unwinding, generation
+SELECT id, rollout_id, wave_id, server_id, state, step, message, remedy, unwinding, generation, decision, decided_by
 FROM upgrade
 WHERE id = $1
 FOR UPDATE
@@ -414,6 +455,8 @@ type LockUpgradeRow struct {
 	Remedy     string
 	Unwinding  bool
 	Generation int64
+	Decision   string
+	DecidedBy  string
 }
 
 func (q *Queries) LockUpgrade(ctx context.Context, id int64) (LockUpgradeRow, error) {
@@ -430,8 +473,34 @@ func (q *Queries) LockUpgrade(ctx context.Context, id int64) (LockUpgradeRow, er
 		&i.Remedy,
 		&i.Unwinding,
 		&i.Generation,
+		&i.Decision,
+		&i.DecidedBy,
 	)
 	return i, err
+}
+
+const lookNow = `-- name: LookNow :one
+UPDATE upgrade
+SET generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id = $1
+  AND state = $2
+  AND decision = ''
+RETURNING generation
+`
+
+type LookNowParams struct {
+	ID        int64
+	FromState string
+}
+
+// What is out of sight is asked at once.
+func (q *Queries) LookNow(ctx context.Context, arg LookNowParams) (int64, error) {
+	row := q.db.QueryRow(ctx, lookNow, arg.ID, arg.FromState)
+	var generation int64
+	err := row.Scan(&generation)
+	return generation, err
 }
 
 const probeTarget = `-- name: ProbeTarget :one
@@ -480,6 +549,7 @@ SET state = 'waiting',
     unwinding = false,
     skipping = false,
     accepted = false,
+    repaired = false,
     phase = '',
     percent = 0,
     due_at = NULL,
@@ -512,14 +582,18 @@ SET state = $1,
     skipping = skipping AND $1 = 'running',
     build = CASE WHEN $6::text = '' THEN build ELSE $6::text END,
     due_at = $7::timestamptz,
-    percent = $8,
-    phase = $9,
-    last_heard_at = CASE WHEN $10::boolean THEN clock_timestamp() ELSE last_heard_at END,
+    saved_at = clock_timestamp(),
+    output_at = CASE WHEN $8::boolean THEN clock_timestamp() ELSE output_at END,
+    decision = CASE WHEN $9::boolean THEN '' ELSE decision END,
+    returns = CASE WHEN $9::boolean THEN '' ELSE returns END,
+    percent = $10,
+    phase = $11,
+    last_heard_at = CASE WHEN $12::boolean THEN clock_timestamp() ELSE last_heard_at END,
     verified_at = CASE WHEN $1 = 'done' THEN clock_timestamp() ELSE verified_at END,
     ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
-WHERE id = $11
-  AND state = $12
-  AND generation = $13
+WHERE id = $13
+  AND state = $14
+  AND generation = $15
   AND ($1 <> 'skipped' OR skipping)
 `
 
@@ -531,6 +605,8 @@ type SaveUpgradeParams struct {
 	Unwinding  bool
 	Build      string
 	DueAt      *time.Time
+	Output     bool
+	Decided    bool
 	Percent    int
 	Phase      string
 	Heard      bool
@@ -550,6 +626,8 @@ func (q *Queries) SaveUpgrade(ctx context.Context, arg SaveUpgradeParams) (int64
 		arg.Unwinding,
 		arg.Build,
 		arg.DueAt,
+		arg.Output,
+		arg.Decided,
 		arg.Percent,
 		arg.Phase,
 		arg.Heard,
@@ -617,8 +695,11 @@ SET state = 'running',
     unwinding = false,
     skipping = false,
     accepted = false,
+    repaired = false,
     generation = generation + 1,
     due_at = clock_timestamp(),
+    saved_at = clock_timestamp(),
+    output_at = clock_timestamp(),
     started_at = COALESCE(started_at, clock_timestamp()),
     ended_at = NULL,
     percent = $2,
@@ -711,6 +792,7 @@ func (q *Queries) TakeLeftUpgrades(ctx context.Context, graceSeconds float64) ([
 const upgradeByID = `-- name: UpgradeByID :one
 SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       u.decision, u.returns, u.decided_by, u.output_at,
        r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
@@ -749,6 +831,10 @@ type UpgradeByIDRow struct {
 	Percent         int
 	Phase           string
 	LastHeardAt     *time.Time
+	Decision        string
+	Returns         string
+	DecidedBy       string
+	OutputAt        *time.Time
 	RolloutState    string
 	WaveState       string
 	RevisionContent string
@@ -788,6 +874,10 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 		&i.Percent,
 		&i.Phase,
 		&i.LastHeardAt,
+		&i.Decision,
+		&i.Returns,
+		&i.DecidedBy,
+		&i.OutputAt,
 		&i.RolloutState,
 		&i.WaveState,
 		&i.RevisionContent,
@@ -800,7 +890,8 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 
 const upgradesOfRollout = `-- name: UpgradesOfRollout :many
 SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
-       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
+       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       u.decision, u.returns, u.decided_by, u.output_at
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -835,6 +926,10 @@ type UpgradesOfRolloutRow struct {
 	Percent     int
 	Phase       string
 	LastHeardAt *time.Time
+	Decision    string
+	Returns     string
+	DecidedBy   string
+	OutputAt    *time.Time
 }
 
 func (q *Queries) UpgradesOfRollout(ctx context.Context, rolloutID int64) ([]UpgradesOfRolloutRow, error) {
@@ -873,6 +968,10 @@ func (q *Queries) UpgradesOfRollout(ctx context.Context, rolloutID int64) ([]Upg
 			&i.Percent,
 			&i.Phase,
 			&i.LastHeardAt,
+			&i.Decision,
+			&i.Returns,
+			&i.DecidedBy,
+			&i.OutputAt,
 		); err != nil {
 			return nil, err
 		}
@@ -934,6 +1033,43 @@ func (q *Queries) UpgradesOfServer(ctx context.Context, serverID int64) ([]Upgra
 		return nil, err
 	}
 	return items, nil
+}
+
+const verifyUpgrade = `-- name: VerifyUpgrade :one
+UPDATE upgrade
+SET state = 'running',
+    step = $1,
+    reasons = '[]',
+    message = '',
+    remedy = '',
+    unwinding = false,
+    skipping = false,
+    accepted = false,
+    repaired = true,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp(),
+    output_at = clock_timestamp(),
+    started_at = COALESCE(started_at, clock_timestamp()),
+    ended_at = NULL,
+    phase = ''
+WHERE id = $2
+  AND state = $3
+RETURNING generation
+`
+
+type VerifyUpgradeParams struct {
+	Step      string
+	ID        int64
+	FromState string
+}
+
+// A person says that it is repaired: the attempt begins with the step that verifies.
+func (q *Queries) VerifyUpgrade(ctx context.Context, arg VerifyUpgradeParams) (int64, error) {
+	row := q.db.QueryRow(ctx, verifyUpgrade, arg.Step, arg.ID, arg.FromState)
+	var generation int64
+	err := row.Scan(&generation)
+	return generation, err
 }
 
 const workServer = `-- name: WorkServer :one

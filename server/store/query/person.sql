@@ -46,3 +46,10 @@ WHERE 'admin' = ANY (roles)
 
 -- name: LockPeople :exec
 SELECT pg_advisory_xact_lock(7102306);
+
+-- name: RightsOf :one
+-- The rights of who acts, as they stay until the transaction ends.
+SELECT roles, disabled
+FROM person
+WHERE id = @id
+FOR SHARE;

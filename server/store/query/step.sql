@@ -3,13 +3,13 @@ INSERT INTO step (upgrade_id, position, name)
 VALUES (@upgrade_id, @position, @name);
 
 -- name: StepsOfUpgrade :many
-SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at
+SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at, limits_from, soft_at, silent_at
 FROM step
 WHERE upgrade_id = @upgrade_id
 ORDER BY position;
 
 -- name: StepsOfRollout :many
-SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at
+SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at
 FROM step st
 JOIN upgrade u ON u.id = st.upgrade_id
 WHERE u.rollout_id = @rollout_id
@@ -21,6 +21,8 @@ SET state = @to_state,
     memory = @memory,
     message = @message,
     started_at = COALESCE(started_at, clock_timestamp()),
+    soft_at = CASE WHEN @soft::boolean THEN clock_timestamp() ELSE soft_at END,
+    silent_at = CASE WHEN @silent::boolean THEN clock_timestamp() ELSE silent_at END,
     ended_at = CASE WHEN @to_state IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
 WHERE upgrade_id = @upgrade_id
   AND name = @name
@@ -30,7 +32,10 @@ WHERE upgrade_id = @upgrade_id
 UPDATE step
 SET state = 'running',
     started_at = clock_timestamp(),
-    ended_at = NULL
+    ended_at = NULL,
+    limits_from = NULL,
+    soft_at = NULL,
+    silent_at = NULL
 WHERE upgrade_id = @upgrade_id
   AND name = @name
   AND state = 'waiting';
@@ -44,6 +49,48 @@ SET state = 'waiting',
     attempt = @attempt,
     message = '',
     started_at = NULL,
+    ended_at = NULL,
+    limits_from = NULL,
+    soft_at = NULL,
+    silent_at = NULL
+WHERE upgrade_id = @upgrade_id
+  AND position BETWEEN @position AND 100;
+
+-- name: PassOverSteps :exec
+-- What a person repaired by hand is not done again: steps before the position
+-- that are not done are skipped.
+UPDATE step
+SET state = 'skipped',
+    ended_at = clock_timestamp()
+WHERE upgrade_id = @upgrade_id
+  AND position < @position
+  AND state NOT IN ('done', 'skipped');
+
+-- name: BeginDecision :exec
+-- The row of a decision step: from position 101, a new attempt each time, with
+-- nothing remembered of the one before.
+INSERT INTO step (upgrade_id, position, name, state, started_at)
+VALUES (@upgrade_id, @position, @name, 'running', clock_timestamp())
+ON CONFLICT (upgrade_id, position) DO UPDATE
+SET attempt = step.attempt + 1,
+    name = excluded.name,
+    state = 'running',
+    memory = '{}',
+    message = '',
+    started_at = excluded.started_at,
+    ended_at = NULL,
+    limits_from = NULL,
+    soft_at = NULL,
+    silent_at = NULL;
+
+-- name: LookAgain :execrows
+-- The limits of a step count from now, and it goes on.
+UPDATE step
+SET state = @to_state,
+    limits_from = clock_timestamp(),
+    soft_at = NULL,
+    silent_at = NULL,
     ended_at = NULL
 WHERE upgrade_id = @upgrade_id
-  AND position >= @position;
+  AND name = @name
+  AND state = @from_state;

@@ -11,7 +11,8 @@ RETURNING id;
 
 -- name: UpgradesOfRollout :many
 SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
-       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at
+       u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       u.decision, u.returns, u.decided_by, u.output_at
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -21,6 +22,7 @@ ORDER BY w.number, s.name;
 -- name: UpgradeByID :one
 SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
+       u.decision, u.returns, u.decided_by, u.output_at,
        r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
@@ -31,7 +33,7 @@ JOIN plan p ON p.id = v.plan_id
 WHERE u.id = @id;
 
 -- name: LockUpgrade :one
-SELECT id, rollout_id, wave_id, server_id, state, step, message, remedy, unwinding, generation
+SELECT id, rollout_id, wave_id, server_id, state, step, message, remedy, unwinding, generation, decision, decided_by
 FROM upgrade
 WHERE id = @id
 FOR UPDATE;
@@ -55,8 +57,11 @@ SET state = 'running',
     unwinding = false,
     skipping = false,
     accepted = false,
+    repaired = false,
     generation = generation + 1,
     due_at = clock_timestamp(),
+    saved_at = clock_timestamp(),
+    output_at = clock_timestamp(),
     started_at = COALESCE(started_at, clock_timestamp()),
     ended_at = NULL,
     percent = @percent,
@@ -97,6 +102,8 @@ SET state = 'running',
     skipping = true,
     generation = generation + 1,
     due_at = clock_timestamp(),
+    saved_at = clock_timestamp(),
+    output_at = clock_timestamp(),
     ended_at = NULL,
     phase = ''
 WHERE id = @id
@@ -123,6 +130,10 @@ SET state = @to_state,
     skipping = skipping AND @to_state = 'running',
     build = CASE WHEN @build::text = '' THEN build ELSE @build::text END,
     due_at = sqlc.narg('due_at')::timestamptz,
+    saved_at = clock_timestamp(),
+    output_at = CASE WHEN @output::boolean THEN clock_timestamp() ELSE output_at END,
+    decision = CASE WHEN @decided::boolean THEN '' ELSE decision END,
+    returns = CASE WHEN @decided::boolean THEN '' ELSE returns END,
     percent = @percent,
     phase = @phase,
     last_heard_at = CASE WHEN @heard::boolean THEN clock_timestamp() ELSE last_heard_at END,
@@ -253,6 +264,7 @@ SET state = 'waiting',
     unwinding = false,
     skipping = false,
     accepted = false,
+    repaired = false,
     phase = '',
     percent = 0,
     due_at = NULL,
@@ -270,3 +282,52 @@ WHERE u.rollout_id = @rollout_id
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
   AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state <> 'waiting'));
+
+-- name: VerifyUpgrade :one
+-- A person says that it is repaired: the attempt begins with the step that verifies.
+UPDATE upgrade
+SET state = 'running',
+    step = @step,
+    reasons = '[]',
+    message = '',
+    remedy = '',
+    unwinding = false,
+    skipping = false,
+    accepted = false,
+    repaired = true,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp(),
+    output_at = clock_timestamp(),
+    started_at = COALESCE(started_at, clock_timestamp()),
+    ended_at = NULL,
+    phase = ''
+WHERE id = @id
+  AND state = @from_state
+RETURNING generation;
+
+-- name: DecideUpgrade :one
+-- A decision step begins; what the row says of the trouble stays.
+UPDATE upgrade
+SET state = @to_state,
+    decision = @decision,
+    returns = @returns,
+    decided_by = @decided_by,
+    generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id = @id
+  AND state = @from_state
+  AND decision = ''
+RETURNING generation;
+
+-- name: LookNow :one
+-- What is out of sight is asked at once.
+UPDATE upgrade
+SET generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id = @id
+  AND state = @from_state
+  AND decision = ''
+RETURNING generation;
