@@ -29,6 +29,7 @@ type Root struct {
 	Credential CredentialCmd `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
 	Package    PackageCmd    `cmd:"" help:"Register where a package's media lie on the hosts."`
 	Import     ImportCmd     `cmd:"" help:"Add and change servers from an inventory file."`
+	Health     HealthCmd     `cmd:"" help:"Ask a running console whether it works; exit status 0 if so."`
 	Version    VersionCmd    `cmd:"" help:"Print the version and what it was built from."`
 	Plan       PlanCmd       `cmd:"" help:"Plan a rollout from an inventory file, without a database."`
 	Exec       ExecCmd       `cmd:"" help:"Run one command on each host over WinRM."`
