@@ -294,24 +294,22 @@ func programArguments(s string) []string { return splitWords(s, " \t\r\n") }
 
 func splitWords(s, blanks string) []string {
 	var all []string
-	word, quoted, open := "", false, false
+	quoted, from := false, -1 // where the word began; -1 = between words
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if c == '"' {
 			quoted = !quoted
 		}
-		if !quoted && strings.IndexByte(blanks, c) >= 0 {
-			if open {
-				all = append(all, word)
-			}
-			word, open = "", false
-			continue
+		switch blank := !quoted && strings.IndexByte(blanks, c) >= 0; {
+		case blank && from >= 0:
+			all = append(all, s[from:i])
+			from = -1
+		case !blank && from < 0:
+			from = i
 		}
-		word += string(c)
-		open = true
 	}
-	if open {
-		all = append(all, word)
+	if from >= 0 {
+		all = append(all, s[from:])
 	}
 	return all
 }
