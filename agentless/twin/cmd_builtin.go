@@ -187,7 +187,7 @@ func switches(rest string) (map[string]bool, []string) {
 }
 
 func (s *session) ver(_ string, io streams) int {
-	s.say(io.out, "\r\nMicrosoft Windows [Version 5.2.3790]\r\n")
+	s.say(io.out, "\r\nMicrosoft Windows [Version %s]\r\n", s.h.platform.version)
 	return 0
 }
 

@@ -81,13 +81,14 @@ func (s *session) say(w io.Writer, format string, args ...any) {
 // newSession is a fresh cmd.exe of an account.
 func (h *host) newSession(ctx context.Context, who account, via, cwd string) *session {
 	user := base(who.name)
-	s := &session{ctx: ctx, h: h, who: who, via: via, codePage: 437, cwd: cwd, loops: map[byte]string{}, echo: true}
+	p := h.platform
+	s := &session{ctx: ctx, h: h, who: who, via: via, codePage: p.oem, cwd: cwd, loops: map[byte]string{}, echo: true}
 	s.env = map[string]string{
-		"COMPUTERNAME": h.name, "COMSPEC": `C:\WINDOWS\system32\cmd.exe`, "OS": "Windows_NT", "PROCESSOR_ARCHITECTURE": "AMD64",
-		"PATH": `C:\WINDOWS\system32;C:\WINDOWS;C:\WINDOWS\System32\Wbem;` + installPath + `bin`, "PATHEXT": ".COM;.EXE;.BAT;.CMD;.VBS;.JS",
-		"PROGRAMFILES": `C:\Program Files`, "PROMPT": "$P$G", "SYSTEMDRIVE": "C:", "SYSTEMROOT": `C:\WINDOWS`, "WINDIR": `C:\WINDOWS`,
-		"TEMP": `C:\WINDOWS\TEMP`, "TMP": `C:\WINDOWS\TEMP`, "USERNAME": user, "USERDOMAIN": strings.TrimSuffix(who.name, `\`+user),
-		"EXCHANGEINSTALLPATH": installPath,
+		"COMPUTERNAME": h.name, "COMSPEC": p.system32() + `\cmd.exe`, "OS": "Windows_NT", "PROCESSOR_ARCHITECTURE": "AMD64",
+		"PATH": p.system32() + `;` + p.windows + `;` + p.windows + `\System32\Wbem;` + p.installPath() + `bin`, "PATHEXT": ".COM;.EXE;.BAT;.CMD;.VBS;.JS",
+		"PROGRAMFILES": p.programFiles(), "PROMPT": "$P$G", "SYSTEMDRIVE": "C:", "SYSTEMROOT": p.windows, "WINDIR": p.windows,
+		"TEMP": p.windows + `\TEMP`, "TMP": p.windows + `\TEMP`, "USERNAME": user, "USERDOMAIN": strings.TrimSuffix(who.name, `\`+user),
+		"EXCHANGEINSTALLPATH": p.installPath(),
 	}
 	return s
 }
@@ -116,7 +117,7 @@ func (h *host) runShellLine(ctx context.Context, sh *shell, c *command, line str
 		if skip {
 			name = base(firstWord(line))
 		}
-		p = h.startProcess(name, `C:\WINDOWS\system32\`+name, line, s.who.name, 0, c.cancel)
+		p = h.startProcess(name, h.platform.system32()+`\`+name, line, s.who.name, 0, c.cancel)
 		s.pid = p.PID
 	})
 	defer h.look(func() { h.endProcess(p) })

@@ -55,8 +55,8 @@ func mediaOf(data []byte) (pkg, language, arch string, ok bool) {
 
 func (h *host) freshFiles() {
 	for _, d := range []string{
-		`C:\WINDOWS\system32`, `C:\WINDOWS\Tasks`, `C:\WINDOWS\Temp`, `C:\Documents and Settings\All Users`,
-		`C:\Documents and Settings\` + h.fleet.opt.User, strings.TrimSuffix(installPath, `\`) + `\bin`, `D:\`,
+		h.platform.system32(), h.platform.windows + `\Tasks`, h.platform.windows + `\Temp`, h.platform.profileFolder() + `\All Users`,
+		h.platform.profileFolder() + `\` + h.fleet.opt.User, h.platform.installPath() + `bin`, `D:\`,
 	} {
 		h.makeFolder(d)
 	}

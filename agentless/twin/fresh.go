@@ -11,9 +11,6 @@ import (
 // exchangeRoot is where Exchange 2007 keeps its versions (domain.md 3.1).
 const exchangeRoot = `HKLM\SOFTWARE\Microsoft\Exchange\v8.0`
 
-// installPath is Exchange's default folder (KB951402).
-const installPath = `C:\Program Files\Microsoft\Exchange Server\`
-
 // publisherKey holds the revocation switch, per user (domain.md 6).
 const publisherKey = `Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing`
 
@@ -41,9 +38,7 @@ func (h *host) freshState() *state {
 		Installed: time.Date(2007, 3, 1+h.number("day", 27), 8, h.number("minute", 60), 12, 0, time.UTC),
 		NextPID:   1200 + 4*h.number("pid", 200),
 		Registry:  map[string]*regKey{}, Files: map[string]*file{}, Tasks: map[string]*task{}, Broken: map[string]bool{},
-		// Time zones (KB931836), its superseder is not there; Windows Installer
-		// 4.5 (KB942288), PowerShell and WinRM 2.0 (KB968930), MMC 3.0 (KB907265).
-		Hotfixes: []string{"KB907265", "KB921181", "KB926139-v2", "KB931836", "KB942288-v4", "KB968930"},
+		Hotfixes: h.platform.freshHotfixes(),
 		Disks: []*disk{
 			{ID: "C:", Size: 42_944_186_880, Free: 21_380_169_728 + int64(h.number("c", 1<<30))},
 			{ID: "D:", Size: 214_745_214_976, Free: 96_020_643_840 + int64(h.number("d", 1<<30)), Label: "Exchange"},
@@ -58,45 +53,12 @@ func (h *host) freshState() *state {
 
 func (h *host) freshRegistry() {
 	row := h.row()
-	nt := `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion`
-	h.regPut(nt, text("CurrentVersion", "5.2"))
-	h.regPut(nt, text("CurrentBuildNumber", "3790"))
-	h.regPut(nt, text("CSDVersion", "Service Pack 2"))
-	h.regPut(nt, text("ProductName", "Microsoft Windows Server 2003"))
-	h.regPut(nt, text("SystemRoot", `C:\WINDOWS`))
-	ndp := `HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v2.0.50727`
-	h.regPut(ndp, dword("Install", 1))
-	h.regPut(ndp, dword("SP", 1))
-	h.regPut(ndp, text("Version", "2.1.21022"))
-	h.regPut(`HKLM\SOFTWARE\Microsoft\PowerShell\1`, dword("Install", 1))
-	h.regPut(`HKLM\SOFTWARE\Microsoft\PowerShell\1\PowerShellEngine`, text("PowerShellVersion", "2.0"))
-	h.regPut(`HKLM\SOFTWARE\Microsoft\Updates\Windows Server 2003\SP3\KB931836`, text("Description", "Update for Windows Server 2003 (KB931836)"))
-	control := `HKLM\SYSTEM\CurrentControlSet\Control`
-	h.regMake(control + `\Session Manager`)
-	h.regPut(control+`\Session Manager\Environment`, text("PROCESSOR_ARCHITECTURE", "AMD64"))
-	h.regPut(control+`\Nls\Language`, text("InstallLanguage", "0409"))
-	h.regPut(control+`\Nls\Language`, text("Default", "0409"))
-	h.regPut(control+`\Nls\CodePage`, text("ACP", "1252"))
-	h.regPut(control+`\Nls\CodePage`, text("OEMCP", "437"))
-	h.regPut(control+`\ComputerName\ActiveComputerName`, text("ComputerName", h.name))
-	h.regPut(control+`\TimeZoneInformation`, text("StandardName", "GMT Standard Time"))
-	h.regPut(control+`\TimeZoneInformation`, dword("ActiveTimeBias", 0))
-	h.regMake(`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update`)
-	tcp := `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`
-	h.regPut(tcp, text("Hostname", strings.ToLower(h.name)))
-	h.regPut(tcp, text("Domain", h.domain()))
-	h.regPut(tcp, text("NV Hostname", strings.ToLower(h.name)))
-	h.regPut(tcp, text("NV Domain", h.domain()))
-	for _, sid := range []string{sidSystem, "S-1-5-19", "S-1-5-20", sidWinRM, sidRunAs} {
-		h.regPut(`HKU\`+sid+`\`+publisherKey, dword("State", publisherDefault))
-		h.regPut(`HKU\`+sid+`\Control Panel\International`, text("sShortDate", "M/d/yyyy"))
-		h.regPut(`HKU\`+sid+`\Control Panel\International`, text("Locale", "00000409"))
-	}
-	h.regPut(exchangeRoot+`\Setup`, text("MsiInstallPath", installPath))
+	h.freshWindows()
+	h.regPut(exchangeRoot+`\Setup`, text("MsiInstallPath", h.platform.installPath()))
 	h.regPut(exchangeRoot+`\Setup`, dword("MsiProductMajor", 8))
 	h.regPut(exchangeRoot+`\Setup`, text("ServerLanguage", row.Language))
-	h.regPut(`HKLM\SOFTWARE\Microsoft\Exchange\Setup`, text("MsiInstallPath", installPath))
-	h.regPut(`HKLM\SOFTWARE\Microsoft\Exchange\Setup`, text("Services", strings.TrimSuffix(installPath, `\`)))
+	h.regPut(`HKLM\SOFTWARE\Microsoft\Exchange\Setup`, text("MsiInstallPath", h.platform.installPath()))
+	h.regPut(`HKLM\SOFTWARE\Microsoft\Exchange\Setup`, text("Services", strings.TrimSuffix(h.platform.installPath(), `\`)))
 	build := row.Build
 	if build.IsZero() {
 		build = rtm

@@ -20,6 +20,8 @@ type host struct {
 	rows    []exchange.Server
 	levels  levels // under the journal's lock
 
+	platform platform // never changes
+
 	mu      sync.Mutex
 	state   *state
 	pending []Observation // written to the journal, not yet observed
@@ -42,13 +44,14 @@ type process struct {
 	Line    string
 	Owner   string
 	Parent  int
+	Session int
 	Started time.Time
 	stop    context.CancelFunc
 }
 
 func newHost(f *Fleet, p place) (*host, error) {
 	h := &host{
-		fleet: f, name: p.host, address: p.address, rows: p.rows,
+		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform,
 		processes: map[int]*process{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
 	}
 	h.boot, h.powerOff = context.WithCancel(f.ctx)

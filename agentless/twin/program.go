@@ -58,11 +58,11 @@ func (h *host) resolve(word, cwd string) (run func(*call) int, path string) {
 	inSystem := strings.TrimPrefix(name, `c:\windows\system32\`)
 	inSystem = strings.TrimPrefix(inSystem, `c:\windows\system32\windowspowershell\v1.0\`)
 	if p, ok := programs[inSystem]; ok {
-		return p, `C:\WINDOWS\system32\` + inSystem + ".exe"
+		return p, h.platform.system32() + `\` + inSystem + ".exe"
 	}
 	places := []string{clean(word, cwd)}
 	if !strings.ContainsAny(word, `\/:`) {
-		places = append(places, `C:\WINDOWS\system32\`+word, installPath+`bin\`+word)
+		places = append(places, h.platform.system32()+`\`+word, h.platform.installPath()+`bin\`+word)
 	}
 	for _, p := range places {
 		for _, ext := range []string{"", ".com", ".exe", ".bat", ".cmd"} {

@@ -40,7 +40,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.fleet.wg.Done()
-	w.Header().Set("Server", "Microsoft-HTTPAPI/1.0")
+	w.Header().Set("Server", h.platform.http)
 	switch {
 	case r.URL.Path != "/wsman" && r.URL.Path != "/wsman/":
 		http.Error(w, "Not Found", http.StatusNotFound)
@@ -61,7 +61,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !known {
 		if strings.EqualFold(r.Header.Get("WSMANIDENTIFY"), "unauthenticated") {
 			// Without a login the operating system is not told [MS-WSMV 3.1.4.10, K].
-			h.answer(w, identify("OS: 0.0.0 SP: 0.0 Stack: 2.0"), "", true)
+			h.answer(w, identify("OS: 0.0.0 SP: 0.0 Stack: "+h.platform.winrm), "", true)
 			return
 		}
 		w.Header().Set("WWW-Authenticate", `Basic realm="WSMAN"`)
@@ -70,12 +70,12 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	root, err := parseXML(raw)
 	if err == nil && root.child("Body").child("Identify") != nil {
-		h.answer(w, identify("OS: 5.2.3790 SP: 2.0 Stack: 2.0"), "", true)
+		h.answer(w, identify(h.platform.identity()), "", true)
 		return
 	}
 	req, err := parseRequest(raw)
 	if err != nil {
-		h.answer(w, faultSchema().reply(h.machine()), "", false)
+		h.answer(w, h.refusal(faultSchema()), "", false)
 		return
 	}
 	req.user, req.scheme = user, "http"
@@ -85,7 +85,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	req.client, _, _ = strings.Cut(r.RemoteAddr, ":")
 	a, bad := h.dispatch(r.Context(), req)
 	if bad != nil {
-		a = bad.reply(h.machine())
+		a = h.refusal(bad)
 	}
 	if r.Context().Err() != nil { // the caller or the machine is gone
 		return

@@ -114,16 +114,16 @@ func (h *host) freshServices() {
 		if !fits || h.service(f.name) != nil {
 			return
 		}
-		path := `C:\WINDOWS\system32\svchost.exe -k netsvcs`
+		path := h.platform.system32() + `\svchost.exe -k netsvcs`
 		if ofExchange {
-			path = `"` + installPath + `bin\` + f.name + `.exe"`
+			path = `"` + h.platform.installPath() + `bin\` + f.name + `.exe"`
 		}
 		h.addService(&service{
 			Name: f.name, Display: f.display, Path: path, Account: "LocalSystem",
 			StartMode: f.mode, DependsOn: f.needs, Exchange: ofExchange,
 		})
 	}
-	for _, f := range windowsServices {
+	for _, f := range h.platform.freshWindowsServices() {
 		add(f, false)
 	}
 	for _, f := range exchangeServices {
@@ -132,9 +132,17 @@ func (h *host) freshServices() {
 	for _, name := range row.Services {
 		if h.service(name) == nil {
 			h.addService(&service{
-				Name: name, Display: name, Path: `"C:\Program Files\` + name + `\` + name + `.exe"`, Account: "LocalSystem",
+				Name: name, Display: name, Path: `"` + h.platform.programFiles() + `\` + name + `\` + name + `.exe"`, Account: "LocalSystem",
 				StartMode: automatic, ThirdParty: true,
 			})
+		}
+	}
+	for _, s := range h.state.Services { // what runs has its needs running
+		for _, need := range s.DependsOn {
+			if n := h.service(need); n != nil && s.State == running && n.State == stopped {
+				h.state.NextPID += 4
+				n.State, n.PID = running, h.state.NextPID
+			}
 		}
 	}
 }

@@ -24,9 +24,9 @@ func (s *setup) banner(mode string) {
 	s.log(0, "Logged on user: %s.", s.s.who.name)
 	s.log(0, "Command Line Parameter Name='mode', Value='%s'.", mode)
 	s.takes(1)
-	s.log(0, `Starting copy from %s\Setup\ServerRoles\Common to C:\WINDOWS\TEMP\ExchangeServerSetup.`, mediaRoot)
+	s.log(0, `Starting copy from %s\Setup\ServerRoles\Common to %s\TEMP\ExchangeServerSetup.`, mediaRoot, s.h.platform.windows)
 	s.takes(2)
-	s.log(0, `Finished copy from %s\Setup\ServerRoles\Common to C:\WINDOWS\TEMP\ExchangeServerSetup.`, mediaRoot)
+	s.log(0, `Finished copy from %s\Setup\ServerRoles\Common to %s\TEMP\ExchangeServerSetup.`, mediaRoot, s.h.platform.windows)
 	s.log(0, "File copy complete. Setup will now collect additional information needed for installation.")
 }
 
@@ -66,10 +66,10 @@ func (s *setup) blocks() []string {
 	if v := h.regGet(`HKLM\SOFTWARE\Microsoft\NET Framework Setup\NDP\v2.0.50727`, "SP"); v == nil || v.Number < 1 {
 		all = append(all, "Microsoft .NET Framework 2.0 Service Pack 1 must be installed before Setup can continue.")
 	}
-	if !h.hotfix("KB931836") {
+	if h.platform.before6() && !h.hotfix("KB931836") {
 		all = append(all, "The update for Windows Server 2003 described in Microsoft Knowledge Base article 931836 must be installed.")
 	}
-	if s.pkg != "sp1" && !h.hotfix("KB942288") {
+	if h.platform.before6() && s.pkg != "sp1" && !h.hotfix("KB942288") {
 		all = append(all, "Windows Installer 4.5 must be installed.")
 	}
 	if s.arch != "x64" {
@@ -93,7 +93,7 @@ func (s *setup) blocks() []string {
 		all = append(all, "There is a pending reboot from a previous installation of a Windows Server role or feature. Please restart the computer and rerun Setup.")
 	}
 	for _, d := range h.state.Disks {
-		if strings.EqualFold(d.ID, installPath[:2]) && d.Free < 1_200_000_000 {
+		if strings.EqualFold(d.ID, s.h.platform.installPath()[:2]) && d.Free < 1_200_000_000 {
 			all = append(all, fmt.Sprintf("There is not enough disk space on drive %s. Setup needs 1200 MB.", d.ID))
 		}
 	}

@@ -10,15 +10,7 @@ import (
 	"time"
 )
 
-// Quotas of WinRM 2.0 (winrm/config defaults; msdn ee309367, MS-WSMV). The
-// operations of a text shell are given back only when the shell is deleted
-// (MS-WSMV appendix B note 118, quoted in ansible pull request 83656).
-const (
-	maxShellsPerUser     = 5
-	maxOperationsPerUser = 15
-	shellIdle            = 180 * time.Second
-	maxCommandLine       = 8191 // of cmd.exe, KB830473
-)
+const maxCommandLine = 8191 // of cmd.exe, KB830473
 
 // shell is one text shell: a directory, an environment, and its commands.
 type shell struct {
@@ -48,7 +40,7 @@ type command struct {
 
 func (h *host) createShell(r *request) (reply, *fault) {
 	s := &shell{
-		id: newID(), user: r.user, codePage: 437, cwd: `C:\Documents and Settings\` + r.user,
+		id: h.platform.newShellID(), user: r.user, codePage: h.platform.oem, cwd: h.platform.profileFolder() + `\` + r.user,
 		env: map[string]string{}, commands: map[string]*command{},
 	}
 	if n := atoi(r.options["WINRS_CODEPAGE"]); n > 0 {
@@ -73,35 +65,28 @@ func (h *host) createShell(r *request) (reply, *fault) {
 				mine++
 			}
 		}
-		if mine >= maxShellsPerUser {
+		if mine >= h.platform.quotas().shells {
 			bad = faultShellQuota()
 			return
 		}
-		h.shells[s.id] = s
+		h.shells[shellKey(s.id)] = s
 		boot := h.boot
-		s.idle = time.AfterFunc(shellIdle, func() { h.idleShell(boot, s) })
+		s.idle = time.AfterFunc(h.platform.quotas().idle, func() { h.idleShell(boot, s) })
 	})
 	if bad != nil {
 		return reply{}, bad
 	}
-	// The id is only in the selector: rsp:Shell came with later versions. An
-	// answer of that shape is recorded for 1.x; 2.0's differs by the missing prefix.
-	return reply{
-		action: transfer + "/CreateResponse", spaces: spaceX + spaceW + spaceRSP + spaceP,
-		body: `<x:ResourceCreated><a:Address>` + r.scheme + "://" + h.address + `/wsman</a:Address><a:ReferenceParameters><w:ResourceURI>` +
-			cmdShell + `</w:ResourceURI><w:SelectorSet><w:Selector Name="ShellId">` + s.id +
-			`</w:Selector></w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>`,
-	}, nil
+	return h.created(r, s.id), nil
 }
 
-// idleShell ends a shell that nobody used for three minutes.
+// idleShell ends a shell that nobody used for the idle time.
 func (h *host) idleShell(boot context.Context, s *shell) {
 	if boot.Err() != nil {
 		return
 	}
 	h.look(func() {
 		if s.waiting > 0 {
-			s.idle.Reset(shellIdle)
+			s.idle.Reset(h.platform.quotas().idle)
 			return
 		}
 		h.endShell(s)
@@ -115,17 +100,16 @@ func (h *host) endShell(s *shell) {
 	for _, c := range s.commands {
 		c.cancel()
 	}
-	delete(h.shells, s.id)
+	delete(h.shells, shellKey(s.id))
 }
 
 // shellOf finds the shell that a request names.
 func (h *host) shellOf(r *request) *shell {
-	id := strings.ToUpper(strings.TrimPrefix(strings.ToLower(r.selectors["shellid"]), "uuid:"))
-	s := h.shells[id]
+	s := h.shells[shellKey(r.selectors["shellid"])]
 	if s == nil || !strings.EqualFold(s.user, r.user) {
 		return nil
 	}
-	s.idle.Reset(shellIdle)
+	s.idle.Reset(h.platform.quotas().idle)
 	return s
 }
 
@@ -174,7 +158,7 @@ func (h *host) command(r *request) (reply, *fault) {
 				mine += other.operations
 			}
 		}
-		if mine >= maxOperationsPerUser {
+		if most := h.platform.quotas().operations; most > 0 && mine >= most {
 			bad = faultOperationQuota()
 			return
 		}
@@ -188,8 +172,8 @@ func (h *host) command(r *request) (reply, *fault) {
 		return reply{}, bad
 	}
 	ctx, cancel := context.WithCancel(boot)
-	c := &command{id: newID(), cancel: cancel, changed: make(chan struct{}), stdin: newInputStream(console)}
-	h.look(func() { s.commands[c.id] = c })
+	c := &command{id: h.platform.newShellID(), cancel: cancel, changed: make(chan struct{}), stdin: newInputStream(console)}
+	h.look(func() { s.commands[shellKey(c.id)] = c })
 	h.fleet.goRun(func() {
 		defer cancel()
 		c.finish(h.runShellLine(ctx, s, c, line, skip))
@@ -238,7 +222,7 @@ func (h *host) send(r *request) (reply, *fault) {
 				bad = faultNoShell()
 				return
 			}
-			c := s.commands[strings.ToUpper(st.attr("CommandId"))]
+			c := s.commands[shellKey(st.attr("CommandId"))]
 			if c == nil {
 				bad = faultNoCommand()
 				return
@@ -257,7 +241,7 @@ func (h *host) signal(r *request) (reply, *fault) {
 			bad = faultNoShell()
 			return
 		}
-		id := strings.ToUpper(r.body.child("Signal").attr("CommandId"))
+		id := shellKey(r.body.child("Signal").attr("CommandId"))
 		c := s.commands[id]
 		if c == nil {
 			bad = faultNoCommand()
@@ -278,7 +262,7 @@ const maxChunk = 64 * 1024
 // when the command is done, or with the time-out fault that means "ask again".
 func (h *host) receive(ctx context.Context, r *request) (reply, *fault) {
 	want := r.body.child("Receive").child("DesiredStream")
-	id := strings.ToUpper(want.attr("CommandId"))
+	id := shellKey(want.attr("CommandId"))
 	if id == "" {
 		return reply{}, faultParameter()
 	}
@@ -297,7 +281,7 @@ func (h *host) receive(ctx context.Context, r *request) (reply, *fault) {
 	if c == nil {
 		return reply{}, faultNoCommand()
 	}
-	defer h.look(func() { s.waiting--; s.idle.Reset(shellIdle) })
+	defer h.look(func() { s.waiting--; s.idle.Reset(h.platform.quotas().idle) })
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
 	for {

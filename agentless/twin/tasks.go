@@ -62,7 +62,7 @@ func schtasks(c *call) int {
 		}
 		c.s.h.update(func() {
 			delete(c.s.h.state.Tasks, strings.ToLower(t.Name))
-			delete(c.s.h.state.Files, strings.ToLower(jobFile(t.Name)))
+			delete(c.s.h.state.Files, strings.ToLower(c.s.h.jobFile(t.Name)))
 		})
 		c.print("SUCCESS: The scheduled task \"%s\" was successfully deleted.\r\n", t.Name)
 		return 0
@@ -80,7 +80,7 @@ func (f *Fleet) startTime() string {
 	return "15:04:05"
 }
 
-func jobFile(name string) string { return `C:\WINDOWS\Tasks\` + name + ".job" }
+func (h *host) jobFile(name string) string { return h.platform.windows + `\Tasks\` + name + ".job" }
 
 // yes waits for an answer on stdin; without one it is no.
 func (c *call) yes() bool {
@@ -157,7 +157,7 @@ func (c *call) createTask(name string, old *task) int {
 			t.Account = a.name
 		}
 		h.state.Tasks[strings.ToLower(name)] = t
-		h.writeFile(jobFile(name), []byte("job of "+name))
+		h.writeFile(h.jobFile(name), []byte("job of "+name))
 		h.happened("task-created", map[string]any{"name": name, "account": t.Account})
 		h.armTask(t)
 	})
@@ -258,13 +258,13 @@ func (h *host) startTask(t *task) {
 	if who.sid == sidRunAs {
 		h.runAsTasks++
 	}
-	p := h.startProcess("cmd.exe", `C:\WINDOWS\system32\cmd.exe`, `cmd /c `+t.Run, who.name, 0, cancel)
+	p := h.startProcess("cmd.exe", h.platform.system32()+`\cmd.exe`, `cmd /c `+t.Run, who.name, 0, cancel)
 	t.PID = p.PID
 	h.happened("task-ran", map[string]any{"name": t.Name, "account": who.name})
 	h.fleet.goRun(func() {
 		defer cancel()
 		h.observeCommand(t.Run, "task")
-		s := h.newSession(ctx, who, "task", parent(clean(firstWord(t.Run), `C:\WINDOWS\system32`)))
+		s := h.newSession(ctx, who, "task", parent(clean(firstWord(t.Run), h.platform.system32())))
 		s.pid = p.PID
 		code := s.program(t.Run, streams{in: strings.NewReader(""), out: io.Discard, err: io.Discard})
 		if s.flow == flowExit {

@@ -4,8 +4,9 @@
 // the production client: its wire is written on its own, from the protocol's
 // documents and recorded answers, and proven by clients that are not ours.
 //
-// A host here is Windows Server 2003 SP2 x64, English, with WinRM 2.0
-// (KB968930) and PowerShell, the oldest platform that Exchange 2007 runs on.
+// A host here is Windows Server 2003 SP2 x64, the oldest platform that Exchange
+// 2007 runs on, or 2008 SP2 x64, with WinRM 1.1 (KB936059) or 2.0 (KB968930),
+// in English, German or Japanese: see Platform.
 package twin
 
 import (
@@ -42,6 +43,17 @@ type Options struct {
 	// RevocationListUnreachable makes Setup take hours when the account that
 	// runs it still checks publisher certificates (KB944752).
 	RevocationListUnreachable bool
+
+	// WinRM is the hosts' version, 1.1 or 2.0 (default); Language their display
+	// language, by default their row's. Platforms overrides both for single
+	// hosts, by name.
+	WinRM, Language string
+	Platforms       map[string]Platform
+
+	// LocalizedSetup makes Setup write its sentences in the display language.
+	// Whether a localised Exchange 2007 does is not known: the one genuine line
+	// of a German host is English (domain.md 2.6, 2.8).
+	LocalizedSetup bool
 
 	// StartTimeWithoutSeconds makes schtasks.exe take HH:MM instead of HH:MM:SS.
 	StartTimeWithoutSeconds bool
@@ -171,6 +183,7 @@ func (f *Fleet) goRun(fn func()) {
 type place struct {
 	host, address string // address is ip:port
 	rows          []exchange.Server
+	platform      platform
 }
 
 // placesOf turns rows into hosts: a standalone row is a host, a cluster's row
@@ -179,11 +192,12 @@ func placesOf(o Options) ([]place, error) {
 	byHost := map[string]*place{}
 	taken := map[string]string{} // ip:port -> host
 	add := func(name, address string, port int, row exchange.Server, node bool) error {
+		kind, err := platformOf(o, place{host: strings.ToUpper(name), rows: []exchange.Server{row}})
+		if err != nil {
+			return err
+		}
 		if port == 0 {
-			port = 5985
-			if o.TLSDir != "" {
-				port = 5986
-			}
+			port = kind.port(o.TLSDir != "")
 		}
 		ip := net.ParseIP(address)
 		if ip == nil || ip.To4() == nil || ip.To4()[0] != 127 {
@@ -202,7 +216,7 @@ func placesOf(o Options) ([]place, error) {
 			p.rows = append(p.rows, row)
 			return nil
 		}
-		byHost[key] = &place{host: key, address: at, rows: []exchange.Server{row}}
+		byHost[key] = &place{host: key, address: at, rows: []exchange.Server{row}, platform: kind}
 		return nil
 	}
 	for _, row := range o.Servers {

@@ -58,7 +58,7 @@ func (i instance) item(class, namespace string, chosen bool) string {
 				fmt.Fprintf(&b, `<%s xsi:nil="true"/>`, name)
 			}
 		case time.Time:
-			fmt.Fprintf(&b, `<%s><%s>%s</%s></%s>`, name, date, v.UTC().Format("2006-01-02T15:04:05.999999Z07:00"), date, name)
+			fmt.Fprintf(&b, `<%s><%s>%s</%s></%s>`, name, date, v.Format("2006-01-02T15:04:05.999999Z07:00"), date, name)
 		default:
 			fmt.Fprintf(&b, `<%s>%s</%s>`, name, escape(fmt.Sprint(v)), name)
 		}

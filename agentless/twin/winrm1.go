@@ -1,0 +1,75 @@
+package twin
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// What WinRM 1.1 (KB936059) answers differently from 2.0. Known from two
+// recorded bodies (create, a WQL fault) and from Microsoft's tables of quotas;
+// everything else is answered as by 2.0, which is a guess.
+
+// quotas are the limits of one version of WinRM.
+type quotas struct {
+	shells     int           // per user
+	operations int           // per user, given back when the shell is deleted; 0 = no limit per user
+	idle       time.Duration // of a shell
+}
+
+// quotas are winrm/config's defaults. 2.0: msdn ee309367, MS-WSMV, and the
+// operations of a text shell are given back only when it is deleted (MS-WSMV
+// appendix B note 118, quoted in ansible pull request 83656). 1.1 counts
+// operations for the whole service and lets a shell idle for 15 minutes [K].
+func (p platform) quotas() quotas {
+	if p.winrm == "1.1" {
+		return quotas{shells: 5, idle: 900 * time.Second}
+	}
+	return quotas{shells: 5, operations: 15, idle: 180 * time.Second}
+}
+
+// newShellID is an identifier of a shell or a command: WinRM 1.1 writes them
+// with their scheme in front (recorded for shells).
+func (p platform) newShellID() string {
+	if p.winrm == "1.1" {
+		return "uuid:" + newID()
+	}
+	return newID()
+}
+
+// created is the answer to Create: the id is only in the selector, rsp:Shell
+// came with later versions.
+func (h *host) created(r *request, id string) reply {
+	const inner = `<a:ReferenceParameters><w:ResourceURI>` + cmdShell + `</w:ResourceURI><w:SelectorSet>` +
+		`<w:Selector Name="ShellId">%s</w:Selector></w:SelectorSet></a:ReferenceParameters></x:ResourceCreated>`
+	if h.platform.winrm == "1.1" {
+		return reply{
+			action: transfer + "/CreateResponse", spaces: spaceW,
+			body: `<x:ResourceCreated` + spaceW + ` xmlns:a="http://schemas.xmlsoap.org/ws/2004/08/addressing"` + spaceX + spaceRSP + `>` +
+				`<a:Address>` + anonymous + `</a:Address>` + fmt.Sprintf(inner, id),
+		}
+	}
+	return reply{
+		action: transfer + "/CreateResponse", spaces: spaceX + spaceW + spaceRSP + spaceP,
+		body: `<x:ResourceCreated><a:Address>` + r.scheme + "://" + h.address + `/wsman</a:Address>` + fmt.Sprintf(inner, id),
+	}
+}
+
+// refusal writes a fault in the way of the host's version: 1.1 names no machine
+// and its WMI plugin has another name (recorded).
+func (h *host) refusal(f *fault) reply {
+	if h.platform.winrm != "1.1" {
+		return f.reply(h.machine())
+	}
+	old := *f
+	if old.provider == "WMI Provider" {
+		old.provider = "WMIv1 plugin for Windows Remote Management "
+	}
+	a := old.reply("")
+	a.spaces = spaceX + spaceE + spaceN + spaceW
+	return a
+}
+
+// shellKey is how an identifier of a shell or command is compared: without
+// regard to case, with its scheme if it was given with one.
+func shellKey(id string) string { return strings.ToUpper(id) }
