@@ -165,9 +165,11 @@ func (c *call) script(text string, wide bool) int {
 	return c.psError(wide, fmt.Sprintf("script %s %s with SHA-256 %s is not in the simulated host's reviewed list", m[1], m[2], sum))
 }
 
-// parseCall reads a function's name and its single-quoted arguments.
+// parseCall reads a function's name and its single-quoted arguments; "$input |"
+// before it hands it what came by stdin.
 func parseCall(line string) (string, []string, error) {
-	name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
+	line = strings.TrimPrefix(strings.TrimSpace(line), "$input | ")
+	name, rest, _ := strings.Cut(line, " ")
 	var args []string
 	for rest = strings.TrimLeft(rest, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
 		if rest[0] != '\'' {

@@ -23,6 +23,10 @@ var reviewed = []struct {
 	{"file-write", "2", "9dcffb6c2e5157f7da0ac9ac44b74e326e8b06e59c75f10c59fdfbe94514ce42", scriptFileWrite},
 	{"folder-list", "1", "1690fc6e64272905115b2021ab1d5a61fc9c955985b9723c88633668429d06a9", scriptFolderList},
 	{"folder-make", "1", "84897ff8caf673885e3859078cade08c9f4dd1c4878ff95b2e1a849a54d9804c", scriptFolderMake},
+	{"task-delete", "1", "b84063087f4340b2efdd581118aa9af992c1c997e895c72a709239bb59b66059", scriptTaskDelete},
+	{"task-list", "1", "6ec502a96216dc772e30d74c4ca059fc7f9d655636dcdf30a81be06f114ecb40", scriptTaskList},
+	{"task-register", "1", "6deee17fd750a7cf32eb9e62362a6f78ee87b635bdf145eac8fd353e47a5526a", scriptTaskRegister},
+	{"task-run", "1", "4f6662746c10c3f106e1c0d249c4a5ef7d05f655df7ee4cf4e8e68f9cf7fcfba", scriptTaskRun},
 }
 
 // Reviewed reports whether a script with that first line and that SHA-256 is one
@@ -45,6 +49,7 @@ const (
 	hrIO                = "80131620"
 	hrUnauthorized      = "80070005"
 	hrIndex             = "80131502"
+	hrArgument          = "80070057"
 )
 
 func argument(args []string, i int) string {

@@ -7,15 +7,24 @@ package windows
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 
 	"wavekeeper/agentless/winrm"
 )
 
-// Host is one Windows machine. It holds no state of the machine: every method
-// asks.
-type Host struct{ conn *winrm.Conn }
+// Host is one Windows machine. It holds no state of the machine, every method
+// asks; only the version of Windows, which cannot change while it runs, is asked
+// for once.
+type Host struct {
+	conn *winrm.Conn
+
+	mu      sync.Mutex
+	windows winrm.OSVersion
+}
 
 // New returns the host behind a connection; nothing is sent.
 func New(conn *winrm.Conn) *Host { return &Host{conn: conn} }
@@ -44,6 +53,19 @@ type ScriptError struct {
 // Error says which script and which exception.
 func (e *ScriptError) Error() string { return fmt.Sprintf("script %s: %s", e.Script, e.What) }
 
+// Code is the exception's HRESULT, 0 when it carries none.
+func (e *ScriptError) Code() uint32 {
+	words := strings.Fields(e.What)
+	if len(words) == 0 {
+		return 0
+	}
+	code, err := strconv.ParseUint(words[len(words)-1], 16, 32)
+	if err != nil {
+		return 0
+	}
+	return uint32(code)
+}
+
 // FIPS reports whether the script met .NET's refusal of an algorithm that the
 // FIPS policy does not allow (KB811833): SHA256Managed cannot be made then.
 func (e *ScriptError) FIPS() bool {
@@ -57,11 +79,27 @@ func (h *Host) script(ctx context.Context, name string, args ...string) (Records
 	if err != nil {
 		return nil, err
 	}
+	return h.runScript(ctx, name, nonce, text, []byte{})
+}
+
+// scriptWithSecret is script for one that takes a secret: it goes over stdin,
+// sealed by the channel alone, as one line of base64 of UTF-8, which reads the
+// same in every code page; no command line, file or log of the host sees it.
+func (h *Host) scriptWithSecret(ctx context.Context, name, secret string, args ...string) (Records, error) {
+	nonce := newNonce()
+	text, err := callWithInput(name, nonce, args...)
+	if err != nil {
+		return nil, err
+	}
+	return h.runScript(ctx, name, nonce, text, []byte(base64.StdEncoding.EncodeToString([]byte(secret))+"\r\n"))
+}
+
+func (h *Host) runScript(ctx context.Context, name, nonce, text string, stdin []byte) (Records, error) {
 	arguments, err := encoded(text)
 	if err != nil {
 		return nil, fmt.Errorf("script %s: %w", name, err)
 	}
-	result, err := h.program(ctx, powershell, arguments...)
+	result, err := h.conn.Run(ctx, winrm.Command{Line: powershell, Args: arguments, SkipShell: true, Stdin: stdin})
 	if err != nil {
 		return nil, fmt.Errorf("script %s: %w", name, err)
 	}

@@ -19,3 +19,40 @@ func (h *Host) Arch(ctx context.Context) (string, error) {
 	word, _ := value.(string)
 	return word, nil
 }
+
+// version is the version of Windows, asked for once: Identify tells it with
+// credentials, WMI where it does not.
+func (h *Host) version(ctx context.Context) (winrm.OSVersion, error) {
+	h.mu.Lock()
+	known := h.windows
+	h.mu.Unlock()
+	if known.Known() {
+		return known, nil
+	}
+	id, err := h.conn.Identity(ctx)
+	if err != nil {
+		return winrm.OSVersion{}, fmt.Errorf("read the version of Windows: %w", err)
+	}
+	version := id.OS
+	if !version.Known() {
+		os, err := h.OS(ctx)
+		if err != nil {
+			return winrm.OSVersion{}, fmt.Errorf("read the version of Windows: %w", err)
+		}
+		version = os.version()
+	}
+	if !version.Known() {
+		return winrm.OSVersion{}, fmt.Errorf("read the version of Windows: the host does not tell it")
+	}
+	h.mu.Lock()
+	h.windows = version
+	h.mu.Unlock()
+	return version, nil
+}
+
+// oldScheduler reports whether the host has Task Scheduler 1.0, which has no
+// interface for scripts; Windows Server 2008 and later have 2.0.
+func (h *Host) oldScheduler(ctx context.Context) (bool, error) {
+	version, err := h.version(ctx)
+	return version.Before(6, 0), err
+}

@@ -9,48 +9,57 @@ import (
 )
 
 // CreateTask registers a prepared task with the scheduler, without a trigger
-// that can fire: its start time is the midnight that has passed by the host's
-// own clock. Registering one that is registered already changes nothing.
+// that can fire. Registering one that is registered already changes nothing. A
+// *TaskRefusedError says that Windows will not have the account.
 func (h *Host) CreateTask(ctx context.Context, t Task) error {
-	args, err := createArguments(t)
-	if err != nil {
-		return fmt.Errorf("create task %s: %w", t.Name, err)
-	}
 	if !h.conn.Private() {
 		return fmt.Errorf("create task %s: %w", t.Name, ErrPlainChannel)
 	}
+	old, err := h.oldScheduler(ctx)
+	switch {
+	case err != nil:
+	case old:
+		err = h.createTask(ctx, t)
+	default:
+		err = h.registerTask(ctx, t)
+	}
+	if err != nil {
+		return fmt.Errorf("create task %s: %w", t.Name, err)
+	}
+	return nil
+}
+
+// createTask is CreateTask on Windows Server 2003: its start time is the
+// midnight that has passed by the host's own clock, since there has to be one.
+func (h *Host) createTask(ctx context.Context, t Task) error {
+	args, err := createArguments(t)
+	if err != nil {
+		return err
+	}
 	os, err := h.OS(ctx)
 	if err != nil {
-		return fmt.Errorf("create task %s: %w", t.Name, err)
-	}
-	if !os.before6() {
-		return fmt.Errorf("create task %s: %w", t.Name, ErrTaskCOM)
+		return err
 	}
 	if nearMidnight(os.Now.In(os.Zone)) {
-		return fmt.Errorf("create task %s: %w", t.Name, ErrMidnight)
+		return ErrMidnight
 	}
 	registered, err := h.taskRegistered(ctx, t.Name)
-	if err != nil {
-		return fmt.Errorf("create task %s: %w", t.Name, err)
-	}
-	if registered {
-		return nil
+	if err != nil || registered {
+		return err
 	}
 	exit := 0
 	for _, start := range startTimes {
 		result, err := h.program(ctx, "schtasks.exe", startingAt(args, start)...)
 		if err != nil {
-			return fmt.Errorf("create task %s: %w", t.Name, err)
+			return err
 		}
-		if registered, err = h.taskRegistered(ctx, t.Name); err != nil {
-			return fmt.Errorf("create task %s: %w", t.Name, err)
-		}
-		if registered {
-			return nil
+		registered, err = h.taskRegistered(ctx, t.Name)
+		if err != nil || registered {
+			return err
 		}
 		exit = result.Exit
 	}
-	return fmt.Errorf("create task %s: schtasks.exe ended with %d and there is no task", t.Name, exit)
+	return fmt.Errorf("schtasks.exe ended with %d and there is no task", exit)
 }
 
 // startTimes are the forms of midnight that schtasks.exe may want: Windows XP
@@ -116,6 +125,20 @@ func (h *Host) RunTask(ctx context.Context, name string) error {
 	if !taskName.MatchString(name) {
 		return fmt.Errorf("%q is no name of a host task", name)
 	}
+	old, err := h.oldScheduler(ctx)
+	if err != nil {
+		return fmt.Errorf("run task %s: %w", name, err)
+	}
+	if !old {
+		_, err := h.script(ctx, "task-run", name, TaskFolder(name)+`\go`)
+		if refused := refusal(name, "", scriptCode(err)); refused != nil {
+			err = refused
+		}
+		if err != nil {
+			return fmt.Errorf("run task %s: %w", name, err)
+		}
+		return nil
+	}
 	result, err := h.Run(ctx, `echo go>"`+TaskFolder(name)+`\go"&&schtasks.exe /run /tn `+name)
 	if err != nil {
 		return fmt.Errorf("run task %s: %w", name, err)
@@ -133,15 +156,22 @@ func (h *Host) DeleteTask(ctx context.Context, name string) error {
 	if err != nil || !registered {
 		return err
 	}
-	result, err := h.Run(ctx, "schtasks.exe /delete /tn "+name+" /f")
+	old, err := h.oldScheduler(ctx)
 	if err != nil {
+		return fmt.Errorf("delete task %s: %w", name, err)
+	}
+	if !old {
+		if _, err = h.script(ctx, "task-delete", name); err != nil && scriptCode(err) != codeNoTask {
+			return fmt.Errorf("delete task %s: %w", name, err)
+		}
+	} else if _, err = h.Run(ctx, "schtasks.exe /delete /tn "+name+" /f"); err != nil {
 		return fmt.Errorf("delete task %s: %w", name, err)
 	}
 	if registered, err = h.TaskRegistered(ctx, name); err != nil {
 		return err
 	}
 	if registered {
-		return fmt.Errorf("delete task %s: schtasks.exe ended with %d and the task is still there", name, result.Exit)
+		return fmt.Errorf("delete task %s: it is still there", name)
 	}
 	return nil
 }
@@ -158,11 +188,30 @@ func (h *Host) TaskRegistered(ctx context.Context, name string) (bool, error) {
 	return registered, nil
 }
 
-// taskRegistered looks for the file that Task Scheduler 1.0 keeps per task.
 func (h *Host) taskRegistered(ctx context.Context, name string) (bool, error) {
+	registered, _, err := h.lookScheduler(ctx, name)
+	return registered, err
+}
+
+// lookScheduler asks the scheduler for a task: whether it knows it and with what
+// its last run ended. Task Scheduler 1.0 keeps one file per task; 2.0 is asked.
+func (h *Host) lookScheduler(ctx context.Context, name string) (registered bool, last uint32, err error) {
+	old, err := h.oldScheduler(ctx)
+	if err != nil {
+		return false, 0, err
+	}
+	if !old {
+		tasks, err := h.scheduled(ctx, name)
+		for _, t := range tasks {
+			if strings.EqualFold(t.name, name) {
+				return true, t.last, nil
+			}
+		}
+		return false, 0, err
+	}
 	result, err := h.Run(ctx, `if exist "%windir%\Tasks\`+name+`.job" (exit 0) else (exit 1)`)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
-	return result.Exit == 0, nil
+	return result.Exit == 0, 0, nil
 }

@@ -41,13 +41,25 @@ func ScriptSource(name string) ([]byte, error) {
 // call is a script as it is sent: the embedded bytes, then exactly one last
 // line, the call with its quoted arguments. The nonce is always the first.
 func call(name, nonce string, args ...string) (string, error) {
+	return callAfter("", name, nonce, args...)
+}
+
+// callWithInput is call for a script that reads what comes by stdin:
+// powershell.exe that was given a command reads redirected input itself and
+// hands its lines to the command as $input, so a script must not read the
+// console at the same time.
+func callWithInput(name, nonce string, args ...string) (string, error) {
+	return callAfter("$input | ", name, nonce, args...)
+}
+
+func callAfter(before, name, nonce string, args ...string) (string, error) {
 	source, err := ScriptSource(name)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	b.Write(source)
-	b.WriteString("wk_" + strings.ReplaceAll(name, "-", "_"))
+	b.WriteString(before + "wk_" + strings.ReplaceAll(name, "-", "_"))
 	for _, a := range append([]string{nonce}, args...) {
 		q, err := Quote(a)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 
 func TestEveryScriptIsWhatItSays(t *testing.T) {
 	t.Parallel()
-	if got := len(ScriptNames()); got != 6 {
-		t.Errorf("%d scripts, want 6", got)
+	if got := len(ScriptNames()); got != 10 {
+		t.Errorf("%d scripts, want 10", got)
 	}
 	for _, name := range ScriptNames() {
 		source, err := ScriptSource(name)
@@ -107,6 +107,9 @@ func TestCallsAreTheScriptAndOneLine(t *testing.T) {
 	if got, want := text, string(source)+`wk_file_read '0123456789abcdef' 'C:\it''s here' '0' '17'`; got != want {
 		t.Errorf("call = %q, want the script and %q", got[len(source):], want[len(source):])
 	}
+	if text, err = callWithInput("task-list", "0123456789abcdef", "a"); err != nil || !strings.HasSuffix(text, "}\r\n$input | wk_task_list '0123456789abcdef' 'a'") {
+		t.Errorf("call with input = %q, %v", text[max(0, len(text)-80):], err)
+	}
 	if _, err := call("file-read", "aa", "two\nlines"); err == nil {
 		t.Error("an argument of two lines was accepted")
 	}
@@ -119,6 +122,7 @@ func TestEveryCallFitsOnACommandLine(t *testing.T) {
 		"file-write":  {path, "2147483647", strings.Repeat("A", 4*((writeChunk+2)/3)), "1"},
 		"file-read":   {path, "2147483647", "49152"},
 		"folder-make": {path}, "folder-list": {path}, "file-hash": {path}, "canary": nil,
+		"task-register": {path, strings.Repeat("x", 3000), path}, "task-run": {path, path}, "task-delete": {path}, "task-list": {path},
 	} {
 		text, err := call(name, newNonce(), args...)
 		if err != nil {

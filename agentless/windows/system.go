@@ -54,8 +54,14 @@ func (o OS) Name() string {
 	}
 }
 
-// before6 reports whether the host has Task Scheduler 1.0.
-func (o OS) before6() bool { return strings.HasPrefix(o.Version, "5.") }
+// version is Version in numbers; zero when it is no version.
+func (o OS) version() winrm.OSVersion {
+	var v winrm.OSVersion
+	if n, err := fmt.Sscanf(o.Version, "%d.%d.%d", &v.Major, &v.Minor, &v.Build); err != nil || n != 3 {
+		return winrm.OSVersion{}
+	}
+	return v
+}
 
 // OS asks for the operating system.
 func (h *Host) OS(ctx context.Context) (OS, error) {
@@ -175,6 +181,7 @@ type Process struct {
 	Parent      int64  `json:"parent"`
 	Name        string `json:"name"` // image, "ExSetup.exe"
 	CommandLine string `json:"command_line"`
+	Owner       string `json:"owner,omitempty"` // DOMAIN\name, where it was asked for and told
 }
 
 // Processes lists the running programs.

@@ -11,8 +11,8 @@ import (
 
 // Task is a host task: one thing, done once, by the Windows task scheduler.
 // Rules: winrm.md 2.4. On Windows Server 2003 a task is registered with
-// schtasks.exe; its output is localized and never read, the files of its
-// folder say what happened.
+// schtasks.exe, whose output is localized and never read, later with the
+// scheduler's COM interface; the files of its folder say what happened.
 type Task struct {
 	Name     string            // from TaskName
 	Body     []byte            // body.cmd
@@ -62,13 +62,20 @@ type TaskLook struct {
 	Job   bool             // registered with the scheduler
 	Files map[string]int64 // lengths by name
 	Exit  int              // of the body, when State is TaskEnded
+	Last  uint32           // with what the scheduler's last run ended; 0 when it is not told
 }
+
+// Refused is why the scheduler could not start the task, nil when it says
+// nothing of that kind: a task that was run and does not begin is refused.
+func (l TaskLook) Refused(name, account string) error { return refusal(name, account, l.Last) }
 
 // Has reports whether a file or folder of that name lies in the task's folder.
 func (l TaskLook) Has(name string) bool { _, ok := l.Files[name]; return ok }
 
-// ErrTaskCOM says that this Windows needs registration through Schedule.Service.
-var ErrTaskCOM = errors.New("host tasks on Windows Server 2008 and later (registration by COM) are not built yet")
+// ErrTaskCOM is not returned any more.
+//
+// Deprecated: Windows Server 2008 and later are registered with.
+var ErrTaskCOM = errors.New("host tasks on Windows Server 2008 and later are not built")
 
 // ErrMidnight says that the host's clock is so near midnight that a start time
 // of 00:00:00 could lie in the future or fire; come back in two minutes.
@@ -103,7 +110,7 @@ func (h *Host) LookTask(ctx context.Context, name string) (TaskLook, error) {
 			return TaskLook{}, fmt.Errorf("look at task %s: result %q is no exit code", name, chunk.Data)
 		}
 	}
-	if look.Job, err = h.taskRegistered(ctx, name); err != nil {
+	if look.Job, look.Last, err = h.lookScheduler(ctx, name); err != nil {
 		return TaskLook{}, fmt.Errorf("look at task %s: %w", name, err)
 	}
 	look.State = taskState(exists, look)
@@ -203,14 +210,27 @@ func (h *Host) TaskFolders(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// RegisteredTasks lists the names of host tasks that Task Scheduler 1.0 knows,
-// also those whose folder is gone.
+// RegisteredTasks lists the names of host tasks that the scheduler knows, also
+// those whose folder is gone.
 func (h *Host) RegisteredTasks(ctx context.Context, windowsDirectory string) ([]string, error) {
-	entries, _, err := h.List(ctx, windowsDirectory+`\Tasks`)
+	old, err := h.oldScheduler(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var names []string
+	if !old {
+		tasks, err := h.scheduled(ctx, "wk-")
+		for _, t := range tasks {
+			if taskName.MatchString(t.name) {
+				names = append(names, t.name)
+			}
+		}
+		return names, err
+	}
+	entries, _, err := h.List(ctx, windowsDirectory+`\Tasks`)
+	if err != nil {
+		return nil, err
+	}
 	for _, e := range entries {
 		name, job := strings.CutSuffix(e.Name, ".job")
 		if !e.Folder && job && taskName.MatchString(name) {

@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -53,6 +54,24 @@ func (c *Conn) Identify(ctx context.Context) (Identity, error) {
 	c.mu.Lock()
 	c.identity = &id
 	c.mu.Unlock()
+	return id, nil
+}
+
+// Identity is what the host said of itself when it was asked last on this
+// connection; it is asked when it never was. A host that is there but does not
+// answer Identify with an identity is treated as one that hides its version;
+// whether it takes a shell shows next.
+func (c *Conn) Identity(ctx context.Context) (Identity, error) {
+	c.mu.Lock()
+	known := c.identity
+	c.mu.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	id, err := c.Identify(ctx)
+	if err != nil && Outcome(err) != OutcomeFault && !errors.Is(err, errBroken) {
+		return Identity{}, err
+	}
 	return id, nil
 }
 

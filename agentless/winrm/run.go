@@ -113,22 +113,13 @@ func (cmd Command) check() error {
 	return errors.Join(errs...)
 }
 
-// codePage is the one asked for or, once per connection, what the host's
-// version calls for. A host that is there but does not answer Identify with an
-// identity is treated as one that hides its version; whether it takes a shell
-// shows next.
+// codePage is the one asked for or what the host's version calls for.
 func (c *Conn) codePage(ctx context.Context, asked int) (int, error) {
 	if asked != 0 {
 		return asked, nil
 	}
-	c.mu.Lock()
-	known := c.identity
-	c.mu.Unlock()
-	if known != nil {
-		return known.CodePage(), nil
-	}
-	id, err := c.Identify(ctx)
-	if err != nil && Outcome(err) != OutcomeFault && !errors.Is(err, errBroken) {
+	id, err := c.Identity(ctx)
+	if err != nil {
 		return 0, err
 	}
 	return id.CodePage(), nil

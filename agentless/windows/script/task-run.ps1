@@ -1,0 +1,24 @@
+# wavekeeper: task-run 1
+function wk_task_run([string]$n, [string]$name, [string]$go) {
+    function put([string]$name, $value) {
+        $global:wkCount = $global:wkCount + 1
+        [Console]::Out.WriteLine('#' + $n + ' ' + $name + '=' + [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$value)))
+    }
+    function end_records { [Console]::Out.WriteLine('#' + $n + ' END ' + [string]$global:wkCount) }
+    function why($record) {
+        $e = $record.Exception
+        while ($e.InnerException -ne $null) { $e = $e.InnerException }
+        $e.GetType().FullName + ' ' + [Runtime.InteropServices.Marshal]::GetHRForException($e).ToString('X8')
+    }
+    trap { put 'error' (why $_); end_records; exit 1 }
+    $ErrorActionPreference = 'Stop'
+    $global:wkCount = 0
+    $scheduler = New-Object -ComObject Schedule.Service
+    $scheduler.Connect()
+    $folder = $scheduler.GetFolder('\')
+    $task = $folder.GetTask($name)
+    [IO.File]::WriteAllText($go, 'go')
+    [void]$task.Run($null)
+    put 'state' 'started'
+    end_records
+}
