@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -90,6 +91,8 @@ type fixture struct {
 	ticks   int
 	began   time.Time
 	kill    killer
+
+	unwinding bool
 }
 
 func freePort(t *testing.T) int {
@@ -143,6 +146,7 @@ type book struct {
 	intended   []string
 	refuse     string // what is not allowed
 	deviations []string
+	markers    []runbook.Marker // cleared and not put back
 }
 
 var errRefused = errors.New("lease lost")
@@ -180,6 +184,21 @@ func (b *book) Restored(_ context.Context, id int64, deviation string) error {
 	return nil
 }
 
+func (b *book) Cleared(_ context.Context, m runbook.Marker) error {
+	if b.refuse != "" && strings.Contains("clear "+m.Role, b.refuse) {
+		return errRefused
+	}
+	if !slices.Contains(b.markers, m) {
+		b.markers = append(b.markers, m)
+	}
+	return nil
+}
+
+func (b *book) PutBackMarker(_ context.Context, m runbook.Marker) error {
+	b.markers = slices.DeleteFunc(b.markers, func(have runbook.Marker) bool { return have == m })
+	return nil
+}
+
 func (b *book) open() []runbook.Entry {
 	var out []runbook.Entry
 	for _, e := range b.entries {
@@ -210,6 +229,7 @@ func (f *fixture) work(step string) *runbook.Work {
 		Media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64")},
 		RunAs:   runbook.Account{Name: runas, Password: runasPass}, Installation: "test", Upgrade: 17,
 		Attempt: 1 + f.attempt[step], Prepared: true, Memory: memory, Notes: notes, Ledger: f.book.open(), Book: f.book, Now: f.now(),
+		Markers: slices.Clone(f.book.markers), Unwinding: f.unwinding,
 	}
 	if f.change != nil {
 		f.change(w)

@@ -28,6 +28,9 @@ type Table struct {
 	Version int
 	Words   string
 	Steps   []Step
+	// Decisions are what a person may have done about an upgrade that waits for
+	// him. They are never walked by themselves.
+	Decisions []Step
 }
 
 // Plain returns the table without its functions: what plans hash and pages show.
@@ -36,12 +39,20 @@ func (t Table) Plain() rollout.Runbook {
 	for _, s := range t.Steps {
 		plain.Steps = append(plain.Steps, s.Step)
 	}
+	for _, s := range t.Decisions {
+		plain.Decisions = append(plain.Decisions, s.Step)
+	}
 	return plain
 }
 
 // Step returns the step of that name.
-func (t Table) Step(name string) (Step, bool) {
-	for _, s := range t.Steps {
+func (t Table) Step(name string) (Step, bool) { return named(t.Steps, name) }
+
+// Decision returns the decision step of that name.
+func (t Table) Decision(name string) (Step, bool) { return named(t.Decisions, name) }
+
+func named(steps []Step, name string) (Step, bool) {
+	for _, s := range steps {
 		if s.Name == name {
 			return s, true
 		}
@@ -80,9 +91,11 @@ type Work struct {
 	Upgrade      int64
 	Attempt      int
 	Prepared     bool                         // the organization is recorded as prepared for the package
+	Unwinding    bool                         // the attempt came to nothing: what it changed is put back
 	Memory       map[string]string            // of this step; a tick changes it, the caller saves it after the tick
 	Notes        map[string]map[string]string // memory of the other steps of this upgrade, by step name; only read
 	Ledger       []Entry                      // entries of this upgrade that are not put back
+	Markers      []Marker                     // cleared on the host in this upgrade and not put back
 	Book         Book
 	Now          time.Time
 }
@@ -98,7 +111,16 @@ type Book interface {
 	// Restored closes an entry; deviation says what could not be put back exactly,
 	// or is empty.
 	Restored(ctx context.Context, id int64, deviation string) error
+	// Cleared writes an Action or Watermark value as it is, before it is deleted.
+	// While the same value of that name is on record as cleared it does nothing.
+	Cleared(ctx context.Context, m Marker) error
+	// PutBackMarker writes that a cleared value stands on the host again.
+	PutBackMarker(ctx context.Context, m Marker) error
 }
+
+// Marker is an Action or Watermark value of a role key: Role is the key's name
+// below v8.0, Kind as reg.exe says it, Value the text or a decimal number.
+type Marker struct{ Role, Name, Kind, Value string }
 
 // The kinds of ledger entries.
 const (
@@ -160,6 +182,7 @@ type Outcome struct {
 	Phase    string        // of Setup, "readiness"
 	Log      []string      // new lines of the setup log, in order
 	Findings []Finding     // of preflight: all findings, with its last tick
+	Evidence []Evidence    // what the host was read to be, where that may be lost
 	Facts    []Fact        // learned in this tick
 	Build    string        // lowest build configured, when it was read
 

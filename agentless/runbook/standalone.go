@@ -66,5 +66,6 @@ func Standalone() Table {
 				Repeatable: true, PutBack: true,
 			}, tidy},
 		},
+		Decisions: decisions(),
 	}
 }

@@ -21,11 +21,18 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 		Step: w.Step, StepFrom: c.step(w.Step).State, StepTo: rollout.Running, StepMessage: out.Message, Show: w.Step,
 		Log: out.Log,
 	}
-	if w.Unwinding { // the row keeps saying why the attempt failed
-		c.save.Message, c.save.Remedy = w.Message, w.Remedy
+	for _, e := range out.Evidence {
+		c.save.Evidence = append(c.save.Evidence, store.Evidence{Kind: e.Kind, Name: e.Name, Data: e.Data})
 	}
 	if len(w.Hosts) > 0 {
 		c.save.Host = w.Hosts[0].ID
+	}
+	if w.Decision != "" {
+		c.decision(out)
+		return c.save
+	}
+	if w.Unwinding { // the row keeps saying why the attempt failed
+		c.save.Message, c.save.Remedy = w.Message, w.Remedy
 	}
 	for _, f := range out.Findings {
 		text := f.Text
@@ -34,6 +41,7 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 		}
 		c.save.Findings = append(c.save.Findings, store.Finding{Rule: f.Rule, Severity: string(f.Severity), Evidence: text, Remedy: f.Remedy})
 	}
+	c.limits(out)
 	c.move(out)
 	c.save.Percent = c.percent(out.Percent)
 	return c.save
@@ -61,13 +69,7 @@ func (c *course) move(out runbook.Outcome) {
 	case runbook.Unknown:
 		c.decide(rollout.Unknown)
 	case runbook.OutOfSight:
-		if over, limit := c.overdue(); over {
-			c.save.Message = fmt.Sprintf("out of sight for longer than the step's limit of %s: %s", limit, out.Message)
-			c.decide(rollout.Unknown)
-			return
-		}
-		c.save.To, c.save.StepTo = rollout.OutOfSight, rollout.OutOfSight
-		c.again(out.After)
+		c.outOfSight(out)
 	case runbook.Again:
 		if over, limit := c.overdue(); over {
 			c.late(out, limit)
@@ -145,20 +147,6 @@ func (c *course) putBack() bool {
 	return len(c.w.Ledger) == 0
 }
 
-// late is a step that asked to come back beyond its hard limit. What cannot be
-// repeated may still be running on the host: a person decides.
-func (c *course) late(out runbook.Outcome, limit time.Duration) {
-	message := fmt.Sprintf("not finished within %s: %s", limit, out.Message)
-	if c.plain(c.w.Step).Repeatable {
-		c.failed(runbook.Outcome{Message: message, Remedy: out.Remedy})
-		return
-	}
-	if !c.w.Unwinding {
-		c.save.Message = message
-	}
-	c.decide(rollout.Unknown)
-}
-
 func (c *course) decide(state rollout.State) {
 	c.save.To, c.save.StepTo = state, state
 }
@@ -183,19 +171,14 @@ func (c *course) following() (string, bool) {
 // failedStep is where the attempt failed or was given up: what the row shows in
 // the end.
 func (c *course) failedStep() string {
-	for _, s := range c.w.Steps {
-		if s.State == rollout.Failed || s.State == rollout.Interrupted || s.State == rollout.Unknown {
+	for _, s := range c.table.Steps {
+		switch c.step(s.Name).State {
+		case rollout.Failed, rollout.Interrupted, rollout.Unknown:
 			return s.Name
+		case rollout.Waiting, rollout.Held, rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Skipped, rollout.Done:
 		}
 	}
 	return c.w.Step
-}
-
-// overdue reports whether the step has been in work beyond its hard limit.
-func (c *course) overdue() (bool, time.Duration) {
-	limit := c.plain(c.w.Step).Hard
-	began := c.step(c.w.Step).StartedAt
-	return limit > 0 && began != nil && c.now.Sub(*began) > limit, limit
 }
 
 // percent weighs the steps by how long they usually take.
@@ -248,7 +231,8 @@ func (c *course) plain(name string) rollout.Step {
 			return s
 		}
 	}
-	return rollout.Step{}
+	step, _ := c.table.Decision(name)
+	return step
 }
 
 func (c *course) words(name string) string {

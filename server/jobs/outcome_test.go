@@ -176,9 +176,6 @@ func TestBookThatRefuses(t *testing.T) {
 	if err != nil || out.Kind != runbook.Again || out.After != errorPause || strings.Contains(out.Message, "SQLSTATE") || out.Message == "" {
 		t.Errorf("%+v, %v, want to come back, in words", out, err)
 	}
-	if out, err := unrecorded(store.ErrNotApproved); err != nil || out.Kind != runbook.Again || !strings.Contains(out.Message, "not approved") {
-		t.Errorf("%+v, %v, want to come back and to say what is not approved", out, err)
-	}
 }
 
 func TestUpgradeOfTask(t *testing.T) {

@@ -31,7 +31,8 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	if err != nil {
 		return &runbook.Outcome{Kind: runbook.Failed, Message: err.Error()}
 	}
-	if step, _ := e.table.Step(w.Step); w.SetupSHA256 == "" && !step.PutBack {
+	step, _ := e.step(w)
+	if w.SetupSHA256 == "" && !step.PutBack && w.Decision == "" && !w.Repaired {
 		return &runbook.Outcome{
 			Kind:    runbook.Failed,
 			Message: fmt.Sprintf("No media of %s is known for language %s and architecture %s", target.Words, w.Server.Language, w.Server.Arch),
@@ -47,8 +48,8 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		return e.refusal(err)
 	}
 	work.secrets = secrets{way.password, runas.password}
-	if step, _ := e.table.Step(w.Step); runas.name != w.RunAs {
-		if refused := otherAccount(w, step.Step, runas.name); refused != nil {
+	if runas.name != w.RunAs {
+		if refused := otherAccount(w, step.Step, runas.name); refused != nil && w.Decision == "" {
 			return refused
 		}
 		runas = account{name: w.RunAs}
@@ -56,7 +57,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	attempt := 1
 	notes := map[string]map[string]string{}
 	for _, s := range w.Steps {
-		if s.Name == w.Step {
+		if s.Name == worked(w) {
 			attempt = s.Attempt
 			continue
 		}
@@ -64,7 +65,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	page := store.Page{
 		Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: w.Hosts[0].ID,
-		Wave: w.Wave, Server: w.Server.Name, Step: w.Step, Runbook: e.plain,
+		Wave: w.Wave, Server: w.Server.Name, Step: worked(w), Runbook: e.plain,
 	}
 	memory := work.Memory
 	work.Work = runbook.Work{
@@ -77,6 +78,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Upgrade:      w.ID,
 		Attempt:      attempt,
 		Prepared:     w.Prepared,
+		Unwinding:    w.Unwinding,
 		Memory:       memory,
 		Notes:        notes,
 		Book:         &book{store: e.store, page: page, secrets: work.secrets},
@@ -84,6 +86,9 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	for _, l := range w.Ledger {
 		work.Ledger = append(work.Ledger, runbook.Entry{ID: l.ID, Kind: l.Kind, Name: l.Name, Before: l.Before, Meant: l.Meant})
+	}
+	for _, m := range w.Markers {
+		work.Markers = append(work.Markers, runbook.Marker(m))
 	}
 	return nil
 }
@@ -129,4 +134,14 @@ func (b *book) Change(ctx context.Context, e runbook.Entry) (int64, error) {
 // Restored records that a change was put back.
 func (b *book) Restored(ctx context.Context, id int64, deviation string) error {
 	return b.store.CloseLedger(ctx, b.page, id, b.secrets.redact(deviation))
+}
+
+// Cleared records an Action or Watermark value before it is deleted.
+func (b *book) Cleared(ctx context.Context, m runbook.Marker) error {
+	return b.store.ClearMarker(ctx, b.page, store.Marker(m))
+}
+
+// PutBackMarker records that a cleared value stands on the host again.
+func (b *book) PutBackMarker(ctx context.Context, m runbook.Marker) error {
+	return b.store.PutBackMarker(ctx, b.page, store.Marker(m))
 }

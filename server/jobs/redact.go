@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 
 	"wavekeeper/server/store"
 )
@@ -28,6 +29,22 @@ func (s secrets) redact(text string) string {
 		}
 	}
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\uFFFD"), "\uFFFD") // what Postgres keeps
+}
+
+// redactBytes replaces every occurrence of a secret in what is kept byte for
+// byte, whatever its encoding: as it is and in UTF-16 of either byte order.
+func (s secrets) redactBytes(data []byte) []byte {
+	for _, form := range s.forms() {
+		little, big := make([]byte, 0, 2*len(form)), make([]byte, 0, 2*len(form))
+		for _, u := range utf16.Encode([]rune(form)) {
+			little = append(little, byte(u), byte(u>>8))
+			big = append(big, byte(u>>8), byte(u))
+		}
+		for _, found := range [][]byte{[]byte(form), little, big} {
+			data = bytes.ReplaceAll(data, found, []byte(redacted))
+		}
+	}
+	return data
 }
 
 // forms are the secrets in all the ways in which they may stand in a text, the
@@ -124,6 +141,10 @@ func (s secrets) redactMap(m map[string]string) map[string]string {
 func (s secrets) redactSave(k *store.TickSave) {
 	k.Message, k.Remedy, k.Phase, k.StepMessage = s.redact(k.Message), s.redact(k.Remedy), s.redact(k.Phase), s.redact(k.StepMessage)
 	k.Build = s.redact(k.Build)
+	for i := range k.Evidence {
+		k.Evidence[i].Name = s.redact(k.Evidence[i].Name)
+		k.Evidence[i].Data = s.redactBytes(k.Evidence[i].Data)
+	}
 	for i := range k.Log {
 		k.Log[i] = s.redact(k.Log[i])
 	}

@@ -111,7 +111,7 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 		return 0, false, err
 	}
 	if save.From != save.To || save.StepTo != save.StepFrom {
-		e.log.Info("step moved", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "state", save.StepTo, "upgrade", save.To)
+		e.log.Info("step moved", "rollout", w.Rollout, "server", w.Server.Name, "step", save.Step, "state", save.StepTo, "upgrade", save.To)
 	}
 	if save.DueAt.IsZero() {
 		return 0, false, nil
@@ -131,11 +131,11 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 	ctx, cancel := context.WithTimeout(ctx, tickLimit)
 	defer cancel()
 	work := &prepared{}
-	work.Memory = memoryOf(w, w.Step)
-	step, ok := e.table.Step(w.Step)
+	work.Memory = memoryOf(w, worked(w))
+	step, ok := e.step(w)
 	if !ok {
 		return work, runbook.Outcome{
-			Kind: runbook.Unknown, Message: fmt.Sprintf("the runbook %s has no step %q", e.table.Name, w.Step),
+			Kind: runbook.Unknown, Message: fmt.Sprintf("the runbook %s has no step %q", e.table.Name, worked(w)),
 			Remedy: "This version of Wavekeeper cannot go on with this upgrade; use the version that began it.",
 		}, nil
 	}
@@ -147,11 +147,31 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 		return work, out, store.ErrLeaseLost // that nothing was sent is no doing of the host
 	}
 	if err == nil {
+		delete(work.Memory, unapprovedSince)
 		return work, out, nil
 	}
-	e.log.Warn("step came to nothing", "rollout", w.Rollout, "server", w.Server.Name, "step", w.Step, "err", err)
+	e.log.Warn("step came to nothing", "rollout", w.Rollout, "server", w.Server.Name, "step", worked(w), "err", err)
+	if errors.Is(err, store.ErrNotApproved) {
+		return work, notApproved(work, err), nil
+	}
 	out, err = unrecorded(err)
 	return work, out, err
+}
+
+// worked names the step that a tick works on: that of a decision, or the
+// upgrade's own.
+func worked(w store.UpgradeWork) string {
+	if w.Decision != "" {
+		return w.Decision
+	}
+	return w.Step
+}
+
+func (e *Engine) step(w store.UpgradeWork) (runbook.Step, bool) {
+	if w.Decision != "" {
+		return e.table.Decision(w.Decision)
+	}
+	return e.table.Step(w.Step)
 }
 
 // unrecorded turns a book that refused into an outcome, where the worker may go
@@ -160,8 +180,6 @@ func unrecorded(err error) (runbook.Outcome, error) {
 	switch {
 	case errors.Is(err, store.ErrLeaseLost), errors.Is(err, store.ErrOvertaken), errors.Is(err, context.Canceled):
 		return runbook.Outcome{}, err
-	case errors.Is(err, store.ErrNotApproved):
-		return runbook.Outcome{Kind: runbook.Again, After: refusedPause, Message: "Not begun: " + err.Error()}, nil
 	}
 	return runbook.Outcome{
 		Kind: runbook.Again, After: errorPause,

@@ -46,6 +46,7 @@ type UpgradeWork struct {
 	Decision string        // name of the decision step in work; "" = none, Step is worked on
 	Returns  rollout.State // where the upgrade goes when that step has ended
 	Repaired bool          // a person said so: this attempt began with verify
+	HeardAt  *time.Time    // when a host of it answered last
 	OutputAt *time.Time    // when the upgrade last produced something new: a log line, a percentage, a phase, a step
 	Markers  []Marker      // cleared on the host and not put back
 }
@@ -104,7 +105,7 @@ func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (Upgrad
 		ID: u.ID, Rollout: u.RolloutID, Generation: u.Generation, Wave: u.Wave, State: rollout.State(u.State), Step: u.Step,
 		Unwinding: u.Unwinding, Skipping: u.Skipping, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
 		ServerID: u.ServerID, Package: u.Package,
-		Decision: u.Decision, Returns: rollout.State(u.Returns), Repaired: u.Repaired, OutputAt: u.OutputAt,
+		Decision: u.Decision, Returns: rollout.State(u.Returns), Repaired: u.Repaired, OutputAt: u.OutputAt, HeardAt: u.LastHeardAt,
 	}
 	if w.Now, err = s.q.DatabaseTime(ctx); err != nil {
 		return UpgradeWork{}, false, fmt.Errorf("ask the time: %w", err)
