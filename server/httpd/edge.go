@@ -3,8 +3,6 @@ package httpd
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,14 +42,28 @@ func (e refusal) Error() string { return forbidden(e.permission) }
 // with their own text, everything else with the id under which it is logged.
 func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	id := idOf(r)
+	w.Header().Del("Content-Disposition") // of a download that did not come to be
 	f := page.Failure{ID: id, Next: ui.Link{Href: "/", Text: "Go to the home page"}, Safe: "Nothing was changed by this request."}
 	status := http.StatusInternalServerError
 	var told *rollout.Error
 	var refused refusal
+	q, gone := requestOf(r), store.Away(err) || tooSlow(r)
 	switch {
-	case r.Context().Err() != nil:
+	case q.writer.began:
+		s.Log.Error("an answer broke off", "request", id, "path", r.URL.Path, "err", err)
+		q.writer.breakOff()
+		return
+	case r.Context().Err() != nil && !tooSlow(r):
 		w.WriteHeader(http.StatusRequestTimeout) // for who sent too slowly; else nobody waits for an answer
 		return
+	case q.done != "":
+		status = http.StatusServiceUnavailable
+		s.Log.Warn("the page after a decision could not be made", "request", id, "path", r.URL.Path, "err", err)
+		carried(q, &f)
+	case gone:
+		status = http.StatusServiceUnavailable
+		s.Log.Warn("the database is away", "request", id, "method", r.Method, "path", r.URL.Path, "err", err)
+		away(w, r, err, &f)
 	case errors.Is(err, errSignedOut):
 		s.signInFirst(w, r)
 		return
@@ -63,9 +75,12 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
 	case errors.As(err, &told) && errors.Is(err, store.ErrOwnWork):
 		status, f.Title, f.Text = http.StatusForbidden, "A second person decides this", told.Text
 		s.noteRefused(r, "four eyes")
+	case errors.As(err, &told) && errors.Is(err, rollout.ErrForbidden):
+		status, f.Title, f.Text = http.StatusForbidden, "Not yours to do", told.Text
+		s.noteRefused(r, "taken away meanwhile")
 	case errors.As(err, &told) && errors.Is(err, rollout.ErrConflict):
 		status, f.Title, f.Text = http.StatusConflict, "It is not as you saw it", told.Text
-		f.Next = back(r)
+		f.Next, f.Last = back(r), s.meanwhile(r)
 	case errors.As(err, &told):
 		status, f.Title, f.Text = http.StatusUnprocessableEntity, "That cannot be right", told.Text
 		f.Next = back(r)
@@ -73,11 +88,11 @@ func (s *server) answer(w http.ResponseWriter, r *http.Request, err error) {
 		s.Log.Error("request failed", "request", id, "method", r.Method, "path", r.URL.Path, "err", err)
 		f.Title, f.Text, f.Safe = "Something went wrong here", "The server could not answer. What happened is in its log under the id below.", "Servers that are being upgraded are not touched by this."
 	}
-	v, err := s.viewer(r)
-	if err == nil {
-		f.Frame = s.frame(r, v, f.Title, "")
-	} else {
-		f.Frame = s.plainFrame(r, f.Title)
+	f.Frame = s.plainFrame(r, f.Title)
+	if !gone && q.done == "" {
+		if v, err := s.viewer(r); err == nil {
+			f.Frame = s.frame(r, v, f.Title, "")
+		}
 	}
 	if err := s.render(w, r, status, page.FailurePage(f)); err != nil {
 		s.Log.Error("error page failed", "request", id, "err", err)
@@ -119,7 +134,8 @@ func back(r *http.Request) ui.Link {
 // status of its own.
 func (s *server) render(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
 	var b bytes.Buffer
-	if err := c.Render(r.Context(), &b); err != nil {
+	// A page that was worked out is sent, though its time may be over by now.
+	if err := c.Render(context.WithoutCancel(r.Context()), &b); err != nil {
 		return fmt.Errorf("render: %w", err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -127,24 +143,6 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, c te
 	w.WriteHeader(status)
 	_, _ = w.Write(visible(b.Bytes())) // a browser that is gone needs no answer
 	return nil
-}
-
-type requestKey struct{}
-
-// requestID gives each request an id, for the log and for people to quote.
-func requestID(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var b [6]byte
-		_, _ = rand.Read(b[:]) // never fails, see crypto/rand
-		id := hex.EncodeToString(b[:])
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, id)))
-	})
-}
-
-func idOf(r *http.Request) string {
-	id, _ := r.Context().Value(requestKey{}).(string)
-	return id
 }
 
 // recovered answers a panic like any other error and logs where it was.

@@ -25,6 +25,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request, kind, name strin
 	if err := s.Store.Note(r.Context(), v.actor(r), record); err != nil {
 		return err
 	}
+	unlimited(r)
 	f := readHistoryFilter(r.URL.Query(), v.zone)
 	f.Limit = exportStep
 	w.Header().Set("Content-Type", kind)

@@ -29,6 +29,7 @@ type Options struct {
 	Proxies  []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed
 	Log      *slog.Logger     // request errors; required
 	Now      func() time.Time // the clock; nil = time.Now
+	Patience time.Duration    // how long a page or a form may take to be worked out; 0 = 15 s
 }
 
 type server struct {
@@ -48,6 +49,9 @@ func New(o Options) http.Handler {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Patience == 0 {
+		o.Patience = pageTime
+	}
 	s := &server{Options: o, assets: loadAssets(), streams: streams{open: map[int64]int{}}}
 	s.sessions = scs.New()
 	s.sessions.Store = o.Store.Sessions()
@@ -59,14 +63,14 @@ func New(o Options) http.Handler {
 	}
 	s.sessions.Cookie.SameSite = http.SameSiteLaxMode
 	s.sessions.Cookie.Secure = !o.Insecure
-	s.sessions.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) { s.answer(w, r, err) }
+	s.sessions.ErrorFunc = s.unkept
 	return s.routes()
 }
 
 // routes is the table of contents: every address, in one place.
 func (s *server) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Use(requestID, s.recovered, s.secureHeaders, s.comesFrom, limitBody)
+	r.Use(s.asRequest, s.recovered, s.secureHeaders, s.comesFrom, limitBody)
 	r.Get("/healthz", healthy)
 	r.Get("/static/*", s.assets.serve)
 

@@ -47,6 +47,7 @@ var runbook = rollout.Runbook{Name: "standalone-service-pack", Version: 1, Steps
 // console is a console over a database of its own.
 type console struct {
 	store *store.Store
+	db    storetest.DB
 	url   string
 }
 
@@ -58,7 +59,7 @@ func start(t *testing.T) console {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- hub.Run(ctx) }()
-	server := httptest.NewServer(httpd.New(httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log}))
+	server := httptest.NewServer(httpd.New(httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log, Patience: 5 * time.Second}))
 	t.Cleanup(func() {
 		stop()
 		<-ended
@@ -79,7 +80,7 @@ func start(t *testing.T) console {
 	if err := db.Store.SavePackage(t.Context(), store.Actor{Name: "test"}, store.Package{Name: "sp1", SetupSHA256: strings.Repeat("cd", 32)}); err != nil {
 		t.Fatal(err)
 	}
-	return console{store: db.Store, url: server.URL}
+	return console{store: db.Store, db: db, url: server.URL}
 }
 
 // browser is one person's browser.

@@ -78,6 +78,7 @@ func (s *server) upgradeLog(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	unlimited(r)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="ExchangeSetup-%s.log"`, strings.Map(plainName, u.Server)))
 	for after := int64(0); ; {

@@ -139,8 +139,10 @@ func (s *server) frame(r *http.Request, v viewer, title, section string) ui.Fram
 	waiting, err := s.waiting(r.Context(), v)
 	if err != nil {
 		s.Log.Warn("count what waits", "request", idOf(r), "err", err)
+		f.Waiting = -1
+	} else {
+		f.Waiting = len(waiting)
 	}
-	f.Waiting = len(waiting)
 	if text := s.popFlash(r.Context()); text != "" {
 		f.Notices = append(f.Notices, ui.Notice{Kind: "good", Text: text})
 	}
@@ -160,6 +162,8 @@ func (s *server) plainFrame(r *http.Request, title string) ui.Frame {
 
 // done tells the person what was done, on the next page, and leads there.
 func (s *server) done(w http.ResponseWriter, r *http.Request, to, text string) error {
+	q := requestOf(r)
+	q.done, q.to = text, to
 	s.sessions.Put(r.Context(), "flash", text)
 	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
@@ -185,6 +189,7 @@ func number(r *http.Request, name string) (int64, error) {
 // not look any more, or has signed out, is let go, and every page carries the
 // count of what waits.
 func (s *server) streamPage(r *http.Request, v viewer, key string, topics []string, parts func(context.Context, viewer) (live.Update, error)) live.Page {
+	unlimited(r)
 	id, zone, token := v.ID, v.zone, s.sessions.Token(r.Context())
 	session := sha256.Sum256([]byte(token))
 	return live.Page{

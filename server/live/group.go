@@ -11,6 +11,9 @@ import (
 // patches a second.
 const pace = 250 * time.Millisecond
 
+// again is when a rendering that failed is tried once more.
+const again = 2 * time.Second
+
 // group is the streams that show the same page to the same audience.
 type group struct {
 	hub     *Hub
@@ -25,6 +28,7 @@ type group struct {
 // earlier ones of the same target, so that a slow browser costs one page.
 type client struct {
 	behind  bool // it has to get everything; guarded by hub.mu like the rest
+	stale   bool // what it shows may be out of date: nothing could be rendered, or changes are not heard of
 	over    bool
 	id      string
 	order   []string
@@ -69,8 +73,11 @@ func (g *group) run() {
 		case <-g.dirty:
 		case <-age.C:
 		}
-		g.render()
-		age.Reset(g.page.Patience)
+		if g.render() {
+			age.Reset(g.page.Patience)
+		} else {
+			age.Reset(min(again, g.page.Patience))
+		}
 		select {
 		case <-g.empty:
 			return
@@ -81,7 +88,8 @@ func (g *group) run() {
 	}
 }
 
-func (g *group) render() {
+// render renders the page for its streams and reports whether it could.
+func (g *group) render() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Second)
 	defer cancel()
 	update, err := g.page.Render(ctx)
@@ -89,11 +97,24 @@ func (g *group) render() {
 	case errors.Is(err, ErrOver):
 		g.end()
 	case err != nil:
-		// The next change or the page's patience tries again; the streams stay
-		// open and their pages say since when they are stale.
+		// It is tried again soon; the streams stay open and their pages say since
+		// when they are stale.
 		g.hub.log.Warn("render for a stream", "page", g.page.Key, "err", err)
+		g.outdated()
+		return false
 	default:
 		g.share(update)
+	}
+	return true
+}
+
+// outdated tells every stream that its page could not be rendered.
+func (g *group) outdated() {
+	g.hub.mu.Lock()
+	defer g.hub.mu.Unlock()
+	for c := range g.clients {
+		c.stale = true
+		c.signal()
 	}
 }
 
@@ -113,7 +134,7 @@ func (g *group) share(u Update) {
 		}
 	}
 	for c := range g.clients {
-		c.behind, c.id = false, u.ID
+		c.behind, c.stale, c.id = false, g.hub.deaf, u.ID
 		c.signal()
 	}
 }
@@ -144,8 +165,8 @@ func (c *client) signal() {
 	}
 }
 
-// take returns what the stream was not sent yet.
-func (h *Hub) take(c *client) (u Update, over bool) {
+// take returns what the stream was not sent yet, and how it stands.
+func (h *Hub) take(c *client) (u Update, stale, over bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	u.ID = c.id
@@ -153,5 +174,5 @@ func (h *Hub) take(c *client) (u Update, over bool) {
 		u.Fragments = append(u.Fragments, Fragment{Target: target, HTML: c.pending[target]})
 	}
 	c.order, c.pending = nil, nil
-	return u, c.over
+	return u, c.stale, c.over
 }

@@ -9,8 +9,9 @@ import (
 )
 
 // Run listens at the database until the context ends, on a connection of its
-// own. When the connection is lost it is made again and every open page is
-// rendered, since announcements may have been missed.
+// own. When the connection is lost every open page is told that it grows stale;
+// when it is made again every open page is rendered, since announcements may
+// have been missed.
 func (h *Hub) Run(ctx context.Context) error {
 	defer h.once.Do(func() { close(h.done) })
 	wait := 200 * time.Millisecond
@@ -20,6 +21,7 @@ func (h *Hub) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
+		h.hears(false)
 		if time.Since(began) > 30*time.Second {
 			wait = 200 * time.Millisecond
 		}
@@ -46,7 +48,7 @@ func (h *Hub) listen(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+Channel); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	h.RingAll()
+	h.hears(true)
 	for {
 		n, err := conn.WaitForNotification(ctx)
 		if err != nil {

@@ -52,6 +52,7 @@ type Hub struct {
 	log  *slog.Logger
 	mu   sync.Mutex
 	open map[string]*group
+	deaf bool          // the connection that listens is lost: changes are not heard of
 	done chan struct{} // closed when Run ends
 	once sync.Once
 }
@@ -72,12 +73,21 @@ func (h *Hub) Ring(topic string) {
 	}
 }
 
-// RingAll renders everything again: nobody knows what was missed.
-func (h *Hub) RingAll() {
+// hears says whether changes are announced to the hub. While they are not,
+// every open page is told that it grows stale.
+func (h *Hub) hears(yes bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.deaf = !yes
 	for _, g := range h.open {
-		g.ring()
+		if yes {
+			g.ring() // nobody knows what was missed
+			continue
+		}
+		for c := range g.clients {
+			c.stale = true
+			c.signal()
+		}
 	}
 }
 
@@ -101,7 +111,7 @@ func (h *Hub) join(p Page) (*group, *client) {
 		h.open[p.Key] = g
 		go g.run()
 	}
-	c := &client{behind: true, wake: make(chan struct{}, 1)}
+	c := &client{behind: true, stale: h.deaf, wake: make(chan struct{}, 1)}
 	g.clients[c] = true
 	g.ring()
 	return g, c

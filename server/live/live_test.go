@@ -3,6 +3,7 @@ package live
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -39,7 +40,21 @@ func page(n *atomic.Int64, renders *atomic.Int64, over *atomic.Bool) Page {
 	}}
 }
 
+// open opens a stream; next returns its next message, "" when it is over.
 func open(t *testing.T, h *Hub, p Page) (next func() string) {
+	t.Helper()
+	every := openAll(t, h, p)
+	return func() string {
+		for {
+			if text := every(); text == "" || strings.Contains(text, "data:") {
+				return text
+			}
+		}
+	}
+}
+
+// openAll is open with the named events, which say how the page stands.
+func openAll(t *testing.T, h *Hub, p Page) (next func() string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h.Serve(w, r, p); err != nil {
@@ -66,10 +81,9 @@ func open(t *testing.T, h *Hub, p Page) (next func() string) {
 				event = append(event, lines.Text())
 				continue
 			}
-			if text := strings.Join(event, "\n"); strings.Contains(text, "data:") {
-				return text
+			if len(event) > 0 {
+				return strings.Join(event, "\n")
 			}
-			event = nil
 		}
 		return ""
 	}
@@ -130,5 +144,36 @@ func TestStreamEndsWhenItsAudienceMayNotLookAnyMore(t *testing.T) {
 	}
 	if got := h.Streams(); got != 0 {
 		t.Errorf("open streams = %d, want 0", got)
+	}
+}
+
+func TestStreamSaysThatItsPageCannotBeRenderedAndRecovers(t *testing.T) {
+	t.Parallel()
+	h := New("", slog.New(slog.NewTextHandler(t.Output(), nil)))
+	var n atomic.Int64
+	var away atomic.Bool
+	good := page(&n, nil, nil)
+	next := openAll(t, h, Page{Key: "p", Topics: good.Topics, Render: func(ctx context.Context) (Update, error) {
+		if away.Load() {
+			return Update{}, errors.New("the database is away")
+		}
+		return good.Render(ctx)
+	}})
+	if next(); !strings.Contains(next(), "value 0") { // "retry" comes first
+		t.Fatal("the stream does not begin with the page")
+	}
+	away.Store(true)
+	h.Ring("rollout:1")
+	if got := next(); got != "event: stale" {
+		t.Errorf("while nothing can be rendered the stream says %q, want stale", got)
+	}
+	n.Store(1)
+	away.Store(false)
+	// Nobody rings: it tries again by itself.
+	if got := next(); !strings.Contains(got, "value 1") {
+		t.Errorf("first event afterwards = %q, want the present value", got)
+	}
+	if got := next(); got != "event: alive" {
+		t.Errorf("then the stream says %q, want alive", got)
 	}
 }

@@ -38,6 +38,9 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p Page) error {
 	if err := send([]byte("retry: 1000\n\n")); err != nil {
 		return err
 	}
+	// Named events say how the page stands: "stale" when it may be out of date,
+	// "alive" when it is not.
+	said := false
 	for {
 		select {
 		case <-r.Context().Done():
@@ -45,22 +48,35 @@ func (h *Hub) Serve(w http.ResponseWriter, r *http.Request, p Page) error {
 		case <-h.done:
 			return nil
 		case <-heart.C:
-			if err := send([]byte("event: alive\n\n")); err != nil {
+			if err := send(stands(said)); err != nil {
 				return err
 			}
 		case <-c.wake:
-			u, over := h.take(c)
+			u, stale, over := h.take(c)
 			if over {
 				return nil
 			}
-			if len(u.Fragments) == 0 {
+			if len(u.Fragments) > 0 {
+				if err := send(Message(u)); err != nil {
+					return err
+				}
+			}
+			if stale == said {
 				continue
 			}
-			if err := send(Message(u)); err != nil {
+			said = stale
+			if err := send(stands(stale)); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func stands(stale bool) []byte {
+	if stale {
+		return []byte("event: stale\n\n")
+	}
+	return []byte("event: alive\n\n")
 }
 
 // Message writes an update as one server-sent event of hx-partials. Every CR

@@ -61,6 +61,12 @@ func entries(theme string) []entry {
 		{"failure", page.FailurePage(page.Failure{
 			Frame: f("Conflict", ""), Title: "Somebody was quicker", Text: "Wave 2 was approved by lead2 at 14:03:10 UTC; nothing was done a second time.",
 			Safe: "No server was touched by this request.", Next: ui.Link{Href: "/rollouts/42", Text: "Back to the rollout"}, ID: "7f3a9c21",
+			Last: []page.Event{{At: ago(12 * time.Second), State: "approved", Where: "Wave 2", Href: "/rollouts/42/waves/2", Text: "approved by lead2: Change 4711"}},
+		})},
+		{"failure-away", page.FailurePage(page.Failure{
+			Frame: plain, Title: "The database is away", Text: "It is restarting, cannot be reached or has no room, so nothing can be shown or decided now.",
+			Safe: "Nothing of what you asked was carried out. Do it again when the database is back.", Next: ui.Link{Href: "/rollouts/42", Text: "Look again"}, ID: "7f3a9c21",
+			Hosts: "Setup that runs on a server goes on there. No coordinator starts anything before the database is back; then each server is asked first how it stands.",
 		})},
 	}
 }

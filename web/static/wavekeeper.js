@@ -18,6 +18,7 @@
   const stream = $('stream');
   let heard = Date.now();
   let out = false; // signed out, or no longer let in
+  let behind = false; // the server says that what is shown may be out of date
   let state = 'off';
   const clock = (ms) => new Date(ms).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
   const say = (next, text) => {
@@ -29,9 +30,18 @@
   if (stream && live) {
     const on = (name, fn) => document.addEventListener('htmx:' + name, fn);
     const good = () => { heard = Date.now(); say('live', 'live'); };
-    on('sse:after:connection', good);
-    on('sse:after:message', () => { good(); afterChange(); });
-    stream.addEventListener('alive', good);
+    on('sse:after:connection', () => { behind = false; good(); });
+    on('sse:after:message', (e) => {
+      if (e.detail.message?.event) return; // it says how the page stands, see below
+      heard = Date.now();
+      if (!behind) good();
+      afterChange();
+    });
+    stream.addEventListener('alive', () => { behind = false; good(); });
+    stream.addEventListener('stale', () => {
+      behind = true;
+      say('stale', 'stale since ' + clock(heard) + ', the database is away');
+    });
     on('sse:error', (e) => {
       if (e.detail.status === 401) {
         out = true;
@@ -49,7 +59,7 @@
       setTimeout(() => stream.dispatchEvent(new CustomEvent('wk:retry')), 5000);
     });
     setInterval(() => {
-      if (!out && !document.hidden && Date.now() - heard > 40000) say('stale', 'stale since ' + clock(heard));
+      if (!out && !behind && !document.hidden && Date.now() - heard > 40000) say('stale', 'stale since ' + clock(heard));
     }, 5000);
   }
 
