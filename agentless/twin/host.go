@@ -20,7 +20,8 @@ type host struct {
 	rows    []exchange.Server
 	levels  levels // under the journal's lock
 
-	platform platform // never changes
+	platform platform      // never changes
+	policy   accountPolicy // under mu
 
 	mu      sync.Mutex
 	state   *state

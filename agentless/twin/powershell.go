@@ -72,6 +72,15 @@ func fromUTF16(raw []byte) string {
 	return string(utf16.Decode(units))
 }
 
+// utf16LE is text as Windows keeps it in files.
+func utf16LE(s string) []byte {
+	var raw []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		raw = append(raw, byte(u), byte(u>>8))
+	}
+	return raw
+}
+
 var (
 	readAllText = regexp.MustCompile(`(?i)^Invoke-Expression \(\[IO\.File\]::ReadAllText\('([^']+)'\)\)$`)
 	scriptHead  = regexp.MustCompile(`^# wavekeeper: ([a-z0-9-]+) ([0-9]+)\r?\n`)

@@ -12,13 +12,10 @@ import (
 // Task Scheduler 2.0, as Schedule.Service shows it to a script on Windows
 // Server 2008 and later. Windows Server 2003 has no such class.
 
-// HRESULTs of Task Scheduler 2.0 and of its accounts (winerror.h; "Task
-// Scheduler Error and Success Constants").
+// What a script meets of Task Scheduler 2.0 beside what registerTask answers
+// (winerror.h; "Task Scheduler Error and Success Constants").
 const (
-	hrAlreadyExists = "800700B7"
-	hrMalformedXML  = "8004131A"
-	hrNoMapping     = "80070534"
-	hrLogonFailure  = "8007052E"
+	hrMalformedXML = "8004131A"
 
 	comException = "System.Runtime.InteropServices.COMException"
 	noSuchClass  = "System.Management.Automation.PSArgumentException"
@@ -64,9 +61,6 @@ func definitionOf(text string) (taskDefinition, bool) {
 		s.Batteries == "false" && s.Limit == "PT0S" && s.Priority == 4
 }
 
-// taskFile is where Task Scheduler 2.0 keeps a task of its root folder.
-func (h *host) taskFile(name string) string { return h.platform.system32() + `\Tasks\` + name }
-
 // scriptTaskRegister registers a task; a password comes by stdin, as one line of
 // base64.
 func scriptTaskRegister(r *records, args []string) int {
@@ -92,30 +86,14 @@ func scriptTaskRegister(r *records, args []string) int {
 	if !ok || (who == "") != (d.Principal.UserID == sidSystem) || (who != "") != (d.Principal.LogonType == "Password") {
 		return r.fail(comException, hrMalformedXML)
 	}
-	hr := ""
+	code := uint32(hresultOK)
 	h.update(func() {
-		if h.state.Tasks[strings.ToLower(name)] != nil {
-			hr = hrAlreadyExists
-			return
-		}
-		account, right := systemAccount, true
-		if who != "" {
-			if account, right = h.logon(who, password); !right {
-				hr = hrLogonFailure
-				h.happened("access-refused", map[string]any{"account": who})
-				return
-			}
-		}
-		t := &task{
-			Name: name, Run: strings.TrimSpace(d.Command + " " + d.Arguments), Account: account.name, Right: true,
-			Last: taskNeverRan, At: h.now(), Fired: true,
-		}
-		h.state.Tasks[strings.ToLower(name)] = t
-		h.writeFile(h.taskFile(name), []byte(text))
-		h.happened("task-created", map[string]any{"name": name, "account": t.Account})
+		code = h.registerTask(&task{
+			Name: name, Run: strings.TrimSpace(d.Command + " " + d.Arguments), Account: who, XML: text, At: h.now(), Fired: true,
+		}, password)
 	})
-	if hr != "" {
-		return r.fail(comException, hr)
+	if code != hresultOK {
+		return r.fail(comException, fmt.Sprintf("%08X", code))
 	}
 	r.put("state", "registered")
 	return 0
@@ -165,8 +143,7 @@ func scriptTaskDelete(r *records, args []string) int {
 		return failed
 	}
 	h.update(func() {
-		delete(h.state.Tasks, strings.ToLower(t.Name))
-		delete(h.state.Files, strings.ToLower(h.taskFile(t.Name)))
+		h.unregisterTask(t)
 	})
 	r.put("state", "deleted")
 	return 0

@@ -2,14 +2,13 @@ package twin
 
 import (
 	"context"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 )
 
-// task is a scheduled task of Task Scheduler 1.0.
+// task is a scheduled task of Task Scheduler 1.0 or 2.0.
 type task struct {
 	Name    string
 	Run     string // the command line, at most 262 characters
@@ -20,6 +19,7 @@ type task struct {
 	Running bool
 	Last    uint32 // last result; 0x41303 = has not run
 	PID     int
+	XML     string `json:",omitempty"` // of 2.0, as it was registered
 
 	stop context.CancelFunc // while it runs
 }
@@ -27,7 +27,6 @@ type task struct {
 const (
 	taskNeverRan  = 0x41303
 	taskIsRunning = 0x41301
-	logonFailure  = 0x8007052E
 	maxTaskRun    = 262
 )
 
@@ -61,8 +60,7 @@ func schtasks(c *call) int {
 			return 1
 		}
 		c.s.h.update(func() {
-			delete(c.s.h.state.Tasks, strings.ToLower(t.Name))
-			delete(c.s.h.state.Files, strings.ToLower(c.s.h.jobFile(t.Name)))
+			c.s.h.unregisterTask(t)
 		})
 		c.print("SUCCESS: The scheduled task \"%s\" was successfully deleted.\r\n", t.Name)
 		return 0
@@ -79,8 +77,6 @@ func (f *Fleet) startTime() string {
 	}
 	return "15:04:05"
 }
-
-func (h *host) jobFile(name string) string { return h.platform.windows + `\Tasks\` + name + ".job" }
 
 // yes waits for an answer on stdin; without one it is no.
 func (c *call) yes() bool {
@@ -147,19 +143,16 @@ func (c *call) createTask(name string, old *task) int {
 	}
 	var t *task
 	h.update(func() {
-		now := h.now()
-		t = &task{Name: name, Run: run, Account: who, Last: taskNeverRan}
-		t.At = time.Date(now.Year(), now.Month(), now.Day(), when.Hour(), when.Minute(), when.Second(), 0, time.UTC)
-		t.Fired = !t.At.After(now)
-		a, right := h.logon(who, password)
-		t.Right = right
-		if right {
-			t.Account = a.name
+		now := h.local()
+		t = &task{
+			Name: name, Run: run, Account: who,
+			At: time.Date(now.Year(), now.Month(), now.Day(), when.Hour(), when.Minute(), when.Second(), 0, now.Location()),
 		}
-		h.state.Tasks[strings.ToLower(name)] = t
-		h.writeFile(h.jobFile(name), []byte("job of "+name))
-		h.happened("task-created", map[string]any{"name": name, "account": t.Account})
-		h.armTask(t)
+		t.Fired = !t.At.After(now)
+		if old != nil {
+			h.unregisterTask(old)
+		}
+		h.registerTask(t, password)
 	})
 	if !t.Right {
 		c.print("WARNING: The Scheduled task \"%s\" has been created, but may not run because the account information could not be set.\r\n", name)
@@ -170,21 +163,6 @@ func (c *call) createTask(name string, old *task) int {
 	}
 	c.print("SUCCESS: The scheduled task \"%s\" has successfully been created.\r\n", name)
 	return 0
-}
-
-// logon checks an account for a batch logon; the caller holds the lock.
-func (h *host) logon(who, password string) (account, bool) {
-	o := h.fleet.opt
-	same := func(want string) bool { return subtle.ConstantTimeCompare([]byte(password), []byte(want)) == 1 }
-	switch low := strings.ToLower(who); {
-	case low == "" || low == "system" || low == `nt authority\system`:
-		return systemAccount, true
-	case o.RunAs != "" && strings.EqualFold(who, o.RunAs):
-		return account{name: o.RunAs, sid: sidRunAs, ad: true}, same(o.RunAsPassword)
-	case strings.EqualFold(base(who), o.User):
-		return h.winrmAccount(o.User), same(o.Password)
-	}
-	return account{name: who}, false
 }
 
 func (c *call) queryTasks(name string, t *task) int {
@@ -201,11 +179,11 @@ func (c *call) queryTasks(name string, t *task) int {
 			}
 			next, status := "Never", ""
 			if !each.Fired {
-				next = each.At.Format("15:04:05, 1/2/2006")
+				next = each.At.In(c.s.h.platform.zone).Format("15:04:05, 1/2/2006")
 			}
 			if each.Running {
 				status = "Running"
-			} else if each.Last == logonFailure {
+			} else if each.Last >= 0x80070000 {
 				status = "Could not start"
 			}
 			c.print("%-36s %-24s %-15s\r\n", each.Name, next, status)
@@ -239,8 +217,8 @@ func (h *host) startTask(t *task) {
 	if s := h.service("Schedule"); t.Running || s == nil || s.State != running {
 		return
 	}
-	if !t.Right {
-		t.Last = logonFailure
+	if code := h.mayStart(t); code != hresultOK {
+		t.Last = code
 		h.happened("access-refused", map[string]any{"account": t.Account})
 		return
 	}
