@@ -19,6 +19,9 @@ ALTER TABLE step
     ADD COLUMN soft_at      timestamptz, -- it was found to take longer than expected
     ADD COLUMN silent_at    timestamptz; -- it was last found to be silent for too long
 
+ALTER TABLE host
+    ADD COLUMN probe_alive_at timestamptz; -- a process that asks it was alive
+
 -- What was read from a host in trouble, as it was then, redacted before it is stored.
 CREATE TABLE evidence (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -20,6 +20,16 @@ type Actor struct {
 	Roles    []string
 }
 
+// inTxBy runs f in one transaction for a person who may act in it.
+func (s *Store) inTxBy(ctx context.Context, actor Actor, f func(*txn) error) error {
+	return s.inTx(ctx, func(t *txn) error {
+		if err := t.acts(ctx, actor); err != nil {
+			return err
+		}
+		return f(t)
+	})
+}
+
 // acts makes sure, as the first of a transaction's locks, that a person still
 // holds every role with which the request came, and one of those named; they
 // stay so until the transaction ends. What acts without a person is the program.

@@ -70,7 +70,7 @@ func (s *Store) CredentialFor(ctx context.Context, profile int64, purpose string
 // SetCredential keeps a sealed credential in place of the one before. The
 // secret was sealed for exactly this profile's id and purpose.
 func (s *Store) SetCredential(ctx context.Context, actor Actor, c SealedCredential) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if c.Purpose != PurposeWinRM && c.Purpose != PurposeRunAs {
 			return rollout.Invalid("There is no purpose %s; there are winrm and runas.", c.Purpose)
 		}

@@ -95,7 +95,7 @@ func (s *Store) acquire(ctx context.Context, lease Lease, hosts func(*txn) ([]in
 		}
 		lease.renewed(time.Now())
 		for _, id := range ids {
-			epoch, err := t.q.AcquireLease(ctx, db.AcquireLeaseParams{HostID: id, Owner: lease.Owner, TtlSeconds: s.ttl.Seconds()})
+			epoch, err := t.q.AcquireLease(ctx, db.AcquireLeaseParams{HostID: id, Owner: lease.Owner, TtlSeconds: s.ttl.Seconds(), FarSeconds: s.far().Seconds()})
 			if errors.Is(err, pgx.ErrNoRows) {
 				taken = false
 				return errRollBack

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"wavekeeper/server/store/db"
 )
@@ -32,7 +33,7 @@ func (s *Store) ProbeTarget(ctx context.Context, host int64) (ProbeTarget, error
 // many hosts will be asked.
 func (s *Store) RequestProbes(ctx context.Context, actor Actor, servers []int64) (int, error) {
 	var hosts []int64
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		var err error
 		if hosts, err = t.q.HostsOfServers(ctx, servers); err != nil {
 			return err
@@ -86,13 +87,24 @@ func (s *Store) SaveProbe(ctx context.Context, asked HostAddress, outcome, messa
 	return nil
 }
 
+// ProbeAlive says that this process asks the host just now: a host of which
+// nobody says so is asked again (see Sweep).
+func (s *Store) ProbeAlive(ctx context.Context, host int64) error {
+	if err := s.q.ProbeAlive(ctx, host); err != nil {
+		return fmt.Errorf("say that host %d is being asked: %w", host, err)
+	}
+	return nil
+}
+
 // saveFacts keeps the facts of a host; an older one never replaces a newer one.
+// Their times become the database's, whatever this process's clock says.
 func (t *txn) saveFacts(ctx context.Context, host int64, facts []Fact) error {
 	if err := t.q.HostAnswered(ctx, host); err != nil {
 		return fmt.Errorf("save time of facts: %w", err)
 	}
 	for _, f := range facts {
-		if err := t.q.KeepFact(ctx, db.KeepFactParams{HostID: host, Name: f.Name, Value: f.Value, Source: f.Source, At: f.At}); err != nil {
+		age := max(0, time.Since(f.At)).Seconds()
+		if err := t.q.KeepFact(ctx, db.KeepFactParams{HostID: host, Name: f.Name, Value: f.Value, Source: f.Source, AgeSeconds: age}); err != nil {
 			return fmt.Errorf("save fact %s: %w", f.Name, err)
 		}
 	}

@@ -209,7 +209,7 @@ func (one *reading) add(r db.FleetRow, now time.Time, askedFor time.Duration) {
 			one.readError = strings.TrimRight(r.LastProbeError, ". ") // it becomes part of a sentence
 		}
 	}
-	if r.ProbeAskedAt != nil && now.Sub(*r.ProbeAskedAt) < askedFor && (r.LastProbeAt == nil || r.ProbeAskedAt.After(*r.LastProbeAt)) {
+	if r.ProbeAskedAt != nil && now.Sub(*r.ProbeAskedAt).Abs() < askedFor && (r.LastProbeAt == nil || r.ProbeAskedAt.After(*r.LastProbeAt)) {
 		one.refreshing = true
 	}
 }

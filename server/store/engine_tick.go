@@ -186,7 +186,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 	}
 	n, err = t.q.SaveUpgrade(ctx, db.SaveUpgradeParams{
 		ToState: string(k.To), Step: k.Show, Message: k.Message, Remedy: k.Remedy, Unwinding: k.Unwinding,
-		Build: k.Build, DueAt: due, Percent: k.Percent, Phase: k.Phase, Heard: k.Heard,
+		Build: k.Build, DueAt: due, PauseSeconds: longestPause.Seconds(), Percent: k.Percent, Phase: k.Phase, Heard: k.Heard,
 		Decided: k.Decided, Output: k.Output, ID: k.Upgrade, FromState: string(k.From), Generation: k.Generation,
 	})
 	if err != nil {

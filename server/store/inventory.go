@@ -18,7 +18,7 @@ import (
 // changed loses its facts.
 func (s *Store) ImportInventory(ctx context.Context, actor Actor, inv exchange.Inventory, faults []exchange.LineError, o ImportOptions) (Import, error) {
 	result := Import{Faults: slices.Clone(faults)}
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if err := t.q.LockFleet(ctx); err != nil {
 			return err
 		}

@@ -65,7 +65,7 @@ func (s *Store) SavePackage(ctx context.Context, actor Actor, p Package) error {
 	if strings.ContainsAny(p.Folder, "\"%^&|<>\r\n'") || len(p.Folder) < 4 || p.Folder[1:3] != `:\` {
 		return fmt.Errorf("save package: %w", rollout.Invalid(`The folder is a full path on the hosts, such as C:\Wavekeeper\media\sp1-en-US-x64.`))
 	}
-	err = s.inTx(ctx, func(t *txn) error {
+	err = s.inTxBy(ctx, actor, func(t *txn) error {
 		err := t.q.SetPackage(ctx, db.SetPackageParams{
 			Name: p.Name, Language: p.Language, Arch: p.Arch, Folder: p.Folder, SetupSha256: p.SetupSHA256, AddedBy: actor.Name,
 		})
@@ -113,7 +113,7 @@ func (s *Store) RecordPreparation(ctx context.Context, actor Actor, pkg, reason 
 	if reason = strings.TrimSpace(reason); reason == "" {
 		return fmt.Errorf("record preparation: %w", rollout.Invalid("Say how it is known that the organization is prepared."))
 	}
-	err = s.inTx(ctx, func(t *txn) error {
+	err = s.inTxBy(ctx, actor, func(t *txn) error {
 		err := t.q.SetPreparation(ctx, db.SetPreparationParams{Package: known.Name, RecordedBy: actor.Name, Reason: reason})
 		if err != nil {
 			return err

@@ -26,12 +26,46 @@ type WaveToApprove struct {
 
 // UpgradeToDecide is an upgrade that only a person can move on.
 type UpgradeToDecide struct {
+	Upgrade   int64
+	Rollout   int64
+	PlanName  string
+	Server    string
+	State     string
+	Step      string
+	Message   string
+	Remedy    string
+	Decision  string // the decision step in work on it; "" = none
+	DecidedBy string // who decided last; "" = nobody yet
+	Since     time.Time
+}
+
+// SilentUpgrade is an upgrade in work from which nothing new came for longer
+// than its step's limit of silence. Nothing is interrupted by that.
+type SilentUpgrade struct {
+	Upgrade  int64
 	Rollout  int64
 	PlanName string
 	Server   string
-	State    string
+	Step     string
 	Message  string
-	Since    time.Time
+	Output   *time.Time // when something new came last; nil = never
+	Silent   time.Time  // when the silence was found
+	Heard    *time.Time // when the host answered last
+}
+
+// Deviation is something on a host that is not as it was before an upgrade
+// changed it for a while.
+type Deviation struct {
+	Upgrade   int64
+	Rollout   int64
+	PlanName  string
+	Server    string
+	Host      string
+	Kind      string
+	Name      string
+	Deviation string // why it could not be put back exactly; "" = it was not tried, or not said
+	Open      bool   // nothing puts it back by itself
+	Since     time.Time
 }
 
 // Drafts that wait for their author are not among what waits: nobody is kept
@@ -62,18 +96,61 @@ WHERE o.state IN ('waiting', 'running', 'paused')
 ORDER BY o.id, w.number`
 
 const upgradesToDecide = `
-SELECT o.id AS rollout, p.name AS plan_name, s.name AS server, u.state, u.message,
+SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server,
+       CASE WHEN u.returns IN ('failed', 'interrupted', 'unknown') THEN u.returns ELSE u.state END AS state,
+       u.step, u.message, u.remedy, u.decision, u.decided_by,
        COALESCE(u.ended_at, u.last_heard_at, u.started_at, o.created_at) AS since
 FROM upgrade u
 JOIN rollout o ON o.id = u.rollout_id
 JOIN revision r ON r.id = o.revision_id
 JOIN plan p ON p.id = r.plan_id
 JOIN server s ON s.id = u.server_id
-WHERE u.state IN ('failed', 'interrupted', 'unknown')
+WHERE (u.state IN ('failed', 'interrupted', 'unknown', 'out-of-sight') OR u.returns IN ('failed', 'interrupted', 'unknown'))
   AND (o.state IN ('waiting', 'running', 'paused')
        OR u.state <> 'failed'
        OR EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL))
 ORDER BY since, s.name`
+
+const silentUpgrades = `
+SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server, u.step, u.message,
+       u.output_at AS output, st.silent_at AS silent, u.last_heard_at AS heard
+FROM upgrade u
+JOIN step st ON st.upgrade_id = u.id AND st.name = u.step
+JOIN rollout o ON o.id = u.rollout_id
+JOIN revision r ON r.id = o.revision_id
+JOIN plan p ON p.id = r.plan_id
+JOIN server s ON s.id = u.server_id
+WHERE u.state IN ('running', 'out-of-sight')
+  AND st.silent_at IS NOT NULL
+  AND (u.output_at IS NULL OR u.output_at < st.silent_at)
+ORDER BY st.silent_at, s.name`
+
+// What an upgrade in work has changed for a while is as it should be.
+const deviations = `
+SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server, h.name AS host, l.kind, l.name, l.deviation,
+       l.restored_at IS NULL AS open, COALESCE(l.restored_at, l.changed_at) AS since
+FROM ledger l
+JOIN upgrade u ON u.id = l.upgrade_id
+JOIN host h ON h.id = l.host_id
+JOIN rollout o ON o.id = u.rollout_id
+JOIN revision r ON r.id = o.revision_id
+JOIN plan p ON p.id = r.plan_id
+JOIN server s ON s.id = u.server_id
+WHERE (l.restored_at IS NULL AND u.state NOT IN ('running', 'out-of-sight', 'paused'))
+   OR (l.deviation <> '' AND l.restored_at IS NOT NULL AND o.state IN ('waiting', 'running', 'paused'))
+ORDER BY open DESC, since, s.name, l.kind, l.name`
+
+// SilentUpgrades returns the upgrades in work that are silent for too long, the
+// longest first.
+func (s *Store) SilentUpgrades(ctx context.Context) ([]SilentUpgrade, error) {
+	return pageRows[SilentUpgrade](ctx, s, "load silent upgrades", silentUpgrades)
+}
+
+// Deviations returns what is not as it was: what nothing will put back by
+// itself, then what was not put back exactly in rollouts that have not ended.
+func (s *Store) Deviations(ctx context.Context) ([]Deviation, error) {
+	return pageRows[Deviation](ctx, s, "load deviations", deviations)
+}
 
 // WavesToApprove returns, for each rollout that has not ended, the waves that
 // want an approval now.
@@ -81,8 +158,9 @@ func (s *Store) WavesToApprove(ctx context.Context) ([]WaveToApprove, error) {
 	return pageRows[WaveToApprove](ctx, s, "load waves to approve", wavesToApprove)
 }
 
-// UpgradesToDecide returns what only a person can move on, the oldest first: in
-// a rollout that was stopped, what may still have something on its host.
+// UpgradesToDecide returns what is in trouble, the oldest first: what only a
+// person can move on, also while his decision is carried out, and what is out of
+// sight; in a rollout that was stopped, what may still have something on its host.
 func (s *Store) UpgradesToDecide(ctx context.Context) ([]UpgradeToDecide, error) {
 	return pageRows[UpgradeToDecide](ctx, s, "load upgrades to decide", upgradesToDecide)
 }

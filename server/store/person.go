@@ -113,6 +113,9 @@ func (t *txn) addPerson(ctx context.Context, actor Actor, p NewPerson) (int64, e
 	if err := t.q.LockPeople(ctx); err != nil {
 		return 0, err
 	}
+	if err := t.acts(ctx, actor); err != nil {
+		return 0, err
+	}
 	if _, err := t.q.PersonByName(ctx, name); err == nil {
 		return 0, rollout.Conflict("There is somebody named %s already.", name)
 	}
@@ -145,7 +148,7 @@ func checkRoles(roles []string) error {
 
 // SetPassword replaces a person's password and ends the person's sessions.
 func (s *Store) SetPassword(ctx context.Context, actor Actor, id int64, hash string) error {
-	return s.changePerson(ctx, id, func(t *txn, p db.Person) error {
+	return s.changePerson(ctx, actor, id, func(t *txn, p db.Person) error {
 		t.record(actor, Record{What: "person.password", Subject: p.Name})
 		if err := t.q.SetPassword(ctx, db.SetPasswordParams{PasswordHash: hash, ID: id}); err != nil {
 			return err
@@ -157,7 +160,7 @@ func (s *Store) SetPassword(ctx context.Context, actor Actor, id int64, hash str
 // SetDisabled lets a person in no longer, or again. Disabling ends the
 // person's sessions; the last admin cannot be disabled.
 func (s *Store) SetDisabled(ctx context.Context, actor Actor, id int64, disabled bool) error {
-	return s.changePerson(ctx, id, func(t *txn, p db.Person) error {
+	return s.changePerson(ctx, actor, id, func(t *txn, p db.Person) error {
 		if p.Disabled == disabled {
 			return nil
 		}
@@ -178,7 +181,7 @@ func (s *Store) SetRoles(ctx context.Context, actor Actor, id int64, roles []str
 	if err := checkRoles(roles); err != nil {
 		return err
 	}
-	return s.changePerson(ctx, id, func(t *txn, p db.Person) error {
+	return s.changePerson(ctx, actor, id, func(t *txn, p db.Person) error {
 		t.record(actor, Record{What: "person.roles", Subject: p.Name, Detail: map[string]any{"before": p.Roles, "after": roles}})
 		if err := t.q.SetRoles(ctx, db.SetRolesParams{Roles: roles, ID: id}); err != nil {
 			return err
@@ -197,9 +200,12 @@ func (s *Store) SetPreferences(ctx context.Context, id int64, language, theme, z
 	return nil
 }
 
-func (s *Store) changePerson(ctx context.Context, id int64, change func(*txn, db.Person) error) error {
+func (s *Store) changePerson(ctx context.Context, actor Actor, id int64, change func(*txn, db.Person) error) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		if err := t.q.LockPeople(ctx); err != nil {
+			return err
+		}
+		if err := t.acts(ctx, actor); err != nil {
 			return err
 		}
 		p, err := t.q.PersonByID(ctx, id)

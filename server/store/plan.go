@@ -54,7 +54,7 @@ func (s *Store) CreatePlan(ctx context.Context, actor Actor, name string, conten
 	if name = strings.TrimSpace(name); name == "" {
 		return 0, 0, fmt.Errorf("create plan: %w", rollout.Invalid("A plan has a name."))
 	}
-	err = s.inTx(ctx, func(t *txn) error {
+	err = s.inTxBy(ctx, actor, func(t *txn) error {
 		var err error
 		plan, err = t.q.AddPlan(ctx, db.AddPlanParams{Name: name, Package: content.Package.Name, CreatedBy: actor.PersonID})
 		if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) CreatePlan(ctx context.Context, actor Actor, name string, conten
 // submitted.
 func (s *Store) AddRevision(ctx context.Context, actor Actor, plan, basedOn int64, content rollout.Plan) (int64, error) {
 	var id int64
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		row, err := t.q.LockPlan(ctx, plan)
 		if err != nil {
 			return missing(err, "There is no such plan.")

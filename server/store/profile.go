@@ -144,7 +144,7 @@ func (s *Store) SaveProfile(ctx context.Context, actor Actor, p Profile) (int64,
 		return 0, fmt.Errorf("save profile: %w", err)
 	}
 	var id int64
-	err = s.inTx(ctx, func(t *txn) error {
+	err = s.inTxBy(ctx, actor, func(t *txn) error {
 		before, err := t.q.ProfileByName(ctx, p.Name)
 		detail := map[string]any{"after": p.detail()}
 		switch {

@@ -15,7 +15,7 @@ import (
 	"wavekeeper/server/store/storetest"
 )
 
-var erika = store.Actor{PersonID: 7, Name: "erika", From: "127.0.0.1", Roles: []string{"planner"}}
+var erika = store.Actor{Name: "erika", From: "127.0.0.1", Roles: []string{"planner"}}
 
 func note(t *testing.T, s *store.Store, subject string) {
 	t.Helper()

@@ -17,7 +17,7 @@ import (
 // per server keeps what was approved; it is compared again in the transaction
 // that starts the server.
 func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, seen, reason string, book rollout.Runbook) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" {
 			return rollout.Invalid("Say why you approve: the reason is kept on record.")
 		}
@@ -170,7 +170,7 @@ func (t *txn) replaceApproval(ctx context.Context, w db.WaveByIDRow, r db.Rollou
 
 // WithdrawApproval takes an approval back before the wave has opened.
 func (s *Store) WithdrawApproval(ctx context.Context, actor Actor, wave int64, reason string) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" {
 			return rollout.Invalid("Say why you take the approval back: the reason is kept on record.")
 		}

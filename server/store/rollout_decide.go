@@ -27,7 +27,7 @@ func (s *Store) StopRollout(ctx context.Context, actor Actor, id int64, reason s
 }
 
 func (s *Store) decideRollout(ctx context.Context, actor Actor, id int64, event rollout.RolloutEvent, reason, done string) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" && event != rollout.ResumeRollout {
 			return rollout.Invalid("Say why: the reason is kept on record.")
 		}
@@ -78,7 +78,7 @@ func (s *Store) ResumeWave(ctx context.Context, actor Actor, wave int64, reason 
 }
 
 func (s *Store) decideWave(ctx context.Context, actor Actor, wave int64, event rollout.WaveEvent, reason, done string) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" {
 			return rollout.Invalid("Say why: the reason is kept on record.")
 		}

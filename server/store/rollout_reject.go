@@ -15,7 +15,7 @@ import (
 // what ends a rollout.
 func (s *Store) RejectRevision(ctx context.Context, actor Actor, revision int64, reason string) error {
 	reason = strings.TrimSpace(reason)
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if reason == "" {
 			return rollout.Invalid("Say why the plan is rejected: its author reads the reason.")
 		}

@@ -15,7 +15,7 @@ import (
 // stopped and its revision superseded; one that has begun is a conflict.
 func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64, hash string, book rollout.Runbook) (int64, error) {
 	var id int64
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		v, err := t.lockRevision(ctx, revision)
 		if err != nil {
 			return err

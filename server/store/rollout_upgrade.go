@@ -15,7 +15,7 @@ import (
 // hold again, and goes on at the step that rollout.RetryFrom names. A wave that
 // its threshold stopped is resumed; Next stops it again if others still fail.
 func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string, book rollout.Runbook) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		u, w, err := t.lockUpgrade(ctx, upgrade)
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ type Skip struct {
 // once what it changed is put back, and failed when that does not succeed. This
 // is possible in a stopped rollout, too.
 func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, skip Skip, book rollout.Runbook) error {
-	err := s.inTx(ctx, func(t *txn) error {
+	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(skip.Reason) == "" {
 			return rollout.Invalid("Say why the server is skipped: the reason is kept on record.")
 		}

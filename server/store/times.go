@@ -36,6 +36,17 @@ func (s *Store) Beat() time.Duration { return s.ttl / 3 }
 // machine, and on a busy one the row's generation keeps the second from harm.
 func (s *Store) grace() time.Duration { return s.ttl / 3 }
 
+// far is how long before its end a lease can be found at the most, 20 s: one that
+// lives longer was given before the database's clock was set back.
+func (s *Store) far() time.Duration { return s.ttl + s.ttl/3 }
+
+// lost is after how long an asked host of which no process says anything is
+// asked again: 15 s.
+func (s *Store) lost() time.Duration { return s.ttl }
+
+// longestPause is how far ahead a tick can be due.
+const longestPause = 15 * time.Minute
+
 // lookAgain is how often a rollout is looked at at least: 30 s.
 func (s *Store) lookAgain() time.Duration { return 2 * s.ttl }
 

@@ -79,7 +79,7 @@ func (q *Queries) AllServerHosts(ctx context.Context) ([]AllServerHostsRow, erro
 }
 
 const hostByID = `-- name: HostByID :one
-SELECT id, name, address, port, facts_at, last_probe_at, probe_asked_at, last_probe_outcome, last_probe_error
+SELECT id, name, address, port, facts_at, last_probe_at, probe_asked_at, last_probe_outcome, last_probe_error, probe_alive_at
 FROM host
 WHERE id = $1
 `
@@ -97,12 +97,13 @@ func (q *Queries) HostByID(ctx context.Context, id int64) (Host, error) {
 		&i.ProbeAskedAt,
 		&i.LastProbeOutcome,
 		&i.LastProbeError,
+		&i.ProbeAliveAt,
 	)
 	return i, err
 }
 
 const hostByName = `-- name: HostByName :one
-SELECT id, name, address, port, facts_at, last_probe_at, probe_asked_at, last_probe_outcome, last_probe_error
+SELECT id, name, address, port, facts_at, last_probe_at, probe_asked_at, last_probe_outcome, last_probe_error, probe_alive_at
 FROM host
 WHERE name = $1
 `
@@ -120,12 +121,13 @@ func (q *Queries) HostByName(ctx context.Context, name string) (Host, error) {
 		&i.ProbeAskedAt,
 		&i.LastProbeOutcome,
 		&i.LastProbeError,
+		&i.ProbeAliveAt,
 	)
 	return i, err
 }
 
 const hostsOfServer = `-- name: HostsOfServer :many
-SELECT h.id, h.name, h.address, h.port, h.facts_at, h.last_probe_at, h.probe_asked_at, h.last_probe_outcome, h.last_probe_error
+SELECT h.id, h.name, h.address, h.port, h.facts_at, h.last_probe_at, h.probe_asked_at, h.last_probe_outcome, h.last_probe_error, h.probe_alive_at
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 WHERE sh.server_id = $1
@@ -151,6 +153,7 @@ func (q *Queries) HostsOfServer(ctx context.Context, serverID int64) ([]Host, er
 			&i.ProbeAskedAt,
 			&i.LastProbeOutcome,
 			&i.LastProbeError,
+			&i.ProbeAliveAt,
 		); err != nil {
 			return nil, err
 		}
@@ -193,6 +196,17 @@ type MoveHostParams struct {
 // A host that answers elsewhere is another machine until it was asked.
 func (q *Queries) MoveHost(ctx context.Context, arg MoveHostParams) error {
 	_, err := q.db.Exec(ctx, moveHost, arg.Address, arg.Port, arg.ID)
+	return err
+}
+
+const probeAlive = `-- name: ProbeAlive :exec
+UPDATE host
+SET probe_alive_at = clock_timestamp()
+WHERE id = $1
+`
+
+func (q *Queries) ProbeAlive(ctx context.Context, id int64) error {
+	_, err := q.db.Exec(ctx, probeAlive, id)
 	return err
 }
 

@@ -17,6 +17,7 @@ SET owner = excluded.owner,
     epoch = host_lease.epoch + 1,
     expires_at = excluded.expires_at
 WHERE host_lease.expires_at < clock_timestamp()
+   OR host_lease.expires_at > clock_timestamp() + make_interval(secs => $4::double precision)
 RETURNING epoch
 `
 
@@ -24,10 +25,18 @@ type AcquireLeaseParams struct {
 	HostID     int64
 	Owner      string
 	TtlSeconds float64
+	FarSeconds float64
 }
 
+// A lease that lives for longer than any can was given before the clock was set
+// back: it has run out.
 func (q *Queries) AcquireLease(ctx context.Context, arg AcquireLeaseParams) (int64, error) {
-	row := q.db.QueryRow(ctx, acquireLease, arg.HostID, arg.Owner, arg.TtlSeconds)
+	row := q.db.QueryRow(ctx, acquireLease,
+		arg.HostID,
+		arg.Owner,
+		arg.TtlSeconds,
+		arg.FarSeconds,
+	)
 	var epoch int64
 	err := row.Scan(&epoch)
 	return epoch, err

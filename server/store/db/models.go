@@ -113,6 +113,7 @@ type Host struct {
 	ProbeAskedAt     *time.Time
 	LastProbeOutcome string
 	LastProbeError   string
+	ProbeAliveAt     *time.Time
 }
 
 type HostLease struct {

@@ -488,7 +488,8 @@ WHERE id IN (
     SELECT r.id
     FROM rollout r
     WHERE r.state IN ('waiting', 'running', 'paused', 'stopped')
-      AND r.due_at < clock_timestamp() - make_interval(secs => $1::double precision)
+      AND (r.due_at < clock_timestamp() - make_interval(secs => $1::double precision)
+           OR r.due_at > clock_timestamp() + make_interval(secs => $2::double precision) AND r.due_at < 'infinity')
       AND (r.state <> 'stopped' OR EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('running', 'out-of-sight')))
     ORDER BY r.id
     LIMIT 100
@@ -496,13 +497,19 @@ WHERE id IN (
 RETURNING id, generation
 `
 
+type TakeDueRolloutsParams struct {
+	GraceSeconds float64
+	FarSeconds   float64
+}
+
 type TakeDueRolloutsRow struct {
 	ID         int64
 	Generation int64
 }
 
-func (q *Queries) TakeDueRollouts(ctx context.Context, graceSeconds float64) ([]TakeDueRolloutsRow, error) {
-	rows, err := q.db.Query(ctx, takeDueRollouts, graceSeconds)
+// One that is due later than any is put off was put off before the clock was set back.
+func (q *Queries) TakeDueRollouts(ctx context.Context, arg TakeDueRolloutsParams) ([]TakeDueRolloutsRow, error) {
+	rows, err := q.db.Query(ctx, takeDueRollouts, arg.GraceSeconds, arg.FarSeconds)
 	if err != nil {
 		return nil, err
 	}

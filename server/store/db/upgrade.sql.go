@@ -410,29 +410,31 @@ func (q *Queries) InsertUpgrades(ctx context.Context, arg InsertUpgradesParams) 
 
 const keepFact = `-- name: KeepFact :exec
 INSERT INTO fact (host_id, name, value, source, at)
-VALUES ($1, $2, $3, $4, $5)
+VALUES ($1, $2, $3, $4, clock_timestamp() - make_interval(secs => $5::double precision))
 ON CONFLICT (host_id, name) DO UPDATE
 SET value = excluded.value,
     source = excluded.source,
     at = excluded.at
 WHERE fact.at <= excluded.at
+   OR fact.at > clock_timestamp()
 `
 
 type KeepFactParams struct {
-	HostID int64
-	Name   string
-	Value  json.RawMessage
-	Source string
-	At     time.Time
+	HostID     int64
+	Name       string
+	Value      json.RawMessage
+	Source     string
+	AgeSeconds float64
 }
 
+// Its time is the database's: so long ago as it was learned.
 func (q *Queries) KeepFact(ctx context.Context, arg KeepFactParams) error {
 	_, err := q.db.Exec(ctx, keepFact,
 		arg.HostID,
 		arg.Name,
 		arg.Value,
 		arg.Source,
-		arg.At,
+		arg.AgeSeconds,
 	)
 	return err
 }
@@ -581,38 +583,40 @@ SET state = $1,
     unwinding = $5,
     skipping = skipping AND $1 = 'running',
     build = CASE WHEN $6::text = '' THEN build ELSE $6::text END,
-    due_at = $7::timestamptz,
+    due_at = CASE WHEN $7::timestamptz IS NULL THEN NULL
+                  ELSE LEAST($7::timestamptz, clock_timestamp() + make_interval(secs => $8::double precision)) END,
     saved_at = clock_timestamp(),
-    output_at = CASE WHEN $8::boolean THEN clock_timestamp() ELSE output_at END,
-    decision = CASE WHEN $9::boolean THEN '' ELSE decision END,
-    returns = CASE WHEN $9::boolean THEN '' ELSE returns END,
-    percent = $10,
-    phase = $11,
-    last_heard_at = CASE WHEN $12::boolean THEN clock_timestamp() ELSE last_heard_at END,
+    output_at = CASE WHEN $9::boolean THEN clock_timestamp() ELSE output_at END,
+    decision = CASE WHEN $10::boolean THEN '' ELSE decision END,
+    returns = CASE WHEN $10::boolean THEN '' ELSE returns END,
+    percent = $11,
+    phase = $12,
+    last_heard_at = CASE WHEN $13::boolean THEN clock_timestamp() ELSE last_heard_at END,
     verified_at = CASE WHEN $1 = 'done' THEN clock_timestamp() ELSE verified_at END,
     ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
-WHERE id = $13
-  AND state = $14
-  AND generation = $15
+WHERE id = $14
+  AND state = $15
+  AND generation = $16
   AND ($1 <> 'skipped' OR skipping)
 `
 
 type SaveUpgradeParams struct {
-	ToState    string
-	Step       string
-	Message    string
-	Remedy     string
-	Unwinding  bool
-	Build      string
-	DueAt      *time.Time
-	Output     bool
-	Decided    bool
-	Percent    int
-	Phase      string
-	Heard      bool
-	ID         int64
-	FromState  string
-	Generation int64
+	ToState      string
+	Step         string
+	Message      string
+	Remedy       string
+	Unwinding    bool
+	Build        string
+	DueAt        *time.Time
+	PauseSeconds float64
+	Output       bool
+	Decided      bool
+	Percent      int
+	Phase        string
+	Heard        bool
+	ID           int64
+	FromState    string
+	Generation   int64
 }
 
 // The one write by which a tick moves an upgrade on; guarded by the state and
@@ -626,6 +630,7 @@ func (q *Queries) SaveUpgrade(ctx context.Context, arg SaveUpgradeParams) (int64
 		arg.Unwinding,
 		arg.Build,
 		arg.DueAt,
+		arg.PauseSeconds,
 		arg.Output,
 		arg.Decided,
 		arg.Percent,
@@ -750,27 +755,38 @@ WHERE id IN (
     SELECT u.id
     FROM upgrade u
     WHERE u.state IN ('running', 'out-of-sight')
-      AND u.due_at < clock_timestamp() - make_interval(secs => $1::double precision)
+      AND (u.due_at < clock_timestamp() - make_interval(secs => $1::double precision)
+           OR u.saved_at > clock_timestamp() + make_interval(secs => $1::double precision)
+           OR u.due_at > clock_timestamp() + make_interval(secs => $2::double precision))
       AND NOT EXISTS (
           SELECT 1
           FROM server_host sh
           JOIN host_lease l ON l.host_id = sh.host_id
           WHERE sh.server_id = u.server_id
-            AND l.expires_at > clock_timestamp())
+            AND l.expires_at > clock_timestamp()
+            AND l.expires_at <= clock_timestamp() + make_interval(secs => $3::double precision))
     ORDER BY u.id
     LIMIT 500
     FOR UPDATE SKIP LOCKED)
 RETURNING id, generation
 `
 
+type TakeLeftUpgradesParams struct {
+	GraceSeconds float64
+	PauseSeconds float64
+	FarSeconds   float64
+}
+
 type TakeLeftUpgradesRow struct {
 	ID         int64
 	Generation int64
 }
 
-// Upgrades in work that nobody works on: due, and no live lease on any host.
-func (q *Queries) TakeLeftUpgrades(ctx context.Context, graceSeconds float64) ([]TakeLeftUpgradesRow, error) {
-	rows, err := q.db.Query(ctx, takeLeftUpgrades, graceSeconds)
+// Upgrades in work that nobody works on: due, and no live lease on any host. What
+// was saved in the future was saved before the clock was set back, and River's
+// job for it may be hours away, too.
+func (q *Queries) TakeLeftUpgrades(ctx context.Context, arg TakeLeftUpgradesParams) ([]TakeLeftUpgradesRow, error) {
+	rows, err := q.db.Query(ctx, takeLeftUpgrades, arg.GraceSeconds, arg.PauseSeconds, arg.FarSeconds)
 	if err != nil {
 		return nil, err
 	}

@@ -48,3 +48,8 @@ FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 WHERE sh.host_id = @host_id
 ORDER BY s.name;
+
+-- name: ProbeAlive :exec
+UPDATE host
+SET probe_alive_at = clock_timestamp()
+WHERE id = @id;

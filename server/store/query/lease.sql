@@ -1,4 +1,6 @@
 -- name: AcquireLease :one
+-- A lease that lives for longer than any can was given before the clock was set
+-- back: it has run out.
 INSERT INTO host_lease (host_id, owner, epoch, expires_at)
 VALUES (@host_id, @owner, 1, clock_timestamp() + make_interval(secs => @ttl_seconds::double precision))
 ON CONFLICT (host_id) DO UPDATE
@@ -6,6 +8,7 @@ SET owner = excluded.owner,
     epoch = host_lease.epoch + 1,
     expires_at = excluded.expires_at
 WHERE host_lease.expires_at < clock_timestamp()
+   OR host_lease.expires_at > clock_timestamp() + make_interval(secs => @far_seconds::double precision)
 RETURNING epoch;
 
 -- name: RenewLease :execrows

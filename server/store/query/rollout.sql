@@ -70,6 +70,7 @@ SET due_at = clock_timestamp() + make_interval(secs => @pause_seconds::double pr
 WHERE id = @id;
 
 -- name: TakeDueRollouts :many
+-- One that is due later than any is put off was put off before the clock was set back.
 UPDATE rollout
 SET generation = generation + 1,
     due_at = clock_timestamp()
@@ -77,7 +78,8 @@ WHERE id IN (
     SELECT r.id
     FROM rollout r
     WHERE r.state IN ('waiting', 'running', 'paused', 'stopped')
-      AND r.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+      AND (r.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+           OR r.due_at > clock_timestamp() + make_interval(secs => @far_seconds::double precision) AND r.due_at < 'infinity')
       AND (r.state <> 'stopped' OR EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('running', 'out-of-sight')))
     ORDER BY r.id
     LIMIT 100

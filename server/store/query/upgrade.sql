@@ -129,7 +129,8 @@ SET state = @to_state,
     unwinding = @unwinding,
     skipping = skipping AND @to_state = 'running',
     build = CASE WHEN @build::text = '' THEN build ELSE @build::text END,
-    due_at = sqlc.narg('due_at')::timestamptz,
+    due_at = CASE WHEN sqlc.narg('due_at')::timestamptz IS NULL THEN NULL
+                  ELSE LEAST(sqlc.narg('due_at')::timestamptz, clock_timestamp() + make_interval(secs => @pause_seconds::double precision)) END,
     saved_at = clock_timestamp(),
     output_at = CASE WHEN @output::boolean THEN clock_timestamp() ELSE output_at END,
     decision = CASE WHEN @decided::boolean THEN '' ELSE decision END,
@@ -145,7 +146,9 @@ WHERE id = @id
   AND (@to_state <> 'skipped' OR skipping);
 
 -- name: TakeLeftUpgrades :many
--- Upgrades in work that nobody works on: due, and no live lease on any host.
+-- Upgrades in work that nobody works on: due, and no live lease on any host. What
+-- was saved in the future was saved before the clock was set back, and River's
+-- job for it may be hours away, too.
 UPDATE upgrade
 SET generation = generation + 1,
     due_at = clock_timestamp()
@@ -153,13 +156,16 @@ WHERE id IN (
     SELECT u.id
     FROM upgrade u
     WHERE u.state IN ('running', 'out-of-sight')
-      AND u.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+      AND (u.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+           OR u.saved_at > clock_timestamp() + make_interval(secs => @grace_seconds::double precision)
+           OR u.due_at > clock_timestamp() + make_interval(secs => @pause_seconds::double precision))
       AND NOT EXISTS (
           SELECT 1
           FROM server_host sh
           JOIN host_lease l ON l.host_id = sh.host_id
           WHERE sh.server_id = u.server_id
-            AND l.expires_at > clock_timestamp())
+            AND l.expires_at > clock_timestamp()
+            AND l.expires_at <= clock_timestamp() + make_interval(secs => @far_seconds::double precision))
     ORDER BY u.id
     LIMIT 500
     FOR UPDATE SKIP LOCKED)
@@ -184,13 +190,15 @@ JOIN plan pl ON pl.id = v.plan_id
 WHERE u.id = @upgrade_id;
 
 -- name: KeepFact :exec
+-- Its time is the database's: so long ago as it was learned.
 INSERT INTO fact (host_id, name, value, source, at)
-VALUES (@host_id, @name, @value, @source, @at)
+VALUES (@host_id, @name, @value, @source, clock_timestamp() - make_interval(secs => @age_seconds::double precision))
 ON CONFLICT (host_id, name) DO UPDATE
 SET value = excluded.value,
     source = excluded.source,
     at = excluded.at
-WHERE fact.at <= excluded.at;
+WHERE fact.at <= excluded.at
+   OR fact.at > clock_timestamp();
 
 -- name: HostAnswered :exec
 UPDATE host
