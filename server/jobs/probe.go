@@ -28,6 +28,7 @@ func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
 	e := p.engine
 	asking, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
+	go e.alive(asking, job.Args.Host)
 	asked, outcome, message, facts := e.ask(asking, job.Args.Host)
 	if ctx.Err() != nil {
 		return river.JobSnooze(0)
@@ -39,6 +40,23 @@ func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
 		return river.JobSnooze(e.paced(errorPause))
 	}
 	return nil
+}
+
+// alive says, as long as a host is asked, that this process is at it: what a dead
+// process was at is given to another one by the sweep.
+func (e *Engine) alive(ctx context.Context, host int64) {
+	every := time.NewTicker(e.store.Beat())
+	defer every.Stop()
+	for {
+		if err := e.store.ProbeAlive(ctx, host); err != nil && ctx.Err() == nil {
+			e.log.Warn("not said that a host is being asked", "host", host, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-every.C:
+		}
+	}
 }
 
 func (e *Engine) ask(ctx context.Context, host int64) (asked store.HostAddress, outcome, message string, facts []store.Fact) {
