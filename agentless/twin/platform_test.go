@@ -182,3 +182,44 @@ func TestThePlatformsDifferWhereWindowsDoes(t *testing.T) {
 		}
 	}
 }
+
+func TestProcessesHaveOwnersAndSessions(t *testing.T) {
+	t.Parallel()
+	for words, want := range map[string]string{
+		"2003 2.0 de-DE": `CORP\adm1 0, CORP\adm2 1, NT-AUTORITÄT\SYSTEM`, "2008 2.0 ja-JP": `CORP\adm1 1, CORP\adm2 2, NT AUTHORITY\SYSTEM`,
+	} {
+		s := kind(t, "cas1", words)
+		start(t, twin.Options{
+			Servers: []exchange.Server{s}, Speed: 1000,
+			Platforms: map[string]twin.Platform{"cas1": {LoggedOn: []string{`CORP\adm1`, `CORP\adm2`}}},
+		})
+		c := dial(t, s)
+		owner := func(handle string) (int, node) {
+			const uri = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/Win32_Process"
+			return c.ask(uri+"/GetOwner", uri, `<w:SelectorSet><w:Selector Name="Handle">`+handle+`</w:Selector></w:SelectorSet>`, "", `<p:GetOwner_INPUT xmlns:p="`+uri+`"/>`)
+		}
+		_, list := c.query("SELECT Handle,Name,SessionId FROM Win32_Process WHERE Name='explorer.exe' OR Name='services.exe'", 100)
+		var got []string
+		for _, f := range list[0].find("XmlFragment") {
+			status, n := owner(f.one("Handle"))
+			if status != 200 || n.one("ReturnValue") != "0" {
+				t.Errorf("%s: %d", words, status)
+			}
+			who := n.one("Domain") + `\` + n.one("User")
+			if f.one("Name") == "explorer.exe" {
+				who += " " + f.one("SessionId")
+			}
+			got = append(got, who)
+		}
+		slices.Sort(got)
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: %s, want %s", words, strings.Join(got, ", "), want)
+		}
+		if status, n := owner("999999"); status != 500 {
+			t.Errorf("owner of no process: %d %v", status, n)
+		}
+		if _, n := owner("4"); n.one("ReturnValue") != "2" || n.one("User") != "" {
+			t.Errorf("owner of the kernel: %v", n)
+		}
+	}
+}

@@ -203,7 +203,7 @@ func runCmd(c *call) int {
 func hostname(c *call) int { c.print("%s\r\n", strings.ToLower(c.s.h.name)); return 0 }
 
 func whoami(c *call) int {
-	c.print("%s\r\n", strings.ToLower(c.s.who.name))
+	c.print("%s\r\n", strings.ToLower(c.s.h.shownAccount(c.s.who.name)))
 	return 0
 }
 
@@ -271,14 +271,10 @@ func tasklist(c *call) int {
 	c.print("\r\nImage Name                     PID Session Name        Session#    Mem Usage\r\n" +
 		"========================= ======== ================ =========== ============\r\n")
 	var all []*process
-	c.s.h.look(func() {
-		for _, p := range c.s.h.processes {
-			all = append(all, p)
-		}
-	})
-	sort.Slice(all, func(i, j int) bool { return all[i].PID < all[j].PID })
+	c.s.h.look(func() { all = c.s.h.allProcesses() })
+	sort.SliceStable(all, func(i, j int) bool { return all[i].PID < all[j].PID })
 	for _, p := range all {
-		c.print("%-25s %8d %-16s %11d %10s K\r\n", p.Name, p.PID, "Console", 0, "6,144")
+		c.print("%-25s %8d %-16s %11d %10s K\r\n", p.Name, p.PID, sessionName(p), p.Session, "6,144")
 	}
 	return 0
 }

@@ -180,8 +180,11 @@ func (h *host) dispatch(ctx context.Context, r *request) (reply, *fault) {
 	case transfer + "/Get":
 		return h.get(r, path)
 	}
-	if path == "root/default/stdregprov" {
+	switch path {
+	case "root/default/stdregprov":
 		return h.stdRegProv(r)
+	case "root/cimv2/win32_process":
+		return h.processMethod(r)
 	}
 	return reply{}, faultAction()
 }
