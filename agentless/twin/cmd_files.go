@@ -221,6 +221,10 @@ func (s *session) copyFile(rest string, io streams) int {
 				why = "The system cannot find the path specified."
 				return
 			}
+			if !s.h.hasRoom(to, len(f.Data)) {
+				why = "There is not enough space on the disk."
+				return
+			}
 			s.h.writeFile(to, append([]byte(nil), f.Data...))
 			n++
 		}

@@ -69,7 +69,21 @@ type fileWriter struct {
 // Write appends to the file.
 func (w fileWriter) Write(p []byte) (int, error) {
 	data := append([]byte(nil), p...)
-	w.h.update(func() { w.h.appendFile(w.path, data) })
+	var err error
+	w.h.update(func() {
+		size := len(data)
+		if f := w.h.fileAt(w.path); f != nil {
+			size += len(f.Data)
+		}
+		if !w.h.hasRoom(w.path, size) {
+			err = message("There is not enough space on the disk.")
+			return
+		}
+		w.h.appendFile(w.path, data)
+	})
+	if err != nil {
+		return 0, err
+	}
 	return len(p), nil
 }
 

@@ -20,8 +20,7 @@ type host struct {
 	rows    []exchange.Server
 	levels  levels // under the journal's lock
 
-	platform platform      // never changes
-	policy   accountPolicy // under mu
+	platform platform // never changes
 
 	mu      sync.Mutex
 	state   *state
@@ -35,6 +34,7 @@ type host struct {
 	runAsTasks int // running tasks of the run-as account: its hive is loaded while > 0
 	server     *http.Server
 	closed     bool
+	lost       int // declared faults that keep the address away
 }
 
 // process is a running program as Win32_Process shows it.

@@ -28,7 +28,9 @@ func (h *host) restart(delay time.Duration) {
 			h.stopAllServices()
 			h.goDown()
 		})
-		h.comeBack(shutdownLasts + bootLasts)
+		away := shutdownLasts + bootLasts
+		h.update(func() { away = h.awayFor(away) })
+		h.comeBack(away)
 	})
 }
 
@@ -79,15 +81,7 @@ func (h *host) comeBack(d time.Duration) {
 		h.state.Booted = h.now()
 		h.startServicesAtBoot()
 	})
-	for try := 0; try < 50; try++ {
-		if err := h.listen(); err == nil {
-			break
-		} else if !sleep(h.fleet.ctx, 100*time.Millisecond) {
-			return
-		} else if try == 49 {
-			h.fleet.journal.note(err)
-		}
-	}
+	h.listenAgain()
 	h.resume()
 }
 

@@ -46,6 +46,7 @@ const (
 	hrDirectoryNotFound = "80070003"
 	hrEndOfStream       = "80070026"
 	hrFormat            = "80131537"
+	hrDiskFull          = "80070070"
 	hrIO                = "80131620"
 	hrUnauthorized      = "80070005"
 	hrIndex             = "80131502"
@@ -133,6 +134,10 @@ func scriptFileWrite(r *records, args []string) int {
 			return
 		}
 		all = append(all[:offset], data...)
+		if !h.hasRoom(part, len(all)) {
+			kind, hr = "System.IO.IOException", hrDiskFull
+			return
+		}
 		h.writeFile(part, all)
 		if argument(args, 3) == "1" {
 			delete(h.state.Files, strings.ToLower(path))

@@ -37,6 +37,7 @@ func (h *host) serve(l net.Listener) {
 // ServeHTTP answers one request as http.sys and the WinRM service do.
 func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !h.fleet.enter() {
+		drop(w)
 		return
 	}
 	defer h.fleet.wg.Done()
@@ -58,6 +59,17 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user, known := h.authenticate(r)
+	if identify := strings.EqualFold(r.Header.Get("WSMANIDENTIFY"), "unauthenticated"); known || identify {
+		met := h.meets(r, raw)
+		if met.before(w) {
+			return
+		}
+		w = met.around(w)
+	}
+	if r.Context().Err() != nil { // the power went
+		drop(w)
+		return
+	}
 	if !known {
 		if strings.EqualFold(r.Header.Get("WSMANIDENTIFY"), "unauthenticated") {
 			// Without a login the operating system is not told [MS-WSMV 3.1.4.10, K].
@@ -87,7 +99,8 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if bad != nil {
 		a = h.refusal(bad)
 	}
-	if r.Context().Err() != nil { // the caller or the machine is gone
+	if r.Context().Err() != nil { // the caller or the machine is gone: no answer, not even an empty one
+		drop(w)
 		return
 	}
 	h.answer(w, a, req.messageID, false)

@@ -204,6 +204,9 @@ func (h *host) stopService(s *service) int {
 		return errServiceDependents
 	}
 	s.State = stopPending
+	if h.refusesToStop(s) {
+		return 0
+	}
 	h.later(h.lasts(stopTime(s)), func() { h.serviceStopped(s) })
 	return 0
 }
@@ -215,6 +218,7 @@ func (h *host) serviceStopped(s *service) {
 	}
 	s.State, s.PID = stopped, 0
 	h.happened("service-stopped", map[string]any{"service": s.Name})
+	h.comesBack(s)
 }
 
 // startService begins to start a service and what it needs.

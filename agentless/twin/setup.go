@@ -58,8 +58,8 @@ func (c *call) exchangeSetup(path, pkg, _, arch string) int {
 		p = s.h.startProcess("ExSetup.exe", path, c.line, c.s.who.name, c.s.pid, nil)
 		s.pid = p.PID
 		s.h.happened("setup-started", map[string]any{"command": c.line, "pid": s.pid})
-		if other = s.h.state.Setup != nil; !other {
-			s.h.state.Setup = &setupRun{PID: s.pid, Command: c.line}
+		if other = s.h.state.Setup != nil || s.h.foreignSetup(); !other {
+			s.h.state.Setup = &setupRun{PID: s.pid, Command: c.line, Target: s.target.String()}
 		}
 	})
 	code := 1
@@ -106,8 +106,7 @@ func (s *setup) run() int {
 		minutes *= 6 // hours instead of one (KB944752 and the founding document)
 	}
 	s.unit = s.h.lasts(time.Duration(minutes) * time.Minute / 100)
-	s.banner(mode)
-	if ok := s.prepare(); !ok {
+	if !s.banner(mode) || !s.prepare() {
 		return s.failed()
 	}
 	for _, phase := range []func() bool{s.stopServices, s.replaceFiles, s.configure, s.startServices} {
@@ -149,11 +148,12 @@ func (s *setup) switches() (mode, why string) {
 // slow reports whether each assembly's publisher check waits for a revocation
 // list that cannot be reached: the account's switch decides (domain.md 6).
 func (s *setup) slow() bool {
-	if !s.h.fleet.opt.RevocationListUnreachable {
-		return false
-	}
-	checks := true
-	s.h.look(func() {
+	checks, reachable := true, !s.h.fleet.opt.RevocationListUnreachable
+	s.h.update(func() {
+		if reachable && s.h.strikes("revocation-unreachable", nil) == nil {
+			checks = false
+			return
+		}
 		if v := s.h.regGet(`HKU\`+s.s.who.sid+`\`+publisherKey, "State"); v != nil {
 			checks = v.Number&publisherNoCheck == 0
 		}
@@ -171,7 +171,11 @@ func (s *setup) log(depth int, format string, args ...any) {
 	s.h.update(func() {
 		s.h.makeFolder(setupFolder)
 		line := fmt.Sprintf("[%s] [%d] %s\r\n", s.h.now().Format("1/2/2006 3:04:05 PM"), depth, text)
-		s.h.appendFile(setupFolder+`\ExchangeSetup.log`, []byte(line))
+		path := setupFolder + `\ExchangeSetup.log`
+		if f := s.h.fileAt(path); f != nil && !s.h.hasRoom(path, len(f.Data)+len(line)) {
+			return
+		}
+		s.h.appendFile(path, []byte(line))
 	})
 }
 

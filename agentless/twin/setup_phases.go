@@ -16,7 +16,7 @@ var cmdletRoles = map[string]string{
 	"UnifiedMessagingRole": "UnifiedMessaging", "EdgeTransportRole": "Gateway",
 }
 
-func (s *setup) banner(mode string) {
+func (s *setup) banner(mode string) bool {
 	s.log(0, "**********************************************")
 	s.log(0, "Starting Microsoft Exchange Server 2007 Setup")
 	s.log(0, "**********************************************")
@@ -24,10 +24,18 @@ func (s *setup) banner(mode string) {
 	s.log(0, "Logged on user: %s.", s.s.who.name)
 	s.log(0, "Command Line Parameter Name='mode', Value='%s'.", mode)
 	s.takes(1)
+	if !s.phase(1) {
+		return false
+	}
 	s.log(0, `Starting copy from %s\Setup\ServerRoles\Common to %s\TEMP\ExchangeServerSetup.`, mediaRoot, s.h.platform.windows)
-	s.takes(2)
+	s.takes(1)
+	if !s.phase(2) {
+		return false
+	}
+	s.takes(1)
 	s.log(0, `Finished copy from %s\Setup\ServerRoles\Common to %s\TEMP\ExchangeServerSetup.`, mediaRoot, s.h.platform.windows)
 	s.log(0, "File copy complete. Setup will now collect additional information needed for installation.")
+	return s.s.ctx.Err() == nil
 }
 
 // prepare chooses a domain controller, finds the roles and checks what must be
@@ -41,6 +49,9 @@ func (s *setup) prepare() bool {
 	}
 	s.log(0, "Setup will use the domain controller 'dc1.%s'.", s.h.domain())
 	s.takes(1)
+	if !s.phase(3) {
+		return false
+	}
 	keys := s.h.roleKeys()
 	s.log(0, "The following roles have been unpacked: %s", strings.Join(keys, " "))
 	s.log(0, "The following roles are installed: %s", strings.Join(keys, " "))
@@ -48,6 +59,9 @@ func (s *setup) prepare() bool {
 	s.log(0, "Performing Microsoft Exchange Server Prerequisite Check")
 	s.log(1, "Setup launched task 'Test-SetupHealth -Roles %s -ScanType PrecheckUpgrade'", strings.Join(keys, ","))
 	s.takes(6)
+	if !s.phase(4) {
+		return false
+	}
 	var blocks []string
 	s.h.look(func() { blocks = s.blocks() })
 	for _, b := range blocks {
@@ -55,7 +69,7 @@ func (s *setup) prepare() bool {
 		s.print("    %s\r\n", b)
 	}
 	s.log(1, "Ending processing Test-SetupHealth")
-	return len(blocks) == 0 && s.s.ctx.Err() == nil
+	return len(blocks) == 0 && s.s.ctx.Err() == nil && s.phase(5)
 }
 
 // blocks are the prerequisites that do not hold; the caller holds the lock.
@@ -137,7 +151,10 @@ func (s *setup) stopServices() bool {
 	s.log(0, "Setup will run the task 'Start-PreSetup'")
 	var names []string
 	s.h.look(func() { names = s.h.setupStops() })
-	for _, name := range names {
+	for i, name := range names {
+		if i == len(names)/2 && !s.phase(6) {
+			return false
+		}
 		s.log(2, "Stopping service '%s'.", name)
 		if !s.takes(7 / float64(len(names))) {
 			return false
@@ -210,6 +227,9 @@ func (s *setup) replaceFiles() bool {
 		return false
 	}
 	s.log(2, "Ending processing uninstall-MsiPackage")
+	if !s.phase(7) {
+		return false
+	}
 	s.log(2, "Beginning processing install-MsiPackage")
 	s.log(2, "Installing a new product. Package: exchangeserver.msi.")
 	if !s.takes(16) {
@@ -234,7 +254,7 @@ func (s *setup) watermark(key string, step int) string {
 func (s *setup) configure() bool {
 	keys := s.h.roleKeys()
 	const steps = 4
-	for _, key := range keys {
+	for i, key := range keys {
 		task := "Update-" + cmdletRoles[key] + "Role"
 		if key == "AdminTools" {
 			task = "Update-AdminToolsRole"
@@ -245,7 +265,7 @@ func (s *setup) configure() bool {
 			mark := s.watermark(key, step)
 			s.h.update(func() { s.h.regSet(path, text("Watermark", mark)) })
 			s.log(2, "[ID = %s, Wt = %d, isFatal = True] step %d of %d for %s", mark, step, step, steps, key)
-			if !s.takes(38 / float64(len(keys)*steps)) {
+			if !s.takes(38/float64(len(keys)*steps)) || i == len(keys)/2 && step == 2 && !s.phase(8) {
 				return false
 			}
 		}
@@ -273,10 +293,13 @@ func (h *host) configured(key string, target exchange.Build) {
 // startServices starts what is automatic, in the order of dependence.
 func (s *setup) startServices() bool {
 	s.log(0, "Setup will run the task 'Start-PostSetup'")
-	if !s.takes(6) {
+	if !s.takes(6) || !s.phase(9) {
 		return false
 	}
-	s.h.update(func() { s.h.startServicesAtBoot() })
+	s.h.update(func() {
+		s.h.enableAgain()
+		s.h.startServicesAtBoot()
+	})
 	s.log(2, "Starting service 'MSExchangeADTopology'.")
 	if !s.takes(3) {
 		return false

@@ -26,6 +26,10 @@ type state struct {
 	Setup       *setupRun          `json:"setup,omitempty"`
 	Running     int                `json:"running"` // tasks whose program runs now
 	Broken      map[string]bool    `json:"broken"`  // order-broken pairs already journaled
+
+	Faults   []*declared       `json:"faults,omitempty"`
+	Progress progress          `json:"progress"`
+	Disabled map[string]string `json:"disabled,omitempty"` // start modes of services that an aborted Setup left disabled
 }
 
 // disk is one fixed disk of Win32_LogicalDisk.
@@ -39,6 +43,7 @@ type disk struct {
 type setupRun struct {
 	PID     int
 	Command string
+	Target  string // the build it brings
 }
 
 // forgetRunning drops what cannot live without power.
@@ -96,6 +101,14 @@ func (h *host) loadState() (*state, error) {
 		return nil, fmt.Errorf("load host %s from %s: %w", h.name, h.stateFile(), err)
 	}
 	h.state = s
+	for _, d := range s.Faults {
+		if err := d.ready(); err != nil {
+			return nil, fmt.Errorf("load host %s from %s: %w", h.name, h.stateFile(), err)
+		}
+		if d.Fault.Name == "address-lost" && d.on() {
+			h.lost++
+		}
+	}
 	if s.Setup != nil || s.Running > 0 {
 		h.happened("power-loss", nil)
 		s.forgetRunning()

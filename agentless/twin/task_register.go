@@ -16,13 +16,6 @@ const (
 	hresultExists       = 0x800700B7 // ERROR_ALREADY_EXISTS
 )
 
-// accountPolicy is what stands against the account of host tasks.
-type accountPolicy struct {
-	Locked    bool // by too many wrong passwords
-	NoBatch   bool // lacks the right to log on as a batch job
-	NoStorage bool // "Network access: Do not allow storage of passwords and credentials"
-}
-
 // registerTask keeps a task for both schedulers and returns an HRESULT; the
 // caller holds the lock. Task Scheduler 1.0 keeps a task whose account it could
 // not set, 2.0 keeps none; 2.0 keeps one whose account has no batch right and
@@ -36,9 +29,9 @@ func (h *host) registerTask(t *task, password string) uint32 {
 	who, code := h.logon(t.Account, password)
 	if code == hresultOK && who.sid != sidSystem {
 		switch {
-		case h.policy.NoStorage:
+		case h.strikes("credentials-storage-forbidden", nil) != nil: // "Network access: Do not allow storage of passwords and credentials"
 			code = hresultNoStorage
-		case h.policy.Locked && two: // 1.0 stores what it cannot check
+		case two && h.strikes("runas-locked", nil) != nil: // 1.0 stores what it cannot check
 			code = hresultLocked
 		}
 	}
@@ -46,7 +39,7 @@ func (h *host) registerTask(t *task, password string) uint32 {
 		h.happened("access-refused", map[string]any{"account": t.Account})
 		return code
 	}
-	t.Right, t.Last = code == hresultOK, taskNeverRan
+	t.Right, t.Last, t.Refused = code == hresultOK, taskNeverRan, code
 	if t.Right {
 		t.Account = who.name
 	}
@@ -59,6 +52,7 @@ func (h *host) registerTask(t *task, password string) uint32 {
 	}
 	h.happened("task-created", map[string]any{"name": t.Name, "account": t.Account})
 	h.armTask(t)
+	h.registered()
 	return code
 }
 
@@ -116,12 +110,12 @@ var sidLow = strings.ToLower(sidSystem)
 func (h *host) mayStart(t *task) uint32 {
 	switch {
 	case !t.Right:
-		return hresultLogonFailure
+		return t.Refused
 	case t.Account == systemAccount.name:
 		return hresultOK
-	case h.policy.Locked:
+	case h.strikes("runas-locked", nil) != nil:
 		return hresultLocked
-	case h.policy.NoBatch:
+	case h.strikes("runas-no-batch-right", nil) != nil:
 		return hresultNoBatch
 	}
 	return hresultOK

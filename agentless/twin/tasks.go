@@ -19,6 +19,7 @@ type task struct {
 	Running bool
 	Last    uint32 // last result; 0x41303 = has not run
 	PID     int
+	Refused uint32 `json:",omitempty"` // the HRESULT with which its account was not stored
 	XML     string `json:",omitempty"` // of 2.0, as it was registered
 
 	stop context.CancelFunc // while it runs
@@ -203,7 +204,7 @@ func (h *host) armTask(t *task) {
 		return
 	}
 	h.later(wait, func() {
-		if h.state.Tasks[strings.ToLower(t.Name)] == t && !t.Fired {
+		if h.state.Tasks[strings.ToLower(t.Name)] == t && !t.Fired && !t.At.After(h.now()) {
 			t.Fired = true
 			h.startTask(t)
 		}

@@ -58,6 +58,9 @@ type Options struct {
 	// StartTimeWithoutSeconds makes schtasks.exe take HH:MM instead of HH:MM:SS.
 	StartTimeWithoutSeconds bool
 
+	// Faults are what goes wrong, and when. More can be injected while it runs.
+	Faults []Fault
+
 	// Observe is called before each command line runs (What "command") and
 	// after each journal entry was written, in the goroutine that did it.
 	Observe func(Observation)
@@ -111,13 +114,20 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 		f.hosts = append(f.hosts, h)
 		f.journal.know(h)
 	}
+	if err := f.declare(o.Faults); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	for _, h := range f.hosts {
+		if h.lost > 0 {
+			continue
+		}
 		if err := h.listen(); err != nil {
 			return nil, errors.Join(err, f.Close())
 		}
 	}
 	for _, h := range f.hosts {
 		h.resume()
+		h.resumeFaults()
 	}
 	return f, nil
 }
@@ -139,13 +149,12 @@ func (f *Fleet) Close() error {
 
 // PowerLoss takes a host's power away for as long as a restart lasts.
 func (f *Fleet) PowerLoss(name string) error {
-	for _, h := range f.hosts {
-		if strings.EqualFold(h.name, name) {
-			h.powerLoss()
-			return nil
-		}
+	h, err := f.host(name)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("no host named %s", name)
+	h.powerLoss()
+	return nil
 }
 
 // Certificates returns the PEM of the CA that signed the hosts' certificates,

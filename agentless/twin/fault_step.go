@@ -1,0 +1,265 @@
+package twin
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The runbook's steps as declared faults name them (agentless/runbook has them
+// as a table; the twin must not know it).
+const (
+	stepFacts        = "facts"
+	stepPreflight    = "preflight"
+	stepRecord       = "record"
+	stepStopServices = "stop-services"
+	stepSetup        = "setup"
+	stepVerify       = "verify"
+	stepPutBack      = "put-back"
+	stepTidy         = "tidy"
+)
+
+// progress is how far the runbook seems to have come on a host, judged by what
+// is asked of it. It has to be guessed, since nothing on the wire may be there
+// for the twin's sake:
+//
+//   - facts is where a host begins, and where Win32_ComputerSystem is asked for;
+//   - preflight names the tasks "media" and "canary", or looks among the tasks
+//     before any Setup;
+//   - record asks for the services once preflight read the language packs, and
+//     stop-services when they are asked for again;
+//   - setup names the task "setup" of an attempt that was not named before;
+//   - verify reads the roles a second time without having looked at that task;
+//   - put-back asks for the processes before it looks among the tasks, gives a
+//     service its start mode back, or names the task "revocation";
+//   - tidy looks among the tasks after Setup, or removes a task's folder.
+//
+// The first question of a step can therefore still count for the step before.
+type progress struct {
+	Step     string
+	Upgrade  string // of the tasks' names: "wk-test-u17"
+	Attempt  int    // the highest attempt of a setup task that was named
+	Looked   bool   // preflight read the language packs
+	Roles    bool   // the roles were read since the setup task was named last
+	Last     string // the last question, as a word
+	Returned string // the step that a reading of facts interrupted
+}
+
+// taskWord finds the names of host tasks.
+var taskWord = regexp.MustCompile(`(wk-[A-Za-z0-9]{1,32}-u[0-9]+)-([a-z0-9-]+)-a([0-9]+)`)
+
+// question is what one request asks of a host, as far as the steps can be told
+// by it.
+type question struct {
+	text     string // command line, script or query with its arguments
+	class    string // of WMI, lower case
+	key      string // of the registry, lower case
+	identify bool
+}
+
+// ask reads what a request wants; a request that is none asks nothing.
+func ask(raw []byte) question {
+	root, err := parseXML(raw)
+	if err != nil {
+		return question{}
+	}
+	body := root.child("Body")
+	if body.child("Identify") != nil {
+		return question{identify: true}
+	}
+	var q question
+	if e := body.child("Enumerate"); e != nil {
+		_, q.class = parentPath(strings.ToLower(root.child("Header").child("ResourceURI").value()))
+		q.text = e.child("Filter").value()
+		if _, from, ok := cutFold(q.text, " from "); ok {
+			q.class = strings.ToLower(firstWord(from))
+		}
+	}
+	if c := body.child("CommandLine"); c != nil {
+		q.text = c.child("Command").value()
+		for _, a := range c.all("Arguments") {
+			q.text += " " + a.value()
+		}
+		q.text = decoded(q.text)
+	}
+	for _, st := range body.child("Send").all("Stream") {
+		if raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(st.text), "")); err == nil {
+			q.text += string(raw)
+		}
+	}
+	if body != nil && len(body.children) == 1 && strings.HasSuffix(body.children[0].name, "_INPUT") {
+		q.key = strings.ToLower(body.children[0].child("sSubKeyName").value())
+	}
+	return q
+}
+
+// decoded is a command line with the script of -EncodedCommand readable, of
+// which only the call at its end tells what it is about.
+func decoded(line string) string {
+	_, code, ok := cutFold(line, "-encodedcommand ")
+	if !ok {
+		return line
+	}
+	raw, err := base64.StdEncoding.DecodeString(firstWord(code))
+	if err != nil {
+		return line
+	}
+	_, call := cutScript(fromUTF16(raw))
+	return call
+}
+
+// Words for the last question.
+const (
+	askedOS        = "os"
+	askedProcesses = "processes"
+	askedRoles     = "roles"
+)
+
+// next moves the progress on by one question.
+func (p *progress) next(q question) {
+	last := p.Last
+	if q.class != "" || q.key != "" || q.text != "" {
+		p.Last = q.class + q.key
+	}
+	if p.Step == "" {
+		p.Step = stepFacts
+	}
+	low := strings.ToLower(q.text)
+	switch {
+	case q.class == "win32_operatingsystem":
+		if p.Last = last; last == "" {
+			p.Last = askedOS
+		}
+	case q.class == "win32_process":
+		p.Last = askedProcesses
+	case q.class == "win32_computersystem":
+		if p.Step != stepFacts {
+			p.Returned = p.Step
+		}
+		p.Step, p.Roles = stepFacts, false
+	case q.class == "win32_service":
+		p.services()
+	case q.key == strings.ToLower(`SOFTWARE\Microsoft\Exchange\v8.0`) || strings.Contains(low, strings.ToLower(`reg.exe query "`+exchangeRoot+`" /s`)):
+		p.Last = askedRoles
+		if last != askedRoles || q.key != "" { // reg.exe is the second way of the same reading
+			p.roles()
+		}
+	case strings.HasSuffix(q.key, `\languagepacks`):
+		p.Looked = p.Step == stepPreflight
+	case strings.Contains(low, " start= auto"), strings.Contains(low, " start= demand"):
+		p.Step = stepPutBack
+	case strings.Contains(low, " start= disabled"):
+		if p.Step == stepRecord {
+			p.Step = stepStopServices
+		}
+	case strings.HasPrefix(low, "rd ") && taskWord.MatchString(q.text):
+		p.Step = stepTidy
+	case taskWord.MatchString(q.text):
+		m := taskWord.FindStringSubmatch(q.text)
+		attempt, err := strconv.Atoi(m[3])
+		if err == nil {
+			p.task(m[1], m[2], attempt)
+		}
+	case strings.Contains(low, `c:\wavekeeper\tasks'`):
+		p.tasks(last)
+	}
+}
+
+// services is a question for all services.
+func (p *progress) services() {
+	switch {
+	case p.Step == stepPreflight && p.Looked:
+		p.Step, p.Looked = stepRecord, false
+	case p.Step == stepRecord:
+		p.Step = stepStopServices
+	}
+}
+
+// roles is a reading of the roles' keys.
+func (p *progress) roles() {
+	switch {
+	case p.Step == stepTidy || p.Step == stepPutBack || p.Step == stepSetup && p.Roles:
+		p.Step = stepVerify
+	case p.Step == stepSetup:
+		p.Roles = true
+	}
+}
+
+// task is a question about one task.
+func (p *progress) task(upgrade, word string, attempt int) {
+	if upgrade != p.Upgrade {
+		p.Upgrade, p.Attempt = upgrade, 0
+	}
+	switch word {
+	case "media", "canary":
+		if p.Step != stepTidy && p.Step != stepPutBack {
+			p.Step, p.Looked = stepPreflight, false
+		}
+	case "revocation":
+		if p.Step != stepTidy {
+			p.Step = stepPutBack
+		}
+	case "setup":
+		switch {
+		case attempt > p.Attempt:
+			p.Step, p.Attempt, p.Roles = stepSetup, attempt, false
+		case p.Step == stepSetup:
+			p.Roles = false
+		case p.Step == stepFacts && p.Returned == stepSetup && attempt == p.Attempt:
+			p.Step, p.Roles = stepSetup, false
+		case p.Step == stepFacts:
+			p.Step = stepPreflight
+		}
+	}
+}
+
+// tasks is a look among all tasks.
+func (p *progress) tasks(last string) {
+	switch p.Step {
+	case stepFacts:
+		if p.Returned == "" || p.Returned == stepTidy {
+			p.Step = stepPreflight
+		}
+	case stepVerify, stepPutBack, stepStopServices:
+		p.Step = stepTidy
+		if last == askedProcesses {
+			p.Step = stepPutBack
+		}
+	case stepSetup:
+		if p.Roles { // it was judged, and is over
+			p.Step = stepTidy
+			if last == askedProcesses {
+				p.Step = stepPutBack
+			}
+		}
+	}
+}
+
+// Step is the runbook's step in which a host seems to be, by what was asked of
+// it last: one of FaultSteps. The type progress says how it is inferred.
+func (f *Fleet) Step(name string) (string, error) {
+	h, err := f.host(name)
+	if err != nil {
+		return "", err
+	}
+	step := ""
+	h.look(func() { step = h.state.Progress.Step })
+	if step == "" {
+		step = stepFacts
+	}
+	return step, nil
+}
+
+// host finds a host by its name.
+func (f *Fleet) host(name string) (*host, error) {
+	var names []string
+	for _, h := range f.hosts {
+		if strings.EqualFold(h.name, name) {
+			return h, nil
+		}
+		names = append(names, h.name)
+	}
+	return nil, fmt.Errorf("no host named %s%s", name, hint(name, names))
+}
