@@ -73,7 +73,7 @@ func TestSetupThatOutlivesItsTaskIsWaitedFor(t *testing.T) {
 	}
 	s, _ := runbook.Standalone().Step("setup")
 	out, err := s.Tick(ctx, f.work("setup"))
-	if err != nil || out.Kind != runbook.Again || !strings.Contains(out.Message, "still runs") {
+	if err != nil || out.Kind != runbook.Again || !strings.Contains(out.Message, "runs as process") {
 		t.Errorf("%+v, %v", out, err)
 	}
 }

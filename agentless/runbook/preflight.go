@@ -32,10 +32,12 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 		return trouble("look at the host", err)
 	}
 	findings := findingsOf(w, seen)
-	var blockers []string
+	var blockers, remedies []string
+	broken := false
 	for _, f := range findings {
 		if f.Severity == Blocker {
-			blockers = append(blockers, f.Text)
+			blockers, remedies = append(blockers, f.Text), append(remedies, f.Remedy)
+			broken = broken || f.Rule == interruptedRule
 		}
 	}
 	out := Outcome{Kind: Done, Findings: findings, Percent: 100, Message: fmt.Sprintf("%d rules passed or were noted", len(findings))}
@@ -45,7 +47,10 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	if len(blockers) > 0 {
 		out.Kind = Failed
 		out.Message = strings.Join(blockers, "; ")
-		out.Remedy = "Cure what blocks and retry; nothing was changed on the host."
+		out.Remedy = "Cure what blocks and retry; nothing was changed on the host. " + strings.Join(remedies, " ")
+	}
+	if broken {
+		out.Evidence = collect(ctx, w)
 	}
 	return out, nil
 }
@@ -53,6 +58,7 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 // proved is what a task of preflight showed, kept in memory until the end.
 type proved struct {
 	Trouble string            `json:"trouble,omitempty"` // why there is nothing
+	Remedy  string            `json:"remedy,omitempty"`  // what helps, where it is known
 	Said    map[string]string `json:"said,omitempty"`
 }
 
@@ -95,7 +101,7 @@ func prove(ctx context.Context, w *Work, key, script string, as Account, words s
 	}
 	switch out.Kind {
 	case Failed:
-		return again("%s", out.Message), keep(w, key, proved{Trouble: out.Message})
+		return again("%s", out.Message), keep(w, key, proved{Trouble: out.Message, Remedy: out.Remedy})
 	case Done:
 		records, err := w.Host.TaskRecords(ctx, name, script)
 		var broken *windows.ScriptError

@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -11,20 +12,20 @@ import (
 
 // seen is what preflight looked at, all at one time.
 type seen struct {
-	os        windows.OS
-	roles     map[string]windows.Role
-	hotfixes  []string
-	disks     []windows.Disk
-	pending   []string
-	processes []windows.Process
-	net20     int
-	hasNET20  bool
-	install   string
-	arch      string
-	umPacks   []string
-	services  []windows.Service
-	media     proved
-	canary    proved
+	os       windows.OS
+	roles    map[string]windows.Role
+	hotfixes []string
+	disks    []windows.Disk
+	pending  []string
+	living   living
+	net20    int
+	hasNET20 bool
+	install  string
+	arch     string
+	umPacks  []string
+	services []windows.Service
+	media    proved
+	canary   proved
 }
 
 func look(ctx context.Context, w *Work) (seen, error) {
@@ -36,7 +37,7 @@ func look(ctx context.Context, w *Work) (seen, error) {
 		func() (err error) { s.hotfixes, err = h.Hotfixes(ctx); return },
 		func() (err error) { s.disks, err = h.Disks(ctx); return },
 		func() (err error) { s.pending, err = h.PendingRestart(ctx); return },
-		func() (err error) { s.processes, err = h.Processes(ctx); return },
+		func() (err error) { s.living, err = alive(ctx, w); return },
 		func() (err error) { s.net20, s.hasNET20, err = h.NET20ServicePack(ctx); return },
 		func() (err error) { s.install, err = h.InstallPath(ctx); return },
 		func() (err error) { s.arch, err = h.Arch(ctx); return },
@@ -88,6 +89,9 @@ const (
 // clockLimit is how far the host's clock may be off before it is said.
 const clockLimit = 300
 
+// interruptedRule is the rule that finds what an earlier Setup left.
+const interruptedRule = "interrupted-setup"
+
 var rules = []rule{
 	{"reachable", "the host answered", func(_ *Work, s seen) verdict {
 		return pass("The host answers and knows the WinRM account", "Windows "+s.os.Version)
@@ -117,10 +121,10 @@ var rules = []rule{
 	}},
 	{"services", "inventory; rules of Setup on W3SVC and MSDTC", ruleServices},
 	{"disk", "release notes of Exchange 2007 Beta 2", ruleDisk},
-	{"interrupted-setup", "founding document; Exchange team blog on watermarks", ruleInterrupted},
+	{interruptedRule, "founding document; Exchange team blog on watermarks", ruleInterrupted},
 	{"no-other-setup", "processes of Setup", func(_ *Work, s seen) verdict {
-		if alive := windows.SetupProcesses(s.processes); len(alive) > 0 {
-			return verdict{Blocker, "A Setup runs on the host already", fmt.Sprintf("%s, process %d", alive[0].Name, alive[0].ID), "Wait for its end."}
+		if len(s.living.setup) > 0 {
+			return verdict{Blocker, "A Setup runs on the host already: " + s.living.who(), s.living.who(), "Let it come to its end, or have its owner end it."}
 		}
 		return pass("No Setup runs", "")
 	}},
@@ -164,29 +168,6 @@ func findingsOf(w *Work, s seen) []Finding {
 	return findings
 }
 
-func ruleWindows(w *Work, s seen) verdict {
-	evidence := fmt.Sprintf("Windows %s, service pack %d", s.os.Version, s.os.ServicePack)
-	switch name := s.os.Name(); {
-	case name == "2003" && s.os.ServicePack < 2:
-		return verdict{Blocker, "Windows Server 2003 lacks Service Pack 2", evidence, "Install Service Pack 2."}
-	case name == "2003" && !strings.EqualFold(s.os.SystemDrive, systemDrive):
-		return verdict{
-			Blocker, "Windows is not on drive " + systemDrive + ", where this version of Wavekeeper keeps its tasks and looks for the setup log",
-			evidence + ", system drive " + s.os.SystemDrive, "Upgrade this server by hand.",
-		}
-	case name == "2003":
-		return pass("Windows Server 2003 has Service Pack 2", evidence)
-	case name == "2008", name == "2008R2" && w.Package.Target.ServicePack() >= 3:
-		return verdict{Blocker, "Windows Server " + name + " is supported by the package, but this version of Wavekeeper cannot run host tasks there", evidence, "Upgrade this server by hand."}
-	default:
-		return verdict{Blocker, "This version of Windows is not supported by " + w.Package.Name, evidence, "See the system requirements of the service pack."}
-	}
-}
-
-// systemDrive is where windows.Root and setupLog lie; Setup writes its log to
-// the system drive.
-const systemDrive = "C:"
-
 // ruleLanguagePacks: every pack but en-US, which no server with the role is
 // without. A server with the role and no pack at all is one whose registry was
 // not understood: the key is known from later versions of Exchange only.
@@ -208,21 +189,6 @@ func ruleLanguagePacks(w *Work, s seen) verdict {
 		return verdict{Blocker, "Unified Messaging language packs have to be removed first: " + list(more), list(s.umPacks), remedy}
 	}
 	return pass("No Unified Messaging language pack is in the way", list(s.umPacks))
-}
-
-func ruleTimeZone(_ *Work, s seen) verdict {
-	if s.os.Name() != "2003" {
-		return pass("The time zone update KB931836 is for Windows Server 2003 only", s.os.Version)
-	}
-	for _, kb := range TimeZoneUpdates {
-		if has(s.hotfixes, kb) {
-			return pass("The time zone update is installed", kb)
-		}
-	}
-	return verdict{
-		Blocker, "The time zone update KB931836 is missing",
-		fmt.Sprintf("none of %s among %d updates", list(TimeZoneUpdates), len(s.hotfixes)), "Install KB931836 or a later cumulative time zone update.",
-	}
 }
 
 // ruleServices: the third-party services of the inventory exist, and what Setup
@@ -290,8 +256,7 @@ func ruleInterrupted(w *Work, s seen) verdict {
 		return verdict{Warning, "This upgrade's own Setup did not finish; it resumes where it stopped", list(found), ""}
 	default:
 		return verdict{
-			Blocker, "An earlier Setup did not finish", list(found),
-			"Run that Setup again to its end. Removing Action and Watermark is the last resort and a person's decision.",
+			Blocker, "An earlier Setup, which is not ours, did not finish", list(found), foreignRemedy,
 		}
 	}
 }
@@ -301,7 +266,7 @@ func ruleMedia(w *Work, s seen) verdict {
 	sum := s.media.Said["sha256"]
 	switch {
 	case s.media.Trouble != "":
-		return verdict{Blocker, "The media could not be read by a host task", s.media.Trouble, "Check the Task Scheduler service and " + windows.Root + "."}
+		return verdict{Blocker, "The media could not be read by a host task", s.media.Trouble, cmp.Or(s.media.Remedy, "Check the Task Scheduler service and "+windows.Root+".")}
 	case s.media.Said["exists"] != "1":
 		return verdict{Blocker, "The media is not on the host", path + " does not exist", "Unpack the package to " + w.Media.Folder + "."}
 	case sum != strings.ToLower(w.Media.SetupSHA256):
@@ -378,7 +343,7 @@ func ruleCanary(w *Work, s seen) verdict {
 	evidence := fmt.Sprintf("user %s, elevated %s, hkcu %s, ldap %s", said["user"], said["elevated"], said["hkcu"], said["ldap"])
 	switch {
 	case s.canary.Trouble != "":
-		return verdict{Blocker, "The run-as account could not run a task", s.canary.Trouble, "Check " + w.RunAs.Name + ": its password, and its right to log on as a batch job."}
+		return verdict{Blocker, "The run-as account could not run a task", s.canary.Trouble, cmp.Or(s.canary.Remedy, "Check "+w.RunAs.Name+": that it is not locked out, its password, and its right to log on as a batch job.")}
 	case said["ldap"] != "ok" && !w.Server.Has(exchange.EdgeTransport): // an Edge server is no member of a domain
 		return verdict{Blocker, "The run-as account does not reach Active Directory", evidence, "Check the account, DNS and the domain controllers."}
 	case said["elevated"] != "1" || !has(strings.Split(said["sids"], ","), "S-1-5-32-544"):

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"strings"
 
 	"wavekeeper/server/exchange"
 )
@@ -13,6 +14,19 @@ const (
 	readAtMost  = 4       // pieces of the log in one tick
 	longestLine = 1 << 16 // bytes; a longer line is cut
 )
+
+// errorLine is where the last line with an error is remembered. It names the
+// cause for people; that Setup failed is never concluded from it.
+const errorLine = "error"
+
+// clip shortens a line of a log for a message.
+func clip(line string) string {
+	const most = 300
+	if len(line) > most {
+		line = strings.ToValidUTF8(line[:most], "") + "..."
+	}
+	return line
+}
 
 // byteOrder is the byte order mark of a UTF-16 log by its first bytes, or "".
 func byteOrder(head []byte) string {
@@ -90,6 +104,11 @@ func take(w *Work, piece []byte, last bool) (lines []string, used int) {
 		}
 	}
 	remember(w, reader.Progress())
+	for _, line := range lines {
+		if strings.Contains(line, "[ERROR]") {
+			w.Memory[errorLine] = clip(strings.TrimSpace(strings.Replace(line, "[ERROR]", "", 1)))
+		}
+	}
 	return lines, used
 }
 

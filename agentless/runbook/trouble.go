@@ -12,6 +12,8 @@ import (
 const (
 	soon  = time.Second      // nothing is expected to take long
 	later = 10 * time.Second // the host did not answer, or needs its time
+
+	denied = time.Minute // it refused the account: each try may count towards a lockout
 )
 
 // bookError marks an error of the Book: the tick ends without an outcome,
@@ -76,6 +78,10 @@ func (w *Work) restored(ctx context.Context, e Entry, deviation string) error {
 	return nil
 }
 
+// codeDiskFull is HRESULT_FROM_WIN32(ERROR_DISK_FULL), which .NET's IOException
+// carries. Source: winerror.h.
+const codeDiskFull = 0x80070070
+
 // remedies are the errors that coming back cannot cure.
 var remedies = []struct {
 	err    error
@@ -104,7 +110,17 @@ func trouble(doing string, err error) (Outcome, error) {
 			Remedy: "Find out who made the folder, then remove it or give it back to the Administrators group with a protected access list.",
 		}, nil
 	}
+	var refused *windows.TaskRefusedError
+	if errors.As(err, &refused) {
+		return Outcome{Kind: Failed, Message: message, Remedy: refused.Remedy()}, nil
+	}
 	var script *windows.ScriptError
+	if errors.As(err, &script) && script.Code() == codeDiskFull {
+		return Outcome{
+			Kind: Failed, Message: message + ": the disk is full",
+			Remedy: "Free disk space on the host's system drive, then retry.",
+		}, nil
+	}
 	if errors.As(err, &script) && script.FIPS() {
 		return Outcome{
 			Kind: Failed, Message: message,
@@ -121,6 +137,7 @@ func trouble(doing string, err error) (Outcome, error) {
 	}
 	out := Outcome{Kind: Again, After: later, Message: message, troubled: true}
 	if windows.Denied(err) {
+		out.After = denied
 		out.Remedy = "Check the WinRM account and its password in the server's profile."
 	}
 	return out, nil

@@ -1,0 +1,152 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"wavekeeper/agentless/windows"
+)
+
+// setupBegin is a host without the task: it sees to it that no earlier Setup
+// task can begin any more, asks whether there is anything to do and whether
+// anything is in the way, and prepares the task.
+func setupBegin(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+	if w.Memory["created"] != "" || look.Job {
+		return Outcome{
+			Kind:    Unknown,
+			Message: "The Setup task was registered, and its folder is gone from the host: it cannot be said whether Setup ran",
+			Remedy: "Look at the setup log and the builds on the host. Run again where Setup did not run or broke; " +
+				"mark the server as repaired where it is at the target: that is verified.",
+			Evidence: collect(ctx, w),
+		}, nil
+	}
+	if out, err := disarm(ctx, w, task.Name); err != nil || out.Kind != Done {
+		return out, err
+	}
+	if w.Memory[lastRan] != "" {
+		w.Memory[setupRan] = "yes"
+	}
+	roles, err := w.Host.Roles(ctx)
+	if err != nil {
+		return trouble("read the roles", err)
+	}
+	if len(below(roles, w.Server, w.Package.Target)) == 0 && len(markers(roles)) == 0 {
+		lowest, err := lowestBuild(roles)
+		if err != nil {
+			return Outcome{Kind: Failed, Message: err.Error()}, nil
+		}
+		return Outcome{Kind: Done, Message: "Every role is at the target already; Setup was not run", Build: lowest.String()}, nil
+	}
+	if out, err := othersSetup(ctx, w, markers(roles)); err != nil || out.Kind != "" {
+		return out, err
+	}
+	if out, err := stopServices(ctx, w); err != nil || out.Kind != Done {
+		return out, err // a retry may begin here, with the services put back
+	}
+	if err := markLog(ctx, w); err != nil {
+		return trouble("look at the setup log", err)
+	}
+	if err := w.Host.MakeTaskFolder(ctx, task.Name); err != nil {
+		return trouble("make the folder of the Setup task", err)
+	}
+	return onward("The folder of the Setup task is made"), nil
+}
+
+// markLog remembers where the log ends before Setup runs.
+func markLog(ctx context.Context, w *Work) error {
+	if w.Memory["log"] != "" {
+		return nil
+	}
+	head, err := w.Host.ReadFile(ctx, setupLog, 0, 4)
+	if err != nil {
+		return err
+	}
+	w.Memory["log"] = strconv.FormatInt(head.Length, 10)
+	w.Memory["order"] = byteOrder(head.Data)
+	return nil
+}
+
+// setupCreate is a prepared task: everything that will run is compared with
+// what is meant once more, the revocation switch goes into the ledger, and the
+// task is registered.
+func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+	if err := markLog(ctx, w); err != nil {
+		return trouble("look at the setup log", err)
+	}
+	if look.Files["body.cmd"] != int64(len(task.Body)) {
+		if err := w.Host.PrepareTask(ctx, task); err != nil {
+			return trouble("prepare the Setup task", err)
+		}
+		return onward("The Setup task is prepared"), nil
+	}
+	if out, err := asApproved(ctx, w, task); err != nil || out.Kind != Done {
+		return out, err
+	}
+	for _, value := range []struct{ name, file string }{{revocationUser, "revocation-user"}, {revocationSystem, "revocation-system"}} {
+		if err := w.change(ctx, Entry{
+			Kind: RevocationEntry, Name: value.name,
+			Before: map[string]string{ofSetup: task.Name, inFile: value.file},
+			Meant:  map[string]string{"bit": "0x200"},
+		}); err != nil {
+			return Outcome{}, err
+		}
+	}
+	if err := w.intend(ctx, "create host task "+task.Name); err != nil {
+		return Outcome{}, err
+	}
+	if err := w.Host.CreateTask(ctx, task); err != nil {
+		return trouble("register the Setup task", err)
+	}
+	w.Memory["created"] = "yes"
+	return onward("The Setup task is registered"), nil
+}
+
+// asApproved is Done when what the task would run is what was approved, byte for
+// byte: asked before it is registered and again right before it runs, since the
+// wave may have been approved anew, or a file changed, in between.
+func asApproved(ctx context.Context, w *Work, task windows.Task) (Outcome, error) {
+	for _, check := range []struct{ path, want string }{
+		{task.Folder() + `\body.cmd`, hashOf(task.Body)},
+		{w.Media.Folder + `\setup.com`, strings.ToLower(w.Media.SetupSHA256)},
+	} {
+		got, exists, err := w.Host.HashFile(ctx, check.path)
+		if err != nil {
+			return trouble("compare what will run", err)
+		}
+		if !exists || got != check.want {
+			return Outcome{
+				Kind: Failed, Message: fmt.Sprintf("%s is not what was approved: its SHA-256 is %s, want %s", check.path, said(got), check.want),
+				Remedy: "Put the right media on the host and find out who changed the file; then retry.",
+			}, nil
+		}
+	}
+	return Outcome{Kind: Done}, nil
+}
+
+// othersSetup is a Setup that this upgrade did not begin: one that runs, or one
+// that broke and left its marks. Neither is touched. Its kind is empty where
+// there is none.
+func othersSetup(ctx context.Context, w *Work, marked []string) (Outcome, error) {
+	l, err := alive(ctx, w)
+	if err != nil {
+		return trouble("look for a running Setup", err)
+	}
+	if len(l.setup) > 0 {
+		return Outcome{
+			Kind: Failed, Message: "A Setup that is not ours runs on the host: " + l.who(),
+			Remedy: "Let it come to its end, or have its owner end it; then retry.",
+		}, nil
+	}
+	if len(marked) > 0 && w.Memory[setupRan] == "" {
+		return Outcome{
+			Kind: Interrupted, Message: "An earlier Setup, which is not ours, began and did not finish: " + list(marked),
+			Remedy: foreignRemedy, Evidence: collect(ctx, w),
+		}, nil
+	}
+	return Outcome{}, nil
+}
+
+const foreignRemedy = "Find out whose Setup it was and run it to its end on the host, then mark the server as repaired or retry. " +
+	"Where it refuses to begin, clear Action and Watermark: the old values are kept and can be put back."

@@ -1,0 +1,86 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+)
+
+// setupJudge is a task with a result: success is the last sentence of the log,
+// the exit code and the registry, all three.
+func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+	w.Memory["created"], w.Memory[setupRan] = "yes", "yes"
+	if err := learn(ctx, w, task.Name, look); err != nil {
+		return outOfReach(w, "read what Setup's task changed", err)
+	}
+	out, whole, err := follow(ctx, w, true)
+	if err != nil {
+		return outOfReach(w, "read the end of the setup log", err)
+	}
+	if !whole {
+		return out, nil
+	}
+	processes, err := w.Host.Processes(ctx)
+	if err != nil {
+		lost, err := outOfReach(w, "look for Setup's programs after its end", err)
+		lost.Log = out.Log
+		return lost, err
+	}
+	if alive := windows.SetupProcesses(processes); len(alive) > 0 {
+		out.After = 5 * time.Second
+		out.Message = fmt.Sprintf("setup.com ended with %d, and %s", look.Exit, running(alive[0], sessionsOf(ctx, w.Host)))
+		return out, nil
+	}
+	roles, err := w.Host.Roles(ctx)
+	if err != nil {
+		lost, err := outOfReach(w, "read the roles after Setup", err)
+		lost.Log = out.Log
+		return lost, err
+	}
+	if lowest, err := lowestBuild(roles); err == nil {
+		out.Build = lowest.String()
+	}
+	verdict := exchange.Verdict(w.Memory["verdict"])
+	wrong := setupWrong(look.Exit, verdict, below(roles, w.Server, w.Package.Target), markers(roles))
+	if len(wrong) == 0 {
+		out.Kind, out.Percent, out.Message = Done, 100, "Setup completed: every role is at "+w.Package.Target.String()
+		return out, nil
+	}
+	out.Kind = Failed
+	out.Message = "Setup did not succeed: " + strings.Join(wrong, "; ")
+	if w.Memory[errorLine] != "" {
+		out.Message += "; its log's last error: " + w.Memory[errorLine]
+	}
+	out.Evidence = collect(ctx, w)
+	out.Remedy = "Read the end of the setup log, cure the cause and retry: Setup resumes where it stopped."
+	if len(wrong) == 1 && verdict == exchange.VerdictNone {
+		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. A retry proves the roles and does not run Setup again."
+	}
+	return out, nil
+}
+
+// setupWrong lists what speaks against success.
+func setupWrong(exit int, verdict exchange.Verdict, below, markers []string) []string {
+	var wrong []string
+	if exit != 0 {
+		wrong = append(wrong, fmt.Sprintf("its exit code is %d", exit))
+	}
+	switch verdict {
+	case exchange.VerdictSuccess:
+	case exchange.VerdictFailure:
+		wrong = append(wrong, "its log ends with a failure")
+	case exchange.VerdictNone:
+		wrong = append(wrong, "its log has no last sentence")
+	}
+	if len(below) > 0 {
+		wrong = append(wrong, list(below))
+	}
+	if len(markers) > 0 {
+		wrong = append(wrong, list(markers))
+	}
+	return wrong
+}

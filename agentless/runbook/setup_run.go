@@ -1,0 +1,132 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"wavekeeper/agentless/windows"
+)
+
+// setupRun is a registered task that did not begin. Before it is told to, it is
+// compared with what is approved once more; a task of an earlier approval is
+// closed, so that it never can.
+func setupRun(ctx context.Context, w *Work, task windows.Task) (Outcome, error) {
+	w.Memory["created"] = "yes"
+	if err := markLog(ctx, w); err != nil {
+		return outOfReach(w, "look at the setup log", err)
+	}
+	if told := w.count(task.Name + ".runs"); told == 0 || told < runsAtMost && w.since(task.Name+".run_at") >= runAgainAfter {
+		out, err := asApproved(ctx, w, task)
+		switch {
+		case err != nil:
+			return out, err
+		case out.Kind == Failed:
+			return otherThanApproved(ctx, w, task, out)
+		case out.Kind != Done:
+			return sightless(out), nil
+		}
+	}
+	out, err := run(ctx, w, task, setupWords)
+	if err == nil {
+		out = sightless(out)
+	}
+	return out, err
+}
+
+// sightless is a trouble while the task is registered: what was sent may have
+// arrived.
+func sightless(out Outcome) Outcome {
+	if out.Kind == Again && out.troubled {
+		out.Kind = OutOfSight
+	}
+	return out
+}
+
+// otherThanApproved takes a task that did not begin out of its reach for good.
+func otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outcome) (Outcome, error) {
+	look, out, err := disarmOne(ctx, w, task.Name)
+	switch {
+	case err != nil:
+		return out, err
+	case out.Kind != Done:
+		return unseen(sightless(out)), nil
+	case began(look):
+		return onward("The Setup task had begun before it was closed"), nil
+	}
+	return why, nil
+}
+
+// closedBefore is a task whose guard was taken before it began: by a tick that
+// found that it is not what is approved, or by a later attempt.
+func closedBefore() Outcome {
+	return Outcome{
+		Kind:    Failed,
+		Message: "The Setup task of this attempt was closed before it began, since it was not what is approved; Setup did not run",
+		Remedy:  "See what the wave's approval binds, then retry.",
+	}
+}
+
+// installerPatience is how long Windows Installer alone is taken for Setup's:
+// its service ends by itself some ten minutes after its last work.
+const installerPatience = 15 * time.Minute
+
+// setupFollow is a task that began and has no result: its log is read on, and
+// its programs are looked for.
+func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+	w.Memory["created"], w.Memory[setupRan] = "yes", "yes"
+	if err := learn(ctx, w, task.Name, look); err != nil {
+		return outOfReach(w, "read what Setup's task changes", err)
+	}
+	out, _, err := follow(ctx, w, false)
+	if err != nil {
+		return outOfReach(w, "read the setup log", err)
+	}
+	processes, err := w.Host.Processes(ctx)
+	if err != nil {
+		lost, err := outOfReach(w, "look for Setup's programs", err)
+		lost.Log, lost.Phase, lost.Percent = out.Log, out.Phase, out.Percent
+		return lost, err
+	}
+	l := livingOf(w, processes)
+	if len(l.setup) > 0 {
+		delete(w.Memory, "dead")
+		delete(w.Memory, "installer")
+		out.After = 2 * time.Second
+		if w.since("began") > 5*time.Minute {
+			out.After = 5 * time.Second
+		}
+		return out, nil
+	}
+	if len(l.installer) > 0 && w.since("installer") < installerPatience {
+		delete(w.Memory, "dead")
+		out.After = 5 * time.Second
+		out.Message = "None of Setup's own programs is seen, but " + l.who() + "; it is waited for"
+		return out, nil
+	}
+	if w.raise("dead") < deathCertain+1 {
+		out.After = 5 * time.Second
+		out.Message = "Setup has no result yet, and its program is not seen"
+		return out, nil
+	}
+	out.Kind = Interrupted
+	out.Message = "Setup began and ended without a result; none of its programs runs" + restarted(ctx, w)
+	out.Remedy = "Look at the host, the end of the setup log and the roles' marks, which are kept with this upgrade. Run again lets Setup resume where it stopped. " +
+		"Where Setup refuses to begin, clear Action and Watermark first. Where the server was repaired by hand, mark it as repaired: that is verified."
+	out.Evidence = collect(ctx, w)
+	return out, nil
+}
+
+// restarted says that Windows was started after Setup was seen to run: the cause
+// of most interruptions. It compares lengths of time, so that the host's clock
+// may be off.
+func restarted(ctx context.Context, w *Work) string {
+	os, err := w.Host.OS(ctx)
+	if err != nil {
+		return ""
+	}
+	if up := os.Now.Sub(os.Boot); up >= 0 && up < w.since("began") {
+		return fmt.Sprintf("; Windows was started anew %s ago, after Setup had begun", up.Round(time.Second))
+	}
+	return ""
+}
