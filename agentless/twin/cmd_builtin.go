@@ -57,7 +57,7 @@ func (s *session) runSimple(text string, io streams) int {
 
 // fail says why on stderr and sets ERRORLEVEL to 1.
 func (s *session) fail(io streams, format string, args ...any) int {
-	s.say(io.err, format+"\r\n", args...)
+	s.tell(io.err, format+"\r\n", args...)
 	s.level = 1
 	return 1
 }
@@ -197,12 +197,12 @@ func (s *session) vol(_ string, io streams) int {
 }
 
 func (s *session) date(_ string, io streams) int {
-	s.say(io.out, "%s\r\n", s.h.now().Format("Mon 01/02/2006"))
+	s.say(io.out, "%s\r\n", s.h.local().Format(s.h.platform.dateForm))
 	return 0
 }
 
 func (s *session) timeOfDay(_ string, io streams) int {
-	s.say(io.out, "%s\r\n", s.h.now().Format("03:04 PM"))
+	s.say(io.out, "%s\r\n", s.h.local().Format(s.h.platform.timeForm))
 	return 0
 }
 

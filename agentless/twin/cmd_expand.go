@@ -16,9 +16,9 @@ func (s *session) variable(name string) (string, bool) {
 	case "CD":
 		return s.cwd, true
 	case "DATE":
-		return s.h.now().Format("Mon 01/02/2006"), true
+		return s.h.local().Format(s.h.platform.dateForm), true
 	case "TIME":
-		return s.h.now().Format("15:04:05.00"), true
+		return s.h.local().Format(s.h.platform.clockForm), true
 	case "RANDOM":
 		return strconv.Itoa(s.h.number(s.h.now().String(), 32768)), true
 	case "CMDCMDLINE":

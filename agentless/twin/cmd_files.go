@@ -82,7 +82,7 @@ func (s *session) rmdir(rest string, io streams) int {
 			// rd says so, and keeps ERRORLEVEL as it was unless || follows; the
 			// result that cmd /c returns is the Win32 error.
 			code = 2
-			s.say(io.err, "%s\r\n", why)
+			s.tell(io.err, "%s\r\n", why)
 		}
 	}
 	return code
@@ -152,7 +152,7 @@ func (s *session) dir(rest string, io streams) int {
 			if f.Dir {
 				size = "    <DIR>        "
 			}
-			s.say(io.out, "%s %s %s\r\n", f.Modified.Format("01/02/2006  03:04 PM"), size, base(f.Path))
+			s.say(io.out, "%s %s %s\r\n", f.Modified.In(s.h.platform.zone).Format(s.h.platform.dirTime), size, base(f.Path))
 		}
 		s.say(io.out, "%16d File(s)\r\n", len(kept))
 	}

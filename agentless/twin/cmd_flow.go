@@ -201,7 +201,7 @@ func cutTokens(line, delims, tokens string, variable byte) map[byte]string {
 // runBatch runs a batch file; with a code page of 65001 Windows before 6.1
 // silently does nothing (WinRb issues 173, 181, 232).
 func (s *session) runBatch(path string, args []string, tail string, io streams) int {
-	if s.codePage == 65001 {
+	if s.codePage == 65001 && !s.h.platform.batchAt65001 {
 		return 0
 	}
 	var data []byte
@@ -242,7 +242,7 @@ func (s *session) runLines(b *batch, io streams) int {
 			n, err = parseCommand(text)
 		}
 		if err != nil {
-			s.say(io.err, "%s\r\n", err)
+			s.tell(io.err, "%s\r\n", err)
 			s.level, s.flow, s.exitCode = 255, flowExit, 255
 			return 255
 		}

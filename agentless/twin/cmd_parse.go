@@ -68,7 +68,7 @@ func parseCommand(s string) (node, error) {
 		return nil, err
 	}
 	if p.at < len(p.s) {
-		return nil, syntaxError{string(p.s[p.at])}
+		return nil, syntaxError{p.s[p.at : p.at+1]}
 	}
 	return n, nil
 }

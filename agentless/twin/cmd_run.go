@@ -3,8 +3,6 @@ package twin
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -73,11 +71,6 @@ func (b *batch) arg(n int) string {
 	return ""
 }
 
-// say writes text to a stream in the session's code page.
-func (s *session) say(w io.Writer, format string, args ...any) {
-	_, _ = w.Write(encode(fmt.Sprintf(format, args...), s.codePage)) // a handle of the simulation does not fail
-}
-
 // newSession is a fresh cmd.exe of an account.
 func (h *host) newSession(ctx context.Context, who account, via, cwd string) *session {
 	user := base(who.name)
@@ -135,7 +128,7 @@ func (s *session) runLine(line string, io streams) int {
 	defer func() { s.batch = outer }()
 	n, err := parseCommand(strings.TrimRight(s.expand(line), "\r\n"))
 	if err != nil {
-		s.say(io.err, "%s\r\n", err)
+		s.tell(io.err, "%s\r\n", err)
 		return 255
 	}
 	code := s.run(n, io)
@@ -181,7 +174,7 @@ func (s *session) run(n node, io streams) int {
 	case redirect:
 		inner, done, err := s.redirected(n.where, io)
 		if err != nil {
-			s.say(io.err, "%s\r\n", err)
+			s.tell(io.err, "%s\r\n", err)
 			s.level = 1
 			return 1
 		}

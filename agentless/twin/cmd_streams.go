@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
 )
 
 // streams are a program's three handles.
@@ -24,6 +25,8 @@ func codePageOf(n int) encoding.Encoding {
 		return charmap.CodePage437
 	case 850:
 		return charmap.CodePage850
+	case 932:
+		return japanese.ShiftJIS // Windows' own, with NEC's and IBM's letters
 	case 1252:
 		return charmap.Windows1252
 	}

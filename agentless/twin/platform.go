@@ -71,9 +71,13 @@ type displayLanguage struct {
 	oem, ansi  int // code pages
 	zone       *time.Location
 	zoneName   string
-	shortDate  string // of the registry: sShortDate
-	longTime   string // of the registry: sTimeFormat
-	stamp      func(time.Time) string
+	shortDate  string                 // of the registry: sShortDate
+	longTime   string                 // of the registry: sTimeFormat
+	stamp      func(time.Time) string // of Setup's log
+	dateForm   string                 // of cmd's DATE, as Go writes it
+	timeForm   string                 // of time /t
+	clockForm  string                 // of cmd's TIME
+	dirTime    string
 	authority  string // NT AUTHORITY
 	admins     string // group Administrators
 	profiles   string // 2003's folder of the profiles, empty = English
@@ -85,13 +89,15 @@ var displayLanguages = map[string]*displayLanguage{
 	"en-US": {
 		name: "en-US", lcid: 1033, country: 1, oem: 437, ansi: 1252, zone: time.UTC, zoneName: "GMT Standard Time",
 		shortDate: "M/d/yyyy", longTime: "h:mm:ss tt",
-		stamp:     func(t time.Time) string { return t.Format("1/2/2006 3:04:05 PM") },
+		stamp:    func(t time.Time) string { return t.Format("1/2/2006 3:04:05 PM") },
+		dateForm: "Mon 01/02/2006", timeForm: "03:04 PM", clockForm: "15:04:05.00", dirTime: "01/02/2006  03:04 PM",
 		authority: "NT AUTHORITY", admins: "Administrators", systemName: "SYSTEM",
 	},
 	"de-DE": {
 		name: "de-DE", lcid: 1031, country: 49, oem: 850, ansi: 1252, zone: time.FixedZone("", 3600), zoneName: "Westeuropäische Normalzeit",
 		shortDate: "dd.MM.yyyy", longTime: "HH:mm:ss",
-		stamp:     func(t time.Time) string { return t.Format("02.01.2006 15:04:05") }, // the seed's genuine line, domain.md 2.6
+		stamp:    func(t time.Time) string { return t.Format("02.01.2006 15:04:05") }, // the seed's genuine line, domain.md 2.6
+		dateForm: "02.01.2006", timeForm: "15:04", clockForm: "15:04:05,00", dirTime: "02.01.2006  15:04",
 		authority: "NT-AUTORITÄT", admins: "Administratoren", profiles: `C:\Dokumente und Einstellungen`, programs: `C:\Programme`, systemName: "SYSTEM",
 	},
 	"ja-JP": {
@@ -100,6 +106,7 @@ var displayLanguages = map[string]*displayLanguage{
 		stamp: func(t time.Time) string {
 			return fmt.Sprintf("%s %d:%s", t.Format("2006/01/02"), t.Hour(), t.Format("04:05"))
 		},
+		dateForm: "2006/01/02", timeForm: "15:04", clockForm: "15:04:05.00", dirTime: "2006/01/02  15:04",
 		authority: "NT AUTHORITY", admins: "Administrators", systemName: "SYSTEM",
 	},
 }

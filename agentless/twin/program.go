@@ -15,7 +15,7 @@ type call struct {
 }
 
 func (c *call) print(format string, args ...any)    { c.s.say(c.out, format, args...) }
-func (c *call) complain(format string, args ...any) { c.s.say(c.err, format, args...) }
+func (c *call) complain(format string, args ...any) { c.s.tell(c.err, format, args...) }
 
 // has reports a switch, without regard to case.
 func (c *call) has(flag string) bool {

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// reg is reg.exe of 2003: query, add, delete; exit 0 or 1. Its query prints
-// values between tabs, not the four blanks of Vista and later [K].
+// reg is reg.exe: query, add, delete; exit 0 or 1.
 func reg(c *call) int {
 	if len(c.args) < 2 {
 		c.complain("Error:  Invalid command-line parameters\r\n")
@@ -31,7 +30,7 @@ func reg(c *call) int {
 		return code
 	}
 	if verb != "query" {
-		text = "\r\nThe operation completed successfully\r\n"
+		text = c.s.h.platform.text("\r\nThe operation completed successfully\r\n")
 	}
 	c.print("%s", text)
 	return 0
@@ -53,9 +52,11 @@ func (c *call) regQuery(path string) (int, string, string) {
 		return 1, "", regMissing
 	}
 	var b strings.Builder
-	b.WriteString("\r\n! REG.EXE VERSION 3.0\r\n")
+	if h.platform.before6() {
+		b.WriteString("\r\n! REG.EXE VERSION 3.0\r\n")
+	}
 	one := func(v *regValue) {
-		fmt.Fprintf(&b, "    %s\t%s\t%s\r\n", orNoName(v.Name), regTypeNames[v.Type], printed(v))
+		b.WriteString(h.platform.regLine(v))
 	}
 	if name, ok := c.after("/v"); ok {
 		v := h.regGet(path, name)
@@ -86,11 +87,20 @@ func (c *call) regQuery(path string) (int, string, string) {
 	return 0, b.String(), ""
 }
 
-func orNoName(s string) string {
-	if s == "" {
-		return "<NO NAME>"
+// regLine is a value as reg query prints it: between tabs on Windows Server
+// 2003, between four blanks later [K].
+func (p platform) regLine(v *regValue) string {
+	name, between := v.Name, "    "
+	if p.before6() {
+		between = "\t"
 	}
-	return s
+	switch {
+	case name == "" && p.before6():
+		name = p.text("<NO NAME>")
+	case name == "":
+		name = p.text("(Default)")
+	}
+	return "    " + name + between + regTypeNames[v.Type] + between + printed(v) + "\r\n"
 }
 
 // printed is a value as reg prints it.

@@ -38,7 +38,7 @@ func sc(c *call) int {
 		if code == errServiceUnknown && !strings.HasPrefix(verb, "query") {
 			what = "OpenService"
 		}
-		c.print("[SC] %s FAILED %d:\r\n\r\n%s\r\n\r\n", what, code, serviceErrors[code])
+		c.print("[SC] %s FAILED %d:\r\n\r\n%s\r\n\r\n", what, code, c.s.h.platform.text(serviceErrors[code]))
 		return code
 	}
 	c.print("%s", text)
@@ -58,7 +58,7 @@ func (h *host) control(verb, name string, rest []string) (int, string) {
 		return 0, fmt.Sprintf("[SC] GetServiceConfig SUCCESS\r\n\r\nSERVICE_NAME: %s\r\n        TYPE               : 10  WIN32_OWN_PROCESS \r\n"+
 			"        START_TYPE         : %s\r\n        ERROR_CONTROL      : 1   NORMAL\r\n        BINARY_PATH_NAME   : %s\r\n"+
 			"        DISPLAY_NAME       : %s\r\n        DEPENDENCIES       : %s\r\n        SERVICE_START_NAME : %s\r\n",
-			s.Name, startNumbers[s.StartMode], s.Path, s.Display, strings.Join(s.DependsOn, "\r\n                           : "), s.Account)
+			s.Name, startNumbers[s.StartMode], s.Path, h.platform.text(s.Display), strings.Join(s.DependsOn, "\r\n                           : "), s.Account)
 	case "stop":
 		if code := h.stopService(s); code != 0 {
 			return code, ""
@@ -118,7 +118,7 @@ func netCommand(c *call) int {
 		c.s.h.look(func() {
 			for _, s := range c.s.h.state.Services {
 				if s.State == running {
-					c.print("   %s\r\n", s.Display)
+					c.print("   %s\r\n", c.s.h.platform.text(s.Display))
 				}
 			}
 		})
@@ -152,6 +152,6 @@ func netCommand(c *call) int {
 			return 1
 		}
 	}
-	c.print("The %s service was %s successfully.\r\n\r\n", s.Display, word)
+	c.print("The %s service was %s successfully.\r\n\r\n", c.s.h.platform.text(s.Display), word)
 	return 0
 }

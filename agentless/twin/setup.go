@@ -167,10 +167,13 @@ func (s *setup) log(depth int, format string, args ...any) {
 	if s.s.ctx.Err() != nil {
 		return
 	}
+	if s.h.fleet.opt.LocalizedSetup {
+		format = s.h.platform.text(format)
+	}
 	text := fmt.Sprintf(format, args...)
 	s.h.update(func() {
 		s.h.makeFolder(setupFolder)
-		line := fmt.Sprintf("[%s] [%d] %s\r\n", s.h.now().Format("1/2/2006 3:04:05 PM"), depth, text)
+		line := fmt.Sprintf("[%s] [%d] %s\r\n", s.h.platform.stamp(s.h.local()), depth, text)
 		path := setupFolder + `\ExchangeSetup.log`
 		if f := s.h.fileAt(path); f != nil && !s.h.hasRoom(path, len(f.Data)+len(line)) {
 			return

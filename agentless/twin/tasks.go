@@ -187,7 +187,7 @@ func (c *call) queryTasks(name string, t *task) int {
 			} else if each.Last >= 0x80070000 {
 				status = "Could not start"
 			}
-			c.print("%-36s %-24s %-15s\r\n", each.Name, next, status)
+			c.print("%-36s %-24s %-15s\r\n", each.Name, c.s.h.platform.text(next), c.s.h.platform.text(status))
 		}
 	})
 	return 0

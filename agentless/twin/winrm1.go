@@ -55,13 +55,15 @@ func (h *host) created(r *request, id string) reply {
 	}
 }
 
-// refusal writes a fault in the way of the host's version: 1.1 names no machine
-// and its WMI plugin has another name (recorded).
+// refusal writes a fault in the way of the host's version and in its language:
+// 1.1 names no machine and its WMI plugin has another name (recorded). That the
+// text follows Windows' language and not the request's Locale is a guess.
 func (h *host) refusal(f *fault) reply {
-	if h.platform.winrm != "1.1" {
-		return f.reply(h.machine())
-	}
 	old := *f
+	old.text, old.inner = h.platform.text(f.text), h.platform.text(f.inner)
+	if h.platform.winrm != "1.1" {
+		return old.reply(h.machine())
+	}
 	if old.provider == "WMI Provider" {
 		old.provider = "WMIv1 plugin for Windows Remote Management "
 	}

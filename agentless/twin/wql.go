@@ -29,7 +29,7 @@ func wqlTokens(s string) ([]string, error) {
 				if s[j] == '\\' && j+1 < len(s) {
 					j++
 				}
-				text += string(s[j])
+				text += s[j : j+1] // a byte of a letter, not a letter
 			}
 			if j == len(s) {
 				return nil, fmt.Errorf("open string")
