@@ -92,6 +92,12 @@ func (w fileWriter) Write(p []byte) (int, error) {
 
 // redirected opens what the redirections name.
 func (s *session) redirected(where []redirection, io streams) (streams, func(), error) {
+	var held []func()
+	done := func() {
+		for _, release := range held {
+			release()
+		}
+	}
 	for _, r := range where {
 		if r.same >= 0 {
 			target := io.out
@@ -119,6 +125,7 @@ func (s *session) redirected(where []redirection, io streams) (streams, func(), 
 				}
 			})
 			if !found {
+				done()
 				return io, nil, message("The system cannot find the file specified.")
 			}
 			io.in = bytes.NewReader(data)
@@ -126,6 +133,7 @@ func (s *session) redirected(where []redirection, io streams) (streams, func(), 
 		}
 		w, err := s.open(name, r.append)
 		if err != nil {
+			done()
 			return io, nil, err
 		}
 		switch r.handle {
@@ -133,9 +141,11 @@ func (s *session) redirected(where []redirection, io streams) (streams, func(), 
 			io.out = w
 		case 2:
 			io.err = w
+		default: // nobody writes to it, and it stays open
+			held = append(held, s.h.hold(clean(name, s.cwd)))
 		}
 	}
-	return io, func() {}, nil
+	return io, done, nil
 }
 
 // open makes or continues a file for output.

@@ -29,6 +29,7 @@ type host struct {
 	boot       context.Context // ends when the machine goes down
 	powerOff   context.CancelFunc
 	processes  map[int]*process
+	held       map[string]int // files that a redirection keeps open, by lower-case path
 	shells     map[string]*shell
 	contexts   map[string]*enumeration
 	runAsTasks int // running tasks of the run-as account: its hive is loaded while > 0
@@ -53,7 +54,7 @@ type process struct {
 func newHost(f *Fleet, p place) (*host, error) {
 	h := &host{
 		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform,
-		processes: map[int]*process{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
+		processes: map[int]*process{}, held: map[string]int{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
 	}
 	h.boot, h.powerOff = context.WithCancel(f.ctx)
 	s, err := h.loadState()

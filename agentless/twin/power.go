@@ -54,6 +54,7 @@ func (h *host) powerLoss() {
 func (h *host) goDown() {
 	h.powerOff()
 	h.processes = map[int]*process{}
+	h.held = map[string]int{}
 	h.shells = map[string]*shell{}
 	h.contexts = map[string]*enumeration{}
 	h.runAsTasks = 0

@@ -23,8 +23,12 @@ var reviewed = []struct {
 	{"file-write", "2", "9dcffb6c2e5157f7da0ac9ac44b74e326e8b06e59c75f10c59fdfbe94514ce42", scriptFileWrite},
 	{"folder-list", "1", "1690fc6e64272905115b2021ab1d5a61fc9c955985b9723c88633668429d06a9", scriptFolderList},
 	{"folder-make", "1", "84897ff8caf673885e3859078cade08c9f4dd1c4878ff95b2e1a849a54d9804c", scriptFolderMake},
+	{"program-list", "1", "d6f9948eb743502dbe0405aedecfcc4d7e6ddf7ee83b67b72d6515e2881cec54", scriptProgramList},
+	{"service-list", "1", "f4abe5b37a67608ec0b01018d7eca72dc6308519641392458f81e1040512e1de", scriptServiceList},
+	{"system-look", "1", "02f1eeb3e4172e34821e26468ec1ce478b229f47c7165487cfb5dcbea35d6a04", scriptSystemLook},
 	{"task-delete", "1", "b84063087f4340b2efdd581118aa9af992c1c997e895c72a709239bb59b66059", scriptTaskDelete},
 	{"task-list", "1", "6ec502a96216dc772e30d74c4ca059fc7f9d655636dcdf30a81be06f114ecb40", scriptTaskList},
+	{"task-look", "1", "8263bf8196e186552a966d04ae3daa8ae2808d1d4684c7d6a724d1cd67fb4153", scriptTaskLook},
 	{"task-register", "1", "6deee17fd750a7cf32eb9e62362a6f78ee87b635bdf145eac8fd353e47a5526a", scriptTaskRegister},
 	{"task-run", "1", "4f6662746c10c3f106e1c0d249c4a5ef7d05f655df7ee4cf4e8e68f9cf7fcfba", scriptTaskRun},
 }

@@ -47,15 +47,28 @@ const publishing = `Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Pro
 
 // guard begins every body: nothing happens before RunTask asked for it, should
 // the start time fire against all that was read about it, and md is atomic, so
-// the body runs once however often the task is created or started.
+// the body runs once however often the task is created or started. The rest
+// runs with handle 9 redirected to the file alive: cmd.exe opens it so that
+// nobody else can open it for writing, what it starts inherits the handle, and
+// Windows closes it with the last of them, however they end. So whether a body
+// lives can be told without a list of processes (LookTask). Sources: Build.bat
+// of Unreal Engine (call :label 9>file as a lock); scripting.cocolog-nifty.com
+// of 2006-10-10 (one opener, freed at the end of the process).
 func guard(folder string) []string {
 	return []string{
 		`@echo off`,
 		`if not exist "` + folder + `\go" exit /b 0`,
 		`md "` + folder + `\started" 2>nul || exit /b 0`,
 		`cd /d "` + folder + `"`,
+		`call :body 9>"` + folder + `\` + aliveFile + `"`,
+		`exit /b 0`,
+		`:body`,
 	}
 }
+
+// aliveFile is what a body holds open while it or something that it started
+// lives.
+const aliveFile = "alive"
 
 // SetupBody is the batch file of the host task that runs Setup. The old State
 // values are in the folder before they are changed, so a repair can put them

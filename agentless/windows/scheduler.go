@@ -129,19 +129,28 @@ func (h *Host) scheduled(ctx context.Context, prefix string) ([]scheduledTask, e
 	}
 	var out []scheduledTask
 	for _, line := range records.All("task") {
-		f := strings.Split(line, "|")
-		if len(f) != 3 {
-			return nil, fmt.Errorf("task %q of the scheduler was not understood", line)
-		}
-		state, err := strconv.Atoi(f[1])
+		t, err := scheduledOf(line)
 		if err != nil {
-			return nil, fmt.Errorf("task %q of the scheduler: %w", line, err)
+			return nil, err
 		}
-		last, err := strconv.ParseUint(f[2], 16, 32)
-		if err != nil {
-			return nil, fmt.Errorf("task %q of the scheduler: %w", line, err)
-		}
-		out = append(out, scheduledTask{f[0], state, uint32(last)})
+		out = append(out, t)
 	}
 	return out, nil
+}
+
+// scheduledOf reads one line of task-list and task-look.
+func scheduledOf(line string) (scheduledTask, error) {
+	f := strings.Split(line, "|")
+	if len(f) != 3 {
+		return scheduledTask{}, fmt.Errorf("task %q of the scheduler was not understood", line)
+	}
+	state, err := strconv.Atoi(f[1])
+	if err != nil {
+		return scheduledTask{}, fmt.Errorf("task %q of the scheduler: %w", line, err)
+	}
+	last, err := strconv.ParseUint(f[2], 16, 32)
+	if err != nil {
+		return scheduledTask{}, fmt.Errorf("task %q of the scheduler: %w", line, err)
+	}
+	return scheduledTask{f[0], state, uint32(last)}, nil
 }

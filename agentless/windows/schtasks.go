@@ -188,30 +188,20 @@ func (h *Host) TaskRegistered(ctx context.Context, name string) (bool, error) {
 	return registered, nil
 }
 
+// taskRegistered asks the scheduler: Task Scheduler 1.0 keeps one file per task,
+// 2.0 is asked.
 func (h *Host) taskRegistered(ctx context.Context, name string) (bool, error) {
-	registered, _, err := h.lookScheduler(ctx, name)
-	return registered, err
-}
-
-// lookScheduler asks the scheduler for a task: whether it knows it and with what
-// its last run ended. Task Scheduler 1.0 keeps one file per task; 2.0 is asked.
-func (h *Host) lookScheduler(ctx context.Context, name string) (registered bool, last uint32, err error) {
 	old, err := h.oldScheduler(ctx)
 	if err != nil {
-		return false, 0, err
+		return false, err
 	}
 	if !old {
 		tasks, err := h.scheduled(ctx, name)
-		for _, t := range tasks {
-			if strings.EqualFold(t.name, name) {
-				return true, t.last, nil
-			}
-		}
-		return false, 0, err
+		return slices.ContainsFunc(tasks, func(t scheduledTask) bool { return strings.EqualFold(t.name, name) }), err
 	}
 	result, err := h.Run(ctx, `if exist "%windir%\Tasks\`+name+`.job" (exit 0) else (exit 1)`)
 	if err != nil {
-		return false, 0, err
+		return false, err
 	}
-	return result.Exit == 0, 0, nil
+	return result.Exit == 0, nil
 }

@@ -2,6 +2,7 @@ package windows
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"sort"
@@ -62,7 +63,8 @@ type TaskLook struct {
 	Job   bool             // registered with the scheduler
 	Files map[string]int64 // lengths by name
 	Exit  int              // of the body, when State is TaskEnded
-	Last  uint32           // with what the scheduler's last run ended; 0 when it is not told
+	Last  uint32           // HRESULT or exit code of the scheduler's last run; 0 when it is not told
+	Life  Life             // of the body
 }
 
 // Refused is why the scheduler could not start the task, nil when it says
@@ -88,32 +90,89 @@ var ErrPlainChannel = errors.New("host tasks are made over https or on the loopb
 // ErrPassword says that a password cannot stand on a command line of schtasks.exe.
 var ErrPassword = errors.New("the run-as password is a star or holds a double quote or a control character, which schtasks.exe cannot be given")
 
-// LookTask asks what became of a host task.
+// Life is whether a host task's body lives, as far as its file alive tells.
+type Life string
+
+// The lives of a body.
+const (
+	LifeUntold Life = ""     // there is no such file: the body did not come so far, or it is none of ours
+	LifeLives  Life = "held" // the body, or something that it started, holds the file open
+	LifeOver   Life = "over" // nobody holds it: the body and what inherited its handles are gone
+)
+
+// sharingViolation is ERROR_SHARING_VIOLATION as HRESULT: somebody has a file open.
+const sharingViolation uint32 = 0x80070020
+
+// LookTask asks what became of a host task, without WMI.
 func (h *Host) LookTask(ctx context.Context, name string) (TaskLook, error) {
 	if !taskName.MatchString(name) {
 		return TaskLook{}, fmt.Errorf("%q is no name of a host task", name)
 	}
-	entries, exists, err := h.List(ctx, TaskFolder(name))
+	old, err := h.oldScheduler(ctx)
 	if err != nil {
 		return TaskLook{}, fmt.Errorf("look at task %s: %w", name, err)
 	}
-	look := TaskLook{State: TaskAbsent, Files: map[string]int64{}}
-	for _, e := range entries {
-		look.Files[strings.ToLower(e.Name)] = e.Length
+	word := "0"
+	if old {
+		word = "1"
 	}
-	if look.Has("rc") {
-		chunk, err := h.ReadFile(ctx, TaskFolder(name)+`\rc`, 0, 64)
-		if err != nil {
-			return TaskLook{}, fmt.Errorf("look at task %s: %w", name, err)
-		}
-		if look.Exit, err = strconv.Atoi(strings.TrimSpace(string(chunk.Data))); err != nil {
-			return TaskLook{}, fmt.Errorf("look at task %s: result %q is no exit code", name, chunk.Data)
-		}
-	}
-	if look.Job, look.Last, err = h.lookScheduler(ctx, name); err != nil {
+	records, err := h.script(ctx, "task-look", TaskFolder(name), name, word)
+	if err != nil {
 		return TaskLook{}, fmt.Errorf("look at task %s: %w", name, err)
 	}
-	look.State = taskState(exists, look)
+	look, err := lookOf(records)
+	if err != nil {
+		return TaskLook{}, fmt.Errorf("look at task %s: %w", name, err)
+	}
+	return look, nil
+}
+
+// lookOf reads what task-look said.
+func lookOf(records Records) (TaskLook, error) {
+	look := TaskLook{Files: map[string]int64{}}
+	for _, r := range records {
+		switch r.Name {
+		case "entry":
+			f := strings.Split(r.Value, "|")
+			if len(f) != 3 {
+				return TaskLook{}, fmt.Errorf("entry %q", r.Value)
+			}
+			length, err := strconv.ParseInt(f[2], 10, 64)
+			if err != nil {
+				return TaskLook{}, fmt.Errorf("entry %q: %w", r.Value, err)
+			}
+			look.Files[strings.ToLower(f[0])] = length
+		case "rc":
+			raw, err := base64.StdEncoding.DecodeString(r.Value)
+			if err != nil {
+				return TaskLook{}, fmt.Errorf("result: %w", err)
+			}
+			if look.Exit, err = strconv.Atoi(strings.TrimSpace(string(raw))); err != nil {
+				return TaskLook{}, fmt.Errorf("result %q is no exit code", raw)
+			}
+		case "held":
+			switch {
+			case r.Value == "no":
+				look.Life = LifeOver
+			case (&ScriptError{What: r.Value}).Code() == sharingViolation:
+				look.Life = LifeLives
+			}
+		case "job":
+			look.Job = true
+			raw, err := base64.StdEncoding.DecodeString(r.Value)
+			if err != nil {
+				return TaskLook{}, fmt.Errorf("file of the scheduler: %w", err)
+			}
+			look.Last = lastOfJob(raw)
+		case "task":
+			t, err := scheduledOf(r.Value)
+			if err != nil {
+				return TaskLook{}, err
+			}
+			look.Job, look.Last = true, t.last
+		}
+	}
+	look.State = taskState(records.Get("exists") == "1", look)
 	return look, nil
 }
 

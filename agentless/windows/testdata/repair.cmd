@@ -2,6 +2,9 @@
 if not exist "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1\go" exit /b 0
 md "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1\started" 2>nul || exit /b 0
 cd /d "C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1"
+call :body 9>"C:\Wavekeeper\tasks\wk-demo-u17-put-back-a1\alive"
+exit /b 0
+:body
 set KEY=Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing
 set code=0
 if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user.txt" goto system

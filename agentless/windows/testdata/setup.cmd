@@ -2,6 +2,9 @@
 if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\go" exit /b 0
 md "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\started" 2>nul || exit /b 0
 cd /d "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1"
+call :body 9>"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\alive"
+exit /b 0
+:body
 set KEY=Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing
 set OLD=
 for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a
