@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
@@ -35,10 +34,11 @@ type arenaOptions struct {
 	Pace    float64       // of the engine
 	Lease   time.Duration // of the engine's leases, with the times that follow
 	Workers int
-	Package string              // "sp1"
-	Plan    rollout.Options     // of rollout.Make
-	Twin    func(*twin.Options) // last changes to the fleet
-	DB      *storetest.DB       // empty = one of the package's own Postgres
+	Package string                   // "sp1"
+	Plan    rollout.Options          // of rollout.Make
+	Twin    func(*twin.Options)      // last changes to the fleet
+	Hard    map[string]time.Duration // of steps: other hard limits than the runbook's
+	DB      *storetest.DB            // empty = one of the package's own Postgres
 }
 
 // arena is a fleet of simulated hosts, a database, and a plan that is
@@ -66,11 +66,12 @@ func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 	t.Helper()
 	a := &arena{
 		options: arenaOptions{Speed: 10000, Pace: 50, Lease: time.Second, Workers: 20, Package: "sp1"},
-		truth:   &truth{}, dir: t.TempDir(), book: runbook.Standalone().Plain(), before: map[string]twin.Inspection{},
+		truth:   &truth{}, dir: t.TempDir(), before: map[string]twin.Inspection{},
 	}
 	for _, one := range change {
 		one(&a.options)
 	}
+	a.book = tableOf(a.options.Hard).Plain()
 	if a.options.DB != nil {
 		a.DB = *a.options.DB
 	} else {

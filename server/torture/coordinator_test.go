@@ -37,6 +37,19 @@ type orders struct {
 	Workers int
 	Skew    time.Duration // its clock is off by so much
 	Trap    trap
+	Hard    map[string]time.Duration // of steps: other hard limits than the runbook's
+}
+
+// tableOf is the runbook with other hard limits for some steps: those of hours
+// never pass in a test.
+func tableOf(hard map[string]time.Duration) runbook.Table {
+	table := runbook.Standalone()
+	for i, step := range table.Steps {
+		if limit := hard[step.Name]; limit > 0 {
+			table.Steps[i].Hard = limit
+		}
+	}
+	return table
 }
 
 // coordinate is the child's main: store, engine, nothing else. It ends when its
@@ -61,7 +74,7 @@ func coordinate(raw string) error {
 		return err
 	}
 	engine, err := jobs.New(jobs.Options{
-		Store: s, Keys: keys, Table: runbook.Standalone(), Pace: o.Pace, Workers: o.Workers,
+		Store: s, Keys: keys, Table: tableOf(o.Hard), Pace: o.Pace, Workers: o.Workers,
 		Now: func() time.Time { return time.Now().Add(o.Skew) },
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
@@ -109,7 +122,7 @@ type coordinator struct {
 // coordinator starts a coordinator process. It ends with the test.
 func (a *arena) coordinator(t testing.TB, change ...func(*orders)) *coordinator {
 	t.Helper()
-	o := orders{URL: a.URL, KeyFile: a.keyFile, Pace: a.options.Pace, Lease: a.options.Lease, Workers: a.options.Workers}
+	o := orders{URL: a.URL, KeyFile: a.keyFile, Pace: a.options.Pace, Lease: a.options.Lease, Workers: a.options.Workers, Hard: a.options.Hard}
 	for _, one := range change {
 		one(&o)
 	}
