@@ -71,12 +71,20 @@ func (h *host) createShell(r *request) (reply, *fault) {
 		}
 		h.shells[shellKey(s.id)] = s
 		boot := h.boot
-		s.idle = time.AfterFunc(h.platform.quotas().idle, func() { h.idleShell(boot, s) })
+		s.idle = time.AfterFunc(h.shellIdle(), func() { h.idleShell(boot, s) })
 	})
 	if bad != nil {
 		return reply{}, bad
 	}
 	return h.created(r, s.id), nil
+}
+
+// shellIdle is how long a shell may idle.
+func (h *host) shellIdle() time.Duration {
+	if d := h.fleet.opt.ShellIdle; d > 0 {
+		return d
+	}
+	return h.platform.quotas().idle
 }
 
 // idleShell ends a shell that nobody used for the idle time.
@@ -86,7 +94,7 @@ func (h *host) idleShell(boot context.Context, s *shell) {
 	}
 	h.look(func() {
 		if s.waiting > 0 {
-			s.idle.Reset(h.platform.quotas().idle)
+			s.idle.Reset(h.shellIdle())
 			return
 		}
 		h.endShell(s)
@@ -109,7 +117,7 @@ func (h *host) shellOf(r *request) *shell {
 	if s == nil || !strings.EqualFold(s.user, r.user) {
 		return nil
 	}
-	s.idle.Reset(h.platform.quotas().idle)
+	s.idle.Reset(h.shellIdle())
 	return s
 }
 
@@ -281,7 +289,7 @@ func (h *host) receive(ctx context.Context, r *request) (reply, *fault) {
 	if c == nil {
 		return reply{}, faultNoCommand()
 	}
-	defer h.look(func() { s.waiting--; s.idle.Reset(h.platform.quotas().idle) })
+	defer h.look(func() { s.waiting--; s.idle.Reset(h.shellIdle()) })
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
 	for {
