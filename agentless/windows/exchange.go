@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sort"
 	"strings"
-
-	"wavekeeper/agentless/winrm"
 )
 
 // exchangeKey holds one subkey per installed role; subkeys are enumerated, the
@@ -46,9 +44,12 @@ func roleName(key string) string { return strings.TrimSuffix(key, "Role") }
 // runs: when WMI answers with a fault, reg.exe is asked.
 func (h *Host) Roles(ctx context.Context) (map[string]Role, error) {
 	roles, err := h.rolesByWMI(ctx)
-	var fault *winrm.Fault
-	if errors.As(err, &fault) && !errors.Is(err, winrm.ErrDenied) {
+	if withoutWMI(err) {
+		h.went("roles", err)
 		return h.rolesByReg(ctx)
+	}
+	if err == nil {
+		h.went("roles", nil)
 	}
 	return roles, err
 }

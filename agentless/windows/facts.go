@@ -80,12 +80,11 @@ var factRows = []factRow{
 		return disksOf(rows), err
 	}},
 	{"services", queryServices, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		rows, err := a.wql(ctx, queryServices)
-		return servicesOf(rows), err
+		return a.host.Services(ctx)
 	}},
 	{"setup_processes", queryProcesses, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		rows, err := a.wql(ctx, queryProcesses)
-		return SetupProcesses(processesOf(rows)), err
+		all, err := a.host.Processes(ctx)
+		return SetupProcesses(all), err
 	}},
 	{"pending_restart", `HKLM\` + keyReboot + `; HKLM\` + keyUpdates + ` UpdateExeVolatile; HKLM\` + keySession + ` PendingFileRenameOperations`, allWindows, readPending},
 	{"install_path", `HKLM\` + exchangeKey + `\Setup MsiInstallPath`, allWindows, func(ctx context.Context, a *asked) (any, error) {

@@ -18,12 +18,15 @@ import (
 
 // Host is one Windows machine. It holds no state of the machine, every method
 // asks; only the version of Windows, which cannot change while it runs, is asked
-// for once.
+// for once. Where WMI does not answer, what matters while Setup runs is read
+// without it: Processes, Sessions, Services, Service, Roles, Markers, OS, and
+// all of host tasks; Without says when it was.
 type Host struct {
 	conn *winrm.Conn
 
 	mu      sync.Mutex
 	windows winrm.OSVersion
+	without map[string]string // what was read without WMI last, with the reason
 }
 
 // New returns the host behind a connection; nothing is sent.

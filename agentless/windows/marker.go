@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"wavekeeper/agentless/winrm"
 )
 
 // Marker is one Action or Watermark value of a role key of Exchange: there only
@@ -48,19 +46,15 @@ var kindNames = map[ValueKind]string{
 	String: "REG_SZ", ExpandString: "REG_EXPAND_SZ", 3: "REG_BINARY", DWORD: "REG_DWORD", MultiString: "REG_MULTI_SZ", 11: "REG_QWORD",
 }
 
-// withoutWMI reports whether WMI answered with a fault, so that the way without it is
-// tried: Setup may stop it.
-func withoutWMI(err error) bool {
-	var fault *winrm.Fault
-	return errors.As(err, &fault) && !errors.Is(err, winrm.ErrDenied)
-}
-
 // Markers lists the Action and Watermark values of all role keys, by key and
 // name. Without WMI reg.exe is asked.
 func (h *Host) Markers(ctx context.Context) ([]Marker, error) {
 	found, err := h.markersByWMI(ctx)
 	if withoutWMI(err) {
+		h.went("markers", err)
 		found, err = h.markersByReg(ctx)
+	} else if err == nil {
+		h.went("markers", nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read Action and Watermark: %w", err)

@@ -30,10 +30,37 @@ type Service struct {
 
 // Services lists all services.
 func (h *Host) Services(ctx context.Context) ([]Service, error) {
-	rows, err := h.conn.Enumerate(ctx, cimv2, queryServices)
+	return h.services(ctx, "")
+}
+
+// Service asks for one service; false when there is none of that name.
+func (h *Host) Service(ctx context.Context, name string) (Service, bool, error) {
+	if !serviceName.MatchString(name) {
+		return Service{}, false, fmt.Errorf("%q is no name of a service", name)
+	}
+	all, err := h.services(ctx, name)
+	if err != nil {
+		return Service{}, false, fmt.Errorf("service %s: %w", name, err)
+	}
+	s, found := FindService(all, name)
+	return s, found, nil
+}
+
+// services lists all services, or the one of that name.
+func (h *Host) services(ctx context.Context, name string) ([]Service, error) {
+	query := queryServices
+	if name != "" {
+		query += " WHERE Name='" + name + "'"
+	}
+	rows, err := h.conn.Enumerate(ctx, cimv2, query)
+	if withoutWMI(err) {
+		h.went("services", err)
+		return h.serviceList(ctx, name)
+	}
 	if err != nil {
 		return nil, err
 	}
+	h.went("services", nil)
 	return servicesOf(rows), nil
 }
 

@@ -18,7 +18,7 @@ const (
 	queryOS        = "SELECT Version,ServicePackMajorVersion,LastBootUpTime,LocalDateTime,CurrentTimeZone,OSLanguage,WindowsDirectory,SystemDrive FROM Win32_OperatingSystem"
 	queryComputer  = "SELECT Name,DNSHostName,Domain,PartOfDomain,SystemType FROM Win32_ComputerSystem"
 	queryServices  = "SELECT Name,State,StartMode,StartName,ProcessId FROM Win32_Service"
-	queryProcesses = "SELECT Name,ProcessId,ParentProcessId,CommandLine FROM Win32_Process"
+	queryProcesses = "SELECT Name,ProcessId,ParentProcessId,SessionId,CommandLine FROM Win32_Process"
 	queryHotfixes  = "SELECT HotFixID FROM Win32_QuickFixEngineering"
 	queryDisks     = "SELECT DeviceID,Size,FreeSpace FROM Win32_LogicalDisk WHERE DriveType=3"
 )
@@ -34,6 +34,7 @@ type OS struct {
 	Language         int            // LCID, 1033 = en-US
 	WindowsDirectory string
 	SystemDrive      string // "C:"
+	Via              string // "" = WMI; ViaPrograms: Boot is up to a minute late
 }
 
 // Offset is how much the host's clock is ahead of ours.
@@ -67,9 +68,14 @@ func (o OS) version() winrm.OSVersion {
 func (h *Host) OS(ctx context.Context) (OS, error) {
 	began := time.Now()
 	rows, err := h.conn.Enumerate(ctx, cimv2, queryOS)
+	if withoutWMI(err) {
+		h.went("system", err)
+		return h.systemLook(ctx)
+	}
 	if err != nil {
 		return OS{}, err
 	}
+	h.went("system", nil)
 	return osOf(rows, began, time.Now())
 }
 
@@ -181,16 +187,24 @@ type Process struct {
 	Parent      int64  `json:"parent"`
 	Name        string `json:"name"` // image, "ExSetup.exe"
 	CommandLine string `json:"command_line"`
-	Owner       string `json:"owner,omitempty"` // DOMAIN\name, where it was asked for and told
+	Session     int    `json:"session"`
+	Owner       string `json:"owner,omitempty"` // DOMAIN\name; of Setup's programs, installers and desktops, where it is told
+	Via         string `json:"via,omitempty"`   // "" = WMI; ViaPrograms: without Parent, CommandLine and Owner
 }
 
 // Processes lists the running programs.
 func (h *Host) Processes(ctx context.Context) ([]Process, error) {
 	rows, err := h.conn.Enumerate(ctx, cimv2, queryProcesses)
+	if withoutWMI(err) {
+		h.went("processes", err)
+		return h.programs(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	return processesOf(rows), nil
+	h.went("processes", nil)
+	all := processesOf(rows)
+	return all, h.owners(ctx, all)
 }
 
 func processesOf(rows []winrm.Instance) []Process {
@@ -198,7 +212,8 @@ func processesOf(rows []winrm.Instance) []Process {
 	for _, r := range rows {
 		id, _ := r.Int("ProcessId")
 		parent, _ := r.Int("ParentProcessId")
-		out = append(out, Process{ID: id, Parent: parent, Name: r.Str("Name"), CommandLine: r.Str("CommandLine")})
+		session, _ := r.Int("SessionId")
+		out = append(out, Process{ID: id, Parent: parent, Session: int(session), Name: r.Str("Name"), CommandLine: r.Str("CommandLine")})
 	}
 	return out
 }
