@@ -94,6 +94,12 @@ func nobodyAtWork(ctx context.Context, w *Work, nothing string) (Outcome, error)
 		if err != nil {
 			return trouble("look at a Setup task", err)
 		}
+		if look.State == windows.TaskStarted && look.Life == windows.LifeLives {
+			return Outcome{
+				Kind: Failed, Message: fmt.Sprintf("%s: Setup task %s is at work", nothing, name),
+				Remedy: "Wait for its end, then decide again.",
+			}, nil
+		}
 		if look.State == windows.TaskCreated && look.Has("go") {
 			return Outcome{
 				Kind: Failed, Message: fmt.Sprintf("%s: Setup task %s was told to run and may begin yet", nothing, name),

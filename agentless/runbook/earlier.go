@@ -126,9 +126,9 @@ func waitForEnd(ctx context.Context, w *Work, name string, look windows.TaskLook
 		return trouble("look for the programs of an earlier Setup", err)
 	}
 	dead := name + ".dead"
-	if len(ofTask(processes, name))+len(windows.SetupProcesses(processes)) > 0 {
+	if l := livingOf(w, processes); len(l.setup) > 0 || look.Life == windows.LifeLives {
 		delete(w.Memory, dead)
-		out := again("Setup still runs: what task %s began is waited for", name)
+		out := again("Setup still runs: what task %s began is waited for; %s", name, l.who())
 		out.After, out.running = later, true
 		return out, nil
 	}

@@ -143,12 +143,28 @@ func (c *collector) processes() ([]byte, error) {
 }
 
 func (c *collector) sessions() ([]byte, error) {
-	all := sessionsOf(c.ctx, c.w.Host)
+	all, err := c.w.Host.Sessions(c.ctx)
+	if err != nil {
+		return nil, err
+	}
 	var b strings.Builder
-	for _, user := range slices.Sorted(maps.Keys(all)) {
-		fmt.Fprintf(&b, "session %d: %s\r\n", all[user], user)
+	for _, s := range all {
+		fmt.Fprintf(&b, "session %d: %s\r\n", s.ID, orUnknown(s.User))
+	}
+	if len(all) == 0 {
+		b.WriteString("nobody is logged on\r\n")
+	}
+	for _, way := range c.w.Host.Without() {
+		fmt.Fprintf(&b, "%s\r\n", way)
 	}
 	return []byte(b.String()), nil
+}
+
+func orUnknown(user string) string {
+	if user == "" {
+		return "somebody, the host does not tell who"
+	}
+	return user
 }
 
 // tasks lists this upgrade's tasks; the folder of each Setup task is kept, too.
@@ -164,12 +180,20 @@ func (c *collector) tasks() ([]byte, error) {
 			fmt.Fprintf(&b, "%s: not read: %v\r\n", name, err)
 			continue
 		}
-		fmt.Fprintf(&b, "%s: %s, registered %t, exit %d\r\n", name, look.State, look.Job, look.Exit)
+		fmt.Fprintf(&b, "%s: %s, registered %t, exit %d, last result of the scheduler 0x%08x, body %s\r\n",
+			name, look.State, look.Job, look.Exit, look.Last, orUntold(look.Life))
 		if strings.HasPrefix(name, c.w.prefix()+"setup-a") {
 			c.folder(name, look)
 		}
 	}
 	return []byte(b.String()), nil
+}
+
+func orUntold(life windows.Life) string {
+	if life == windows.LifeUntold {
+		return "untold"
+	}
+	return string(life)
 }
 
 func (c *collector) folder(task string, look windows.TaskLook) {

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -77,8 +78,11 @@ func step(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook, w
 	case windows.TaskEnded:
 		return Outcome{Kind: Done}, nil
 	case windows.TaskStarted:
-		return waitFor(ctx, w, t, words)
+		return waitFor(ctx, w, t, look, words)
 	case windows.TaskCreated:
+		if out := refusedStart(w, t, look, words); out.Kind != "" {
+			return out, nil
+		}
 		return run(ctx, w, t, words)
 	case windows.TaskAbsent, windows.TaskPrepared:
 	}
@@ -147,14 +151,29 @@ func run(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, e
 	return again("Started: %s", words), nil
 }
 
-// waitFor is a task that began and has no result yet.
-func waitFor(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, error) {
+// refusedStart is a task that was told to run and that the scheduler could not
+// start, as it says: it need not be waited for. Its kind is empty when the
+// scheduler says nothing of that.
+func refusedStart(w *Work, t windows.Task, look windows.TaskLook, words string) Outcome {
+	if w.count(t.Name+".runs") == 0 {
+		return Outcome{}
+	}
+	var refused *windows.TaskRefusedError
+	if err := look.Refused(t.Name, t.Account); errors.As(err, &refused) {
+		return Outcome{Kind: Failed, Message: fmt.Sprintf("%s: %v", words, err), Remedy: refused.Remedy()}
+	}
+	return Outcome{}
+}
+
+// waitFor is a task that began and has no result yet. Its own file says whether
+// its body lives; where that does not tell, the list of programs does.
+func waitFor(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook, words string) (Outcome, error) {
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
 		return trouble("look for the task's program: "+words, err)
 	}
 	dead := t.Name + ".dead"
-	if len(ofTask(processes, t.Name)) > 0 || unreadable(processes) {
+	if look.Life == windows.LifeLives || len(ofTask(processes, t.Name)) > 0 || look.Life == windows.LifeUntold && unreadable(processes) {
 		delete(w.Memory, dead)
 		return again("Runs: %s", words), nil
 	}

@@ -23,11 +23,11 @@ func hashOf(b []byte) string {
 // and the entry stays open.
 func putBack(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
-	if len(w.Ledger) == 0 {
+	if len(w.Ledger) == 0 && !unlike(w) {
 		return Outcome{Kind: Done, Message: "Nothing is left to put back"}, nil
 	}
 	b := &putter{Work: w, skip: map[int64]bool{}}
-	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.lookBack, b.startTypes, b.entries} {
+	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.leftBySetup, b.lookBack, b.startTypes, b.entries} {
 		if ended, err := part(ctx); err != nil || ended {
 			return b.out, err
 		}
@@ -75,22 +75,22 @@ func (b *putter) turn(e Entry, out Outcome) {
 	}
 }
 
-// afterSetup is for an upgrade that made a Setup task: nothing is put back under
-// a Setup that runs, and none may begin afterwards.
+// afterSetup sees to it that nothing is put back under a Setup that runs, whose
+// ever it is, and that no Setup task of this upgrade may begin afterwards.
 func (b *putter) afterSetup(ctx context.Context) (ended bool, err error) {
-	if !slices.ContainsFunc(b.Ledger, func(e Entry) bool { return e.Kind == RevocationEntry }) {
-		return false, nil
-	}
-	processes, err := b.Host.Processes(ctx)
+	l, err := alive(ctx, b.Work)
 	if err != nil {
 		b.out, err = trouble("look for Setup's programs", err)
 		return true, err
 	}
-	if len(ofTask(processes, b.prefix()+"setup-a"))+len(windows.SetupProcesses(processes)) > 0 {
-		out := again("Setup still runs: nothing is put back under it")
+	if len(l.setup) > 0 {
+		out := again("Setup still runs: nothing is put back under it; %s", l.who())
 		out.After, out.running = later, true
 		b.out = unseen(out)
 		return true, nil
+	}
+	if !slices.ContainsFunc(b.Ledger, func(e Entry) bool { return e.Kind == RevocationEntry }) {
+		return false, nil
 	}
 	out, err := disarm(ctx, b.Work, "")
 	if err != nil || out.Kind == Done {

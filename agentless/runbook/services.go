@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"wavekeeper/agentless/windows"
@@ -23,7 +24,7 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 		return trouble("read the services", err)
 	}
 	found := map[string]windows.Service{}
-	for _, name := range servicesOf(w.Server) {
+	for _, name := range append(servicesOf(w.Server), setupTouches...) {
 		if s, ok := windows.FindService(all, name); ok {
 			found[s.Name] = s
 		}
@@ -51,18 +52,49 @@ func servicesOf(s exchange.Server) []string {
 	return append(append(names, "IISADMIN", "W3SVC"), s.Services...)
 }
 
-// ranBefore are the services of Exchange that ran when the state was recorded.
-func ranBefore(w *Work) ([]string, error) {
-	recorded := map[string]windows.Service{}
-	if text := w.Notes["record"]["services"]; text != "" {
-		if err := json.Unmarshal([]byte(text), &recorded); err != nil {
-			return nil, fmt.Errorf("read recorded services: %w", err)
-		}
+// setupTouches are services of Windows that a Setup of Exchange stops and
+// disables while it works, and leaves so when it is broken off. Source: the
+// services that later Setups name in their logs; for 2007 as remembered.
+var setupTouches = []string{"Winmgmt", "RemoteRegistry", "MSDTC", "SysmonLog", "pla"}
+
+// recorded is what the step record found; false when it never ran.
+func recorded(w *Work) (map[string]windows.Service, bool, error) {
+	services := map[string]windows.Service{}
+	text := w.Notes["record"]["services"]
+	if text == "" {
+		return nil, false, nil
+	}
+	if err := json.Unmarshal([]byte(text), &services); err != nil {
+		return nil, false, fmt.Errorf("read recorded services: %w", err)
+	}
+	return services, true, nil
+}
+
+// mustRun are the services of Exchange that a server at the target runs: those
+// that ran when the state was recorded. Where it never was, since somebody
+// upgraded or repaired the server by hand, those that start by themselves.
+func mustRun(w *Work, all []windows.Service) ([]string, error) {
+	recorded, ok, err := recorded(w)
+	if err != nil {
+		return nil, err
 	}
 	var names []string
+	if !ok {
+		for _, service := range exchange.Services(w.Server.Roles) {
+			if s, ok := windows.FindService(all, service.Name); ok && s.StartMode == windows.StartAuto {
+				names = append(names, s.Name)
+			}
+		}
+		if len(names) == 0 {
+			return nil, errors.New("no service of Exchange starts by itself on this host")
+		}
+		return names, nil
+	}
 	for _, service := range exchange.Services(w.Server.Roles) {
-		if s, ok := recorded[service.Name]; ok && s.State == windows.Running {
-			names = append(names, s.Name)
+		for _, s := range recorded { // the host may spell it otherwise
+			if strings.EqualFold(s.Name, service.Name) && s.State == windows.Running {
+				names = append(names, s.Name)
+			}
 		}
 	}
 	return names, nil
@@ -119,7 +151,7 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 		case err != nil:
 			return trouble("stop service "+s.Name, err)
 		}
-		return again("Service %s stops", s.Name), nil
+		return stops(s.Name), nil
 	}
 	if held != nil && stopping == "" {
 		out, err := trouble("stop the services", held)
@@ -130,12 +162,19 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 		return again("Service %s stops, others wait for it", stopping), nil
 	}
 	if stopping != "" {
-		return onward("Service %s is about to be stopped", stopping), nil
+		return stops(stopping), nil
 	}
 	if len(w.Server.Services) == 0 {
 		return Outcome{Kind: Done, Message: "No third-party services to stop"}, nil
 	}
 	return Outcome{Kind: Done, Message: "Third-party services stopped and disabled: " + list(w.Server.Services)}, nil
+}
+
+// stops is a service that was told to stop, or comes back after it did.
+func stops(name string) Outcome {
+	out := again("Service %s is being stopped", name)
+	out.Remedy = fmt.Sprintf("Stop service %s by hand and see what starts it again, or end its process; then retry.", name)
+	return out
 }
 
 const (

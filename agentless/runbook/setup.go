@@ -48,7 +48,7 @@ func setup(ctx context.Context, w *Work) (Outcome, error) {
 	case windows.TaskPrepared:
 		return setupCreate(ctx, w, task, look)
 	case windows.TaskCreated:
-		return setupRun(ctx, w, task)
+		return setupRun(ctx, w, task, look)
 	case windows.TaskStarted:
 		return setupFollow(ctx, w, task, look)
 	default:

@@ -32,7 +32,7 @@ func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	}
 	if alive := windows.SetupProcesses(processes); len(alive) > 0 {
 		out.After = 5 * time.Second
-		out.Message = fmt.Sprintf("setup.com ended with %d, and %s", look.Exit, running(alive[0], sessionsOf(ctx, w.Host)))
+		out.Message = fmt.Sprintf("setup.com ended with %d, and %s", look.Exit, running(alive[0]))
 		return out, nil
 	}
 	roles, err := w.Host.Roles(ctx)

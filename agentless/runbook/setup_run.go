@@ -11,8 +11,11 @@ import (
 // setupRun is a registered task that did not begin. Before it is told to, it is
 // compared with what is approved once more; a task of an earlier approval is
 // closed, so that it never can.
-func setupRun(ctx context.Context, w *Work, task windows.Task) (Outcome, error) {
+func setupRun(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	w.Memory["created"] = "yes"
+	if out := refusedStart(w, task, look, setupWords); out.Kind != "" {
+		return out, nil
+	}
 	if err := markLog(ctx, w); err != nil {
 		return outOfReach(w, "look at the setup log", err)
 	}
@@ -89,7 +92,7 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.T
 		return lost, err
 	}
 	l := livingOf(w, processes)
-	if len(l.setup) > 0 {
+	if len(l.setup) > 0 || look.Life == windows.LifeLives {
 		delete(w.Memory, "dead")
 		delete(w.Memory, "installer")
 		out.After = 2 * time.Second

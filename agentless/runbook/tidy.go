@@ -59,7 +59,11 @@ func runsNot(ctx context.Context, w *Work, name string) (Outcome, error) {
 	if err != nil {
 		return trouble("look for running tasks", err)
 	}
-	if len(ofTask(processes, name)) > 0 {
+	look, err := w.Host.LookTask(ctx, name)
+	if err != nil {
+		return trouble("look at task "+name, err)
+	}
+	if len(ofTask(processes, name)) > 0 || look.Life == windows.LifeLives {
 		out := again("Task %s still runs", name)
 		out.After = later
 		return out, nil
@@ -137,7 +141,11 @@ func Sweep(ctx context.Context, h *windows.Host, installation string, keep func(
 	}
 	var removed []string
 	for _, name := range names {
-		if keep != nil && keep(name) || len(ofTask(processes, name)) > 0 {
+		look, err := h.LookTask(ctx, name)
+		if err != nil {
+			return removed, fmt.Errorf("look at task %s: %w", name, err)
+		}
+		if len(ofTask(processes, name)) > 0 || look.Life == windows.LifeLives || keep != nil && keep(name) {
 			continue
 		}
 		if err := remove(ctx, h, name); err != nil {

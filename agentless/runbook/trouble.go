@@ -87,7 +87,6 @@ var remedies = []struct {
 	err    error
 	remedy string
 }{
-	{windows.ErrTaskCOM, "This version upgrades Windows Server 2003 only."},
 	{windows.ErrPlainChannel, "Set up an https listener on the host and let the profile use TLS."},
 	{windows.ErrPassword, "Give the run-as account a password without double quotes."},
 	{windows.ErrNoService, "Correct the server's list of services in the inventory."},

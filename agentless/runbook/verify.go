@@ -29,16 +29,16 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 	if wrong := append(below(roles, w.Server, w.Package.Target), markers(roles)...); len(wrong) > 0 {
 		return Outcome{
 			Kind: Failed, Build: lowest.String(), Message: "The server is not at the target: " + list(wrong),
-			Remedy: "Read the setup log; a retry lets Setup resume.",
+			Remedy: "Read the setup log; a retry lets Setup resume.", Evidence: collect(ctx, w),
 		}, nil
-	}
-	ran, err := ranBefore(w)
-	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error()}, nil
 	}
 	all, err := w.Host.Services(ctx)
 	if err != nil {
 		return trouble("read the services", err)
+	}
+	ran, err := mustRun(w, all)
+	if err != nil {
+		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Look at the start types of Exchange's services on the host."}, nil
 	}
 	var missing []string
 	for _, name := range ran {
@@ -57,7 +57,7 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 	waited := w.since("since")
 	if waited > servicesLimit {
 		return Outcome{
-			Kind: Failed, Build: lowest.String(), Message: "Services that ran before do not run: " + list(missing),
+			Kind: Failed, Build: lowest.String(), Message: "Services that have to run do not: " + list(missing),
 			Remedy: "Start them on the host and read the event log; then retry.",
 		}, nil
 	}
