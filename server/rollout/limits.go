@@ -15,9 +15,33 @@ type limits struct {
 	inWork    int
 	workSite  map[string]int
 	have      map[siteRole]int // servers of a role in a site
-	inService map[siteRole]int
-	down      map[string]bool // units that are out of service
+	inService map[siteRole]int // by what was seen of them last
+	vouched   map[siteRole]int // those of them that were seen lately
+	of        map[siteRole][]*unit
+	service   map[string]service // by unit
 	pilots    map[siteRole]*pilot
+	unsure    []string // units to look at: a start depends on whether they are in service
+}
+
+// service is what is known of a unit's being in service.
+type service struct {
+	out  bool // by our own work: it is back when that says so
+	seen Health
+}
+
+// serves reports whether the role was in service when last seen.
+func (s service) serves(r exchange.Role) bool {
+	return !s.out && !s.seen.Unseen && !s.gone(r)
+}
+
+// gone reports whether the role is out of service for sure: taking the unit out
+// takes nothing away.
+func (s service) gone(r exchange.Role) bool {
+	return s.out || s.seen.Down || slices.Contains(s.seen.DownRoles, r)
+}
+
+func (s service) fresh(now time.Time, age time.Duration) bool {
+	return !s.seen.HealthAt.IsZero() && now.Sub(s.seen.HealthAt) <= age
 }
 
 // pilot is how far the first server of a role and site is.
@@ -29,7 +53,7 @@ type pilot struct {
 func newLimits(d *decision, list []*unit) limits {
 	l := limits{
 		policy: d.s.Plan.Policy, now: d.now, workSite: map[string]int{}, have: population(list), inService: map[siteRole]int{},
-		down: map[string]bool{}, pilots: map[siteRole]*pilot{},
+		vouched: map[siteRole]int{}, of: map[siteRole][]*unit{}, service: map[string]service{}, pilots: map[siteRole]*pilot{},
 	}
 	for _, u := range list {
 		up := d.upgrades[u.name]
@@ -39,13 +63,15 @@ func newLimits(d *decision, list []*unit) limits {
 				l.inWork++
 				l.workSite[u.siteKey]++
 			}
-			l.down[u.name] = up.Down || up.outOfService()
+			l.service[u.name] = service{up.outOfService(), up.Health}
 		} else {
-			l.down[u.name] = d.outside[u.name].down
+			l.service[u.name] = service{false, d.outside[u.name].Health}
 		}
-		if !l.down[u.name] {
-			l.serve(u, 1)
+		for _, r := range u.server.Roles {
+			key := siteRole{u.siteKey, r}
+			l.of[key] = append(l.of[key], u)
 		}
+		l.count(u, 1)
 	}
 	return l
 }
@@ -64,9 +90,17 @@ func (u *UpgradeStatus) outOfService() bool {
 	return true
 }
 
-func (l *limits) serve(u *unit, n int) {
+// count adds a unit to what is in service, or takes it away.
+func (l *limits) count(u *unit, n int) {
+	s := l.service[u.name]
 	for _, r := range u.server.Roles {
+		if !s.serves(r) {
+			continue
+		}
 		l.inService[siteRole{u.siteKey, r}] += n
+		if s.fresh(l.now, HealthFresh) {
+			l.vouched[siteRole{u.siteKey, r}] += n
+		}
 	}
 }
 
@@ -98,10 +132,10 @@ func (l *limits) take(u *unit) {
 	for _, r := range u.server.Roles {
 		l.pilot(u, r).begun = true
 	}
-	if !l.down[u.name] {
-		l.down[u.name] = true
-		l.serve(u, -1)
-	}
+	l.count(u, -1)
+	s := l.service[u.name]
+	s.out = true
+	l.service[u.name] = s
 }
 
 // reasons says which limits a start would break.
@@ -127,21 +161,84 @@ func (l *limits) reasons(u *unit, up *UpgradeStatus) []Reason {
 }
 
 // floorReasons says for which roles too few would stay in service. A server
-// that is out of service already takes nothing away.
+// that does not serve a role takes nothing of it away. What was out of service
+// when it was seen may be back: it is looked at again.
 func (l *limits) floorReasons(u *unit) []Reason {
-	if l.down[u.name] {
-		return nil
-	}
 	var out []Reason
 	for _, r := range u.server.Roles {
-		key := siteRole{u.siteKey, r}
-		need := l.policy.Floor.Of(l.have[key])
-		if need == 0 || l.inService[key]-1 >= need {
+		key, need := l.floor(u, r)
+		if need == 0 || l.inService[key]-l.mine(u, r) >= need {
 			continue
 		}
 		reason := plainReason("floor", fmt.Sprintf("%d of %d %s servers of %s are in service and at least %d must stay.", l.inService[key], l.have[key], r, siteWords(u.site), need))
 		reason.Scope = u.site
 		out = append(out, reason)
+		for _, other := range l.of[key] {
+			s := l.service[other.name]
+			if !s.out && !s.serves(r) && !s.fresh(l.now, ReadAgainAfter) {
+				l.unsure = append(l.unsure, other.name)
+			}
+		}
 	}
 	return slices.Clip(out)
+}
+
+// healthReasons holds a server until enough of those that must stay in service
+// were seen so in the last minutes: what was seen longer ago is looked at again.
+func (l *limits) healthReasons(u *unit) []Reason {
+	var out []Reason
+	for _, r := range u.server.Roles {
+		key, need := l.floor(u, r)
+		sure := l.vouched[key]
+		if l.service[u.name].fresh(l.now, HealthFresh) {
+			sure -= l.mine(u, r)
+		}
+		if need == 0 || sure >= need {
+			continue
+		}
+		reason := plainReason("health-is-old", fmt.Sprintf("%d %s servers of %s must stay in service, and %d were seen so in the last %d minutes; the others are being looked at now.",
+			need, r, siteWords(u.site), sure, int(HealthFresh.Minutes())))
+		reason.Scope = u.site
+		out = append(out, reason)
+	}
+	if len(out) > 0 {
+		l.lookAround(u)
+	}
+	return out
+}
+
+// lookAround names those on whose being in service the unit's start depends, for
+// all its roles at once, so that what was seen of one does not grow old while
+// another is looked at.
+func (l *limits) lookAround(u *unit) {
+	for _, r := range u.server.Roles {
+		key, need := l.floor(u, r)
+		if need == 0 {
+			continue
+		}
+		for _, other := range l.of[key] {
+			s := l.service[other.name]
+			if other != u && s.serves(r) && !s.fresh(l.now, HealthFresh/2) {
+				l.unsure = append(l.unsure, other.name)
+			}
+		}
+	}
+}
+
+// floor is how many others of the role must be in service when the unit is
+// taken out; 0 when it is out of service for sure: then nothing is taken away.
+func (l *limits) floor(u *unit, r exchange.Role) (siteRole, int) {
+	key := siteRole{u.siteKey, r}
+	if s := l.service[u.name]; s.gone(r) && (s.out || s.fresh(l.now, HealthFresh)) {
+		return key, 0
+	}
+	return key, l.policy.Floor.Of(l.have[key])
+}
+
+// mine is 1 when the unit itself is among those in service.
+func (l *limits) mine(u *unit, r exchange.Role) int {
+	if l.service[u.name].serves(r) {
+		return 1
+	}
+	return 0
 }

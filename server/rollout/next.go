@@ -15,6 +15,9 @@ const (
 	FactsFresh = 30 * time.Minute
 	// ReadAgainAfter is how long after a failed reading the next is asked for.
 	ReadAgainAfter = 2 * time.Minute
+	// HealthFresh is how long ago a server may have been seen in service when
+	// another one is taken out because of it.
+	HealthFresh = 5 * time.Minute
 )
 
 // Next says what may happen now. It is the only place that decides: it opens,
@@ -74,7 +77,7 @@ type outsideUnit struct {
 	triedAt    time.Time
 	readError  string
 	refreshing bool
-	down       bool
+	Health
 }
 
 func newDecision(s Snapshot, now time.Time) (*decision, error) {
@@ -122,7 +125,7 @@ func outsideOf(u *unit, known map[string]OutsideServer) *outsideUnit {
 	for _, name := range u.members {
 		o := known[name]
 		if out == nil {
-			out = &outsideUnit{o.Build, o.Doubts, o.ReadAt, o.ReadTriedAt, o.ReadError, o.Refreshing, o.Down}
+			out = &outsideUnit{o.Build, o.Doubts, o.ReadAt, o.ReadTriedAt, o.ReadError, o.Refreshing, o.Health}
 			continue
 		}
 		if o.Build.Compare(out.build) < 0 {
@@ -134,7 +137,7 @@ func outsideOf(u *unit, known map[string]OutsideServer) *outsideUnit {
 		}
 		out.readError = cmp.Or(out.readError, o.ReadError)
 		out.refreshing = out.refreshing || o.Refreshing
-		out.down = out.down || o.Down
+		out.Health = out.joined(o.Health)
 	}
 	return out
 }
@@ -170,20 +173,16 @@ func (d *decision) moveWave(i int) {
 		if !u.State.Decided() {
 			open++
 		}
-		if u.State.Broken() && !u.Accepted {
+		if u.broken() {
 			broken = append(broken, u.Server)
 		}
 	}
-	limit := d.s.Plan.Policy.StopAfterFailures
 	switch {
 	case w.State == WaveDone:
+		return
 	case open == 0:
 		w.State = WaveDone
 		d.act(Action{Kind: DoFinishWave, Wave: w.Number, Text: fmt.Sprintf("Wave %d is done: every server is done or skipped.", w.Number)})
-	case (w.State == WaveRunning || w.State == WavePaused) && limit > 0 && len(broken) >= limit:
-		slices.Sort(broken)
-		w.State = WaveStopped
-		d.act(Action{Kind: DoStopWave, Wave: w.Number, Text: fmt.Sprintf("Wave %d stopped: %s did not succeed, and the wave stops after %d.", w.Number, shortList(broken), limit)})
 	case w.State == WaveApproved && d.mayOpen(i):
 		if d.state == RolloutWaiting {
 			d.state = RolloutRunning
@@ -192,6 +191,19 @@ func (d *decision) moveWave(i int) {
 		w.State = WaveRunning
 		d.act(Action{Kind: DoOpenWave, Wave: w.Number, Text: fmt.Sprintf("Wave %d is open.", w.Number)})
 	}
+	limit := d.s.Plan.Policy.StopAfterFailures
+	if (w.State == WaveRunning || w.State == WavePaused) && limit > 0 && len(broken) >= limit {
+		slices.Sort(broken)
+		w.State = WaveStopped
+		d.act(Action{Kind: DoStopWave, Wave: w.Number, Text: fmt.Sprintf("Wave %d stopped: %s did not succeed, and the wave stops after %d.", w.Number, shortList(broken), limit)})
+	}
+}
+
+// broken reports whether an upgrade counts for its wave's threshold: also while
+// a failed one still puts back what it changed, and while a person's decision
+// about it is carried out. What a person accepted counts no more.
+func (u *UpgradeStatus) broken() bool {
+	return !u.Accepted && (u.State.Broken() || u.Failing || u.Returns.Broken())
 }
 
 func (d *decision) mayOpen(i int) bool {

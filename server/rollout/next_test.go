@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 )
 
@@ -40,12 +41,17 @@ func TestEveryUnblockedFleetEnds(t *testing.T) {
 				t.Fatalf("the rollout does not end: %v, %+v, %v", w.s.Waves, w.s.Upgrades, rollout.Explain(w.s, w.now))
 			}
 			w.s.Prepared = true
+			clear(w.outage)
+			for name := range w.elsewhere {
+				delete(w.elsewhere, name)
+				*w.health(name) = rollout.Health{}
+			}
 			if w.s.State == rollout.RolloutPaused {
 				w.moveRollout(rollout.ResumeRollout)
 			}
 			for i := range w.s.Upgrades {
 				u := &w.s.Upgrades[i]
-				u.Down, u.ReadError, w.fails[u.Server] = false, "", false
+				u.ReadError, w.fails[u.Server] = "", u.Returns != ""
 				for _, e := range []rollout.Event{rollout.Retry, rollout.Resume, rollout.SeeAgain} {
 					if rollout.UpgradeTable.Allows(u.State, e) {
 						w.move(u, e)
@@ -55,6 +61,7 @@ func TestEveryUnblockedFleetEnds(t *testing.T) {
 			for _, v := range w.s.Waves {
 				w.approve(v.Number)
 				if rollout.WaveTable.Allows(w.s.Waves[v.Number-1].State, rollout.ResumeWave) {
+					w.accept(v.Number)
 					w.moveWave(v.Number, rollout.ResumeWave)
 				}
 			}
@@ -78,14 +85,14 @@ func TestHeldServerSaysWhy(t *testing.T) {
 	}
 	now := time.Date(2008, 1, 7, 20, 0, 0, 0, time.UTC)
 	fresh := func(server string, wave int, state rollout.State) rollout.UpgradeStatus {
-		return rollout.UpgradeStatus{Server: server, Wave: wave, State: state, Approval: rollout.ApprovalMatching, ReadAt: now.Add(-time.Minute), Build: rtm}
+		return rollout.UpgradeStatus{Server: server, Wave: wave, State: state, Approval: rollout.ApprovalMatching, ReadAt: now.Add(-time.Minute), Build: rtm, Health: rollout.Health{HealthAt: now.Add(-time.Minute)}}
 	}
 	base := func() rollout.Snapshot {
 		return rollout.Snapshot{
 			Plan: plan, State: rollout.RolloutRunning, Prepared: true,
 			Waves:    []rollout.WaveStatus{{Number: 1, State: rollout.WaveRunning}, {Number: 2, State: rollout.WaveWaiting}},
 			Upgrades: []rollout.UpgradeStatus{fresh("CAS1", 1, rollout.Waiting), fresh("CAS2", 1, rollout.Waiting), fresh("MBX1", 2, rollout.Waiting)},
-			Outside:  []rollout.OutsideServer{{Server: servers[3], Build: sp1, ReadAt: now.Add(-time.Hour)}},
+			Outside:  []rollout.OutsideServer{{Server: servers[3], Build: sp1, ReadAt: now.Add(-time.Hour), Health: rollout.Health{HealthAt: now.Add(-time.Minute)}}},
 		}
 	}
 	for _, c := range []struct {
@@ -104,6 +111,41 @@ func TestHeldServerSaysWhy(t *testing.T) {
 		{"pilot", func(s *rollout.Snapshot) { s.Plan.Policy.PilotMinutes = 30 }, "start CAS1; hold CAS2 pilot"},
 		{"not prepared", func(s *rollout.Snapshot) { s.Prepared = false }, "hold CAS1 organization-is-not-prepared; hold CAS2 organization-is-not-prepared"},
 		{"stale approval", func(s *rollout.Snapshot) { s.Upgrades[0].Approval = rollout.ApprovalStale }, "hold CAS1 approval-does-not-match; start CAS2"},
+		{"nobody was seen in service lately", func(s *rollout.Snapshot) {
+			for i := range s.Upgrades {
+				s.Upgrades[i].HealthAt = now.Add(-6 * time.Minute)
+			}
+			s.Outside[0].HealthAt = time.Time{}
+		}, "refresh CAS2; refresh DONE; hold CAS1 health-is-old; hold CAS2 health-is-old"},
+		{"one that was seen lately is enough", func(s *rollout.Snapshot) {
+			s.Upgrades[0].HealthAt, s.Upgrades[1].HealthAt = time.Time{}, time.Time{}
+		}, "start CAS1; start CAS2"},
+		{"one was not reached", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Outside[0].Unseen = true
+		}, "hold CAS1 floor; hold CAS2 floor"},
+		{"one that was not reached a while ago is looked at again", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Outside[0].Unseen, s.Outside[0].HealthAt = true, now.Add(-3*time.Minute)
+		}, "refresh DONE; hold CAS1 floor; hold CAS2 floor"},
+		{"one that is out of service takes nothing away", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Upgrades[1].Down = true
+		}, "hold CAS1 floor; start CAS2"},
+		{"one that was out of service a while ago may take something away", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Upgrades[1].Down, s.Upgrades[1].HealthAt = true, now.Add(-6*time.Minute)
+		}, "refresh CAS2; hold CAS1 floor; start CAS2"},
+		{"one that serves another role still", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Outside[0].DownRoles = []exchange.Role{exchange.ClientAccess}
+		}, "hold CAS1 floor; hold CAS2 floor"},
+		{"a failed one still puts back", func(s *rollout.Snapshot) {
+			s.Upgrades[0].State, s.Upgrades[0].Failing = rollout.Running, true
+		}, "stop-wave"},
+		{"a person looks at a failed one", func(s *rollout.Snapshot) {
+			s.Upgrades[0].State, s.Upgrades[0].Returns = rollout.Running, rollout.Failed
+		}, "stop-wave"},
 		{"old facts", func(s *rollout.Snapshot) { s.Upgrades[0].ReadAt = now.Add(-31 * time.Minute) }, "refresh CAS1; hold CAS1 facts-are-old; start CAS2"},
 		{"no answer", func(s *rollout.Snapshot) {
 			s.Upgrades[0].ReadAt, s.Upgrades[0].ReadError, s.Upgrades[0].ReadTriedAt = time.Time{}, "no route", now

@@ -12,15 +12,19 @@ import (
 // reasons says what keeps a server of an open wave from starting. Limits are
 // looked at only when nothing else does, readings only when limits do not.
 func (d *decision) reasons(u *UpgradeStatus) []Reason {
-	reasons := d.approvalReasons(u)
-	reasons = append(reasons, d.orderReasons(u)...)
-	unit := d.units[u.Server]
-	if len(reasons) == 0 {
-		reasons = d.limits.reasons(unit, u)
+	if reasons := u.unwaived(append(d.approvalReasons(u), d.orderReasons(u)...)); len(reasons) > 0 {
+		return reasons
 	}
+	reasons := u.unwaived(d.limits.reasons(d.units[u.Server], u))
+	d.lookAround()
 	if len(reasons) == 0 {
-		reasons = d.factReasons(u)
+		reasons = d.readingReasons(u)
 	}
+	return reasons
+}
+
+// unwaived leaves out what a person waived.
+func (u *UpgradeStatus) unwaived(reasons []Reason) []Reason {
 	return slices.DeleteFunc(reasons, func(r Reason) bool { return slices.Contains(u.Waived, r.Rule) })
 }
 
@@ -84,7 +88,7 @@ func (d *decision) unmetOf(c *class) unmet {
 // the rollout does only after its verify step, one that a Setup left half done,
 // whose roles were not all found or that is out of service does not.
 func (o *outsideUnit) reached(target exchange.Build) bool {
-	return o.build.AtLeast(target) && len(o.doubts) == 0 && !o.down
+	return o.build.AtLeast(target) && len(o.doubts) == 0 && !o.Down && len(o.DownRoles) == 0
 }
 
 func (d *decision) fresh(readAt time.Time) bool {
@@ -154,21 +158,51 @@ func (d *decision) ask(name, text string) {
 	d.act(Action{Kind: DoRefresh, Server: name, Text: text})
 }
 
-// factReasons holds a server until its own builds and facts are fresh. While
-// they are read its place is kept; a server that does not answer keeps none.
-func (d *decision) factReasons(u *UpgradeStatus) []Reason {
+// readingReasons holds a server until its own builds and facts are fresh, and
+// until those that must stay in service were seen so lately. While they are read
+// its place is kept; a server that does not answer keeps none.
+func (d *decision) readingReasons(u *UpgradeStatus) []Reason {
+	unit := d.units[u.Server]
+	reasons := d.limits.healthReasons(unit)
+	d.lookAround()
+	facts, place := d.factReasons(u)
+	if reasons = u.unwaived(append(reasons, facts...)); len(reasons) > 0 && place {
+		d.limits.take(unit)
+	}
+	return reasons
+}
+
+// lookAround asks for a look at the servers on whose being in service the start
+// that was judged last depends.
+func (d *decision) lookAround() {
+	for _, name := range d.limits.unsure {
+		refreshing := false
+		if up := d.upgrades[name]; up != nil {
+			refreshing = up.Refreshing
+		} else if o := d.outside[name]; o != nil {
+			refreshing = o.refreshing
+		}
+		if !refreshing {
+			d.ask(name, "Whether "+name+" is in service was not seen lately, and a start depends on it.")
+		}
+	}
+	d.limits.unsure = nil
+}
+
+// factReasons says what is missing of a server's own facts, and whether its
+// place is kept.
+func (d *decision) factReasons(u *UpgradeStatus) (reasons []Reason, place bool) {
 	if d.fresh(u.ReadAt) {
-		return nil
+		return nil, true
 	}
 	if u.ReadError != "" {
 		if !u.Refreshing && d.now.Sub(u.ReadTriedAt) >= ReadAgainAfter {
 			d.ask(u.Server, u.Server+" did not answer; it is asked again.")
 		}
-		return []Reason{plainReason("host-does-not-answer", "Its builds cannot be read: "+u.ReadError+".")}
+		return []Reason{plainReason("host-does-not-answer", "Its builds cannot be read: "+u.ReadError+".")}, false
 	}
 	if !u.Refreshing {
 		d.ask(u.Server, u.Server+" may start; its builds and facts are read first.")
 	}
-	d.limits.take(d.units[u.Server])
-	return []Reason{plainReason("facts-are-old", "Its builds and facts were not read in the last 30 minutes; they are being read now.")}
+	return []Reason{plainReason("facts-are-old", "Its builds and facts were not read in the last 30 minutes; they are being read now.")}, true
 }

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"wavekeeper/server/exchange"
@@ -55,8 +56,11 @@ type UpgradeStatus struct {
 	StartedAt     time.Time // of the first attempt; zero = never begun
 	VerifiedAt    time.Time // zero unless verified at the target
 	BackInService bool      // begun and not done, but its services were proven to run again
-	Down          bool      // live health: out of service although we did not take it out
 	Accepted      bool      // broken, and a person resumed the wave knowing of it
+	Failing       bool      // failed already; what it changed is being put back
+	Returns       State     // where it goes when the decision step in work has ended; "" = none is
+
+	Health
 
 	Reasons []Reason // as last recorded; Next repeats a hold only when its reasons change
 	Waived  []string // rules that a person waived for this server's start, on the record
@@ -71,7 +75,28 @@ type OutsideServer struct {
 	ReadError   string
 	ReadTriedAt time.Time
 	Refreshing  bool
-	Down        bool // out of service, by health or by another rollout
+
+	Health
+}
+
+// Health is what is known of a server's being in service, beside what this
+// rollout itself does to it.
+type Health struct {
+	Down      bool            // out of service: nothing that it serves runs, or another rollout has it in work
+	DownRoles []exchange.Role // those that it does not serve though others of it are in service
+	Unseen    bool            // the last look did not reach it: nobody can say that it is in service
+	HealthAt  time.Time       // when it was looked at last, with or without success; zero = never
+}
+
+// joined is the health of a unit of several servers: what is wrong with one is
+// wrong with it, and it was seen when the one seen longest ago was.
+func (h Health) joined(o Health) Health {
+	h.Down, h.Unseen = h.Down || o.Down, h.Unseen || o.Unseen
+	h.DownRoles = append(slices.Clip(h.DownRoles), o.DownRoles...)
+	if o.HealthAt.Before(h.HealthAt) {
+		h.HealthAt = o.HealthAt
+	}
+	return h
 }
 
 // ActionKind is what Next wants done.

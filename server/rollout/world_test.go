@@ -24,6 +24,11 @@ type world struct {
 	ends    map[string]time.Time
 	fails   map[string]bool
 	holds   int
+	mild    bool // nobody stops the rollout for good
+
+	outage    map[string]bool      // the truth: out of service by no doing of ours
+	elsewhere map[string]bool      // in work in another rollout
+	seen      map[string]time.Time // when a server was last seen in service, by a look or by our own verification
 }
 
 func newWorld(t *rapid.T, mild bool) *world {
@@ -46,6 +51,7 @@ func newWorld(t *rapid.T, mild bool) *world {
 	w := &world{
 		t: t, j: newJudge(servers, "standard", scope, pkg.Target), now: time.Date(2008, 1, 7, 20, 0, 0, 0, time.UTC), servers: map[string]exchange.Server{},
 		build: map[string]exchange.Build{}, ends: map[string]time.Time{}, fails: map[string]bool{},
+		mild: mild, outage: map[string]bool{}, elsewhere: map[string]bool{}, seen: map[string]time.Time{},
 		s: rollout.Snapshot{Plan: plan, State: rollout.RolloutWaiting, Prepared: rapid.Bool().Draw(t, "prepared") || mild},
 	}
 	for i, names := range plan.Waves {
@@ -102,12 +108,16 @@ func (w *world) moveRollout(e rollout.RolloutEvent) {
 
 // turn asks Next and applies its answer.
 func (w *world) turn() {
+	for name := range w.elsewhere {
+		*w.health(name) = rollout.Health{Down: true, HealthAt: w.now}
+	}
 	actions := rollout.Next(w.s, w.now)
 	if again := rollout.Next(w.s, w.now); !reflect.DeepEqual(actions, again) {
 		w.t.Fatalf("two answers to one question: %v, %v", actions, again)
 	}
 	why := rollout.Explain(w.s, w.now)
 	for _, a := range actions {
+		w.judgeAction(a)
 		switch a.Kind {
 		case rollout.DoRunRollout:
 			w.moveRollout(rollout.RunRollout)
@@ -123,6 +133,10 @@ func (w *world) turn() {
 		case rollout.DoStart:
 			if len(why[a.Server]) > 0 {
 				w.t.Fatalf("%s starts although %v", a.Server, why[a.Server])
+			}
+			if w.elsewhere[a.Server] { // the store finds that out, and holds it
+				w.move(w.upgrade(a.Server), rollout.Hold)
+				continue
 			}
 			w.judgeStart(a.Server)
 			w.start(a.Server)
@@ -143,12 +157,47 @@ func (w *world) turn() {
 func (w *world) start(name string) {
 	u := w.upgrade(name)
 	w.move(u, rollout.Start)
-	u.StartedAt, u.BackInService = w.now, false
+	u.StartedAt, u.BackInService, u.Accepted = w.now, false, false
 	w.ends[name] = w.now.Add(time.Duration(rapid.IntRange(5, 120).Draw(w.t, "minutes")) * time.Minute)
 	w.fails[name] = rapid.IntRange(0, 5).Draw(w.t, "fails") == 0
 }
 
+// health is where the snapshot keeps a server's.
+func (w *world) health(name string) *rollout.Health {
+	if u := w.upgrade(name); u != nil {
+		return &u.Health
+	}
+	for i := range w.s.Outside {
+		if w.s.Outside[i].Server.Name == name {
+			return &w.s.Outside[i].Health
+		}
+	}
+	return &rollout.Health{}
+}
+
+// look has the truth of a server's being in service seen.
+func (w *world) look(name string) {
+	if w.elsewhere[name] {
+		return
+	}
+	h := w.health(name)
+	*h = rollout.Health{HealthAt: w.now}
+	delete(w.seen, name)
+	if w.outage[name] {
+		if h.Down = len(name)%2 == 0; !h.Down { // by the services, or by no answer
+			h.Unseen = true
+		}
+		return
+	}
+	w.seen[name] = w.now
+}
+
 func (w *world) read(name string) {
+	for other, s := range w.servers {
+		if other == name || s.Cluster != "" && w.servers[name].Cluster != "" {
+			w.look(other)
+		}
+	}
 	if u := w.upgrade(name); u != nil {
 		if u.ReadTriedAt = w.now; u.ReadError == "" {
 			u.Build, u.ReadAt = w.build[name], w.now
@@ -174,10 +223,24 @@ func (w *world) pass(d time.Duration) {
 			w.build[u.Server] = sp1
 			w.move(u, rollout.Finish)
 			u.VerifiedAt, u.Build, u.ReadAt = w.now, sp1, w.now
+			if !w.elsewhere[u.Server] {
+				u.Health, w.seen[u.Server] = rollout.Health{HealthAt: w.now}, w.now
+			}
 			continue
 		}
+		if !u.Failing && u.Returns == "" && rapid.Bool().Draw(w.t, "puts back") {
+			u.Failing, w.ends[u.Server] = true, w.now.Add(5*time.Minute)
+			continue
+		}
+		if u.Returns != "" {
+			u.State, u.Returns = u.Returns, ""
+			continue
+		}
+		u.Failing = false
 		w.move(u, rapid.SampledFrom([]rollout.Event{rollout.Fail, rollout.Interrupt, rollout.Doubt}).Draw(w.t, "end"))
-		u.BackInService = u.State == rollout.Failed && rapid.Bool().Draw(w.t, "back")
+		if u.BackInService = u.State == rollout.Failed && rapid.Bool().Draw(w.t, "back"); u.BackInService && !w.elsewhere[u.Server] {
+			u.Health, w.seen[u.Server] = rollout.Health{HealthAt: w.now}, w.now
+		}
 	}
 }
 
@@ -196,18 +259,45 @@ func inWork(s rollout.State) bool {
 	return slices.Contains([]rollout.State{rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Interrupted, rollout.Unknown}, s)
 }
 
-// serves says whether a server is in service now.
+// serves says whether a server was in service when it was last seen, lately and
+// by no doing of ours out of it.
 func (w *world) serves(name string) bool {
+	at, ok := w.seen[name]
+	return ok && w.now.Sub(at) <= 5*time.Minute && !w.elsewhere[name] && !w.ours(name)
+}
+
+// ours says whether a server is out of service by what we did to it.
+func (w *world) ours(name string) bool {
 	u := w.upgrade(name)
-	if u == nil {
-		for _, o := range w.s.Outside {
-			if o.Server.Name == name {
-				return !o.Down
-			}
-		}
-		return true
+	return u != nil && !u.StartedAt.IsZero() && u.State != rollout.Done && (!u.BackInService || inWork(u.State))
+}
+
+// judgeAction fails the test when what is in work, or a rollout or a wave that
+// nothing may start in, is touched.
+func (w *world) judgeAction(a rollout.Action) {
+	if a.Kind != rollout.DoStart && a.Kind != rollout.DoHold {
+		return
 	}
-	return !u.Down && (u.StartedAt.IsZero() || u.State == rollout.Done || (u.BackInService && !inWork(u.State)))
+	u := w.upgrade(a.Server)
+	if u.State != rollout.Waiting && u.State != rollout.Held {
+		w.t.Fatalf("%s, which is %s, is to %s", a.Server, u.State, a.Kind)
+	}
+	if w.s.State != rollout.RolloutRunning || w.s.Waves[u.Wave-1].State != rollout.WaveRunning {
+		w.t.Fatalf("%s of %s in a rollout that is %s, in a wave that is %s", a.Kind, a.Server, w.s.State, w.s.Waves[u.Wave-1].State)
+	}
+	broken := 0
+	for _, o := range w.s.Upgrades {
+		standing := o.State
+		if o.Returns != "" {
+			standing = o.Returns
+		}
+		if o.Wave == u.Wave && !o.Accepted && (o.Failing || slices.Contains([]rollout.State{rollout.Failed, rollout.Interrupted, rollout.Unknown}, standing)) {
+			broken++
+		}
+	}
+	if limit := w.s.Plan.Policy.StopAfterFailures; limit > 0 && broken >= limit {
+		w.t.Fatalf("%s of %s in a wave in which %d did not succeed and that stops after %d", a.Kind, a.Server, broken, limit)
+	}
 }
 
 // judgeStart fails the test when a start breaks a promise.
@@ -241,15 +331,15 @@ func (w *world) judgeStart(name string) {
 	if p.AtOnce > 0 && running > p.AtOnce || p.AtOncePerSite > 0 && inSite > p.AtOncePerSite {
 		w.t.Fatalf("%s is number %d in work and %d in its site", name, running, inSite)
 	}
-	if !w.serves(name) {
-		return
+	if at := w.health(name); at.Down && w.now.Sub(at.HealthAt) <= 5*time.Minute || w.ours(name) {
+		return // nothing is taken away
 	}
 	for _, r := range me.Roles {
 		have, serving := 0, 0
 		for _, s := range w.servers {
 			if strings.EqualFold(s.Site, me.Site) && s.Has(r) && !w.hidden(s) {
 				have++
-				if s.Name != name && w.serves(s.Name) {
+				if s.Name != name && w.unitServes(s) {
 					serving++
 				}
 			}
@@ -258,6 +348,16 @@ func (w *world) judgeStart(name string) {
 			w.t.Fatalf("%s leaves %d of %d %s servers in service", name, serving, have, r)
 		}
 	}
+}
+
+// unitServes is serves of all CMS of a cluster.
+func (w *world) unitServes(s exchange.Server) bool {
+	for other, o := range w.servers {
+		if s.Cluster != "" && o.Cluster != "" && !w.serves(other) {
+			return false
+		}
+	}
+	return w.serves(s.Name)
 }
 
 // hidden says that a CMS counts under another of its cluster.
@@ -295,13 +395,14 @@ func (w *world) meddle() {
 			w.moveWave(v.Number, e)
 		}
 	}
-	switch rapid.IntRange(0, 13).Draw(w.t, "meddling") {
+	any := w.anyServer()
+	switch rapid.IntRange(0, 18).Draw(w.t, "meddling") {
 	case 0, 1, 2:
 		w.approve(u.Wave)
 	case 3:
 		u.Approval, u.Changed = rollout.ApprovalStale, []string{"AD site was A and is B"}
-	case 4:
-		u.Down = !u.Down
+	case 4, 14:
+		w.outage[any] = !w.outage[any]
 	case 5:
 		if u.ReadError == "" {
 			u.ReadError = "no answer"
@@ -311,7 +412,10 @@ func (w *world) meddle() {
 	case 6:
 		try(rollout.PauseWave)
 	case 7:
-		try(rollout.ResumeWave)
+		if rollout.WaveTable.Allows(v.State, rollout.ResumeWave) {
+			w.accept(v.Number)
+			try(rollout.ResumeWave)
+		}
 	case 8:
 		if w.s.State == rollout.RolloutRunning {
 			w.moveRollout(rollout.PauseRollout)
@@ -336,5 +440,53 @@ func (w *world) meddle() {
 		}
 	case 13:
 		w.s.Prepared = !w.s.Prepared
+	case 15:
+		if w.elsewhere[any] {
+			delete(w.elsewhere, any)
+			*w.health(any) = rollout.Health{} // the store forgets what was seen before
+		} else if o := w.upgrade(any); o == nil || !inWork(o.State) {
+			w.elsewhere[any] = true
+			delete(w.seen, any)
+		}
+	case 16:
+		if decision := rapid.SampledFrom([]string{rollout.DecideLook, rollout.DecideClear, rollout.DecideUndo}).Draw(w.t, "decision"); u.State.MayDecide(decision) && u.State != rollout.OutOfSight && !w.elsewhere[u.Server] {
+			returns := u.State.Returns(decision)
+			w.move(u, rollout.Decide)
+			if w.ends[u.Server] = w.now.Add(time.Minute); returns.Broken() {
+				u.Returns, w.fails[u.Server] = returns, true
+			}
+		}
+	case 17:
+		if u.State.MayVerify() && !w.elsewhere[u.Server] {
+			w.move(u, rollout.Repair)
+			u.Accepted, u.BackInService, u.Failing = false, false, false
+			if u.StartedAt.IsZero() {
+				u.StartedAt = w.now
+			}
+			w.ends[u.Server], w.fails[u.Server] = w.now.Add(time.Minute), rapid.Bool().Draw(w.t, "not repaired")
+		}
+	case 18:
+		if rapid.IntRange(0, 9).Draw(w.t, "stops") == 0 && rollout.RolloutTable.Allows(w.s.State, rollout.StopRollout) && !w.mild {
+			w.moveRollout(rollout.StopRollout)
+		}
+	}
+}
+
+func (w *world) anyServer() string {
+	names := make([]string, 0, len(w.servers))
+	for name := range w.servers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return rapid.SampledFrom(names).Draw(w.t, "server")
+}
+
+// accept is what resuming a wave says of those that did not succeed in it.
+func (w *world) accept(number int) {
+	for i := range w.s.Upgrades {
+		u := &w.s.Upgrades[i]
+		if u.Wave == number && (u.State.Broken() || u.Failing || u.Returns.Broken()) {
+			u.Accepted = true
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"wavekeeper/server/store/db"
@@ -101,6 +102,9 @@ func (s *Store) ProbeAlive(ctx context.Context, host int64) error {
 func (t *txn) saveFacts(ctx context.Context, host int64, facts []Fact) error {
 	if err := t.q.HostAnswered(ctx, host); err != nil {
 		return fmt.Errorf("save time of facts: %w", err)
+	}
+	if down, ok := servicesDown(facts); ok {
+		facts = append(slices.Clip(facts), down)
 	}
 	for _, f := range facts {
 		age := max(0, time.Since(f.At)).Seconds()

@@ -21,6 +21,7 @@ type view struct {
 	waves    map[int]db.WavesOfRolloutRow
 	upgrades map[string]db.UpgradesOfRolloutRow
 	row      db.RolloutByIDRow
+	at       time.Time
 }
 
 // Snapshot returns a rollout as rollout.Next would see it now: "why is this
@@ -53,7 +54,7 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, book rollou
 		return nil, err
 	}
 	v := &view{
-		rollout: id, row: r, waves: map[int]db.WavesOfRolloutRow{}, upgrades: map[string]db.UpgradesOfRolloutRow{},
+		rollout: id, row: r, at: now, waves: map[int]db.WavesOfRolloutRow{}, upgrades: map[string]db.UpgradesOfRolloutRow{},
 		snapshot: rollout.Snapshot{Plan: plan, State: rollout.RolloutState(r.State)},
 	}
 	if v.snapshot.Prepared, err = t.q.IsPrepared(ctx, plan.Package.Name); err != nil {
@@ -85,7 +86,7 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, book rollou
 		f := fleet.by[name]
 		v.snapshot.Outside = append(v.snapshot.Outside, rollout.OutsideServer{
 			Server: f.server, Build: f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
-			Down: f.elsewhere, Doubts: f.doubts,
+			Health: f.health(now), Doubts: f.doubts,
 		})
 	}
 	return v, nil
@@ -107,10 +108,11 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			Server: u.Server, Wave: u.Wave, State: rollout.State(u.State),
 			Approval: rollout.ApprovalNone,
 			Build:    f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
-			BackInService: slices.Contains(safe, u.ID),
-			Down:          f.elsewhere,
-			Accepted:      u.Accepted,
+			BackInService: slices.Contains(safe, u.ID), Accepted: u.Accepted,
+			Failing: u.Unwinding && !u.Skipping && u.State != string(rollout.Failed), Returns: rollout.State(u.Returns),
+			Health: f.health(v.at),
 		}
+		vouch(&status, u)
 		if fit, ok := fits[u.Server]; ok {
 			status.Approval, status.Changed = fit.match, fit.changed
 		}
@@ -139,9 +141,13 @@ type reading struct {
 	readError  string
 	triedAt    time.Time
 	refreshing bool
-	elsewhere  bool
+	elsewhere  bool      // in work in another rollout
+	until      time.Time // the last one elsewhere ended
 	doubts     []string
 	hosts      int
+	unseen     int       // hosts that the last look did not reach
+	healthAt   time.Time // when the host looked at longest ago was
+	down       []string  // services that should run and do not
 }
 
 type fleet struct {
@@ -172,7 +178,7 @@ func (t *txn) fleet(ctx context.Context, id int64, now time.Time) (fleet, error)
 			if build, err := exchange.ParseBuild(r.Build); err == nil {
 				one.server.Build, one.build = build, build
 			}
-			one.elsewhere = r.Elsewhere
+			one.elsewhere, one.until = r.Elsewhere, r.ElsewhereUntil
 		}
 		one.add(r, now, t.s.askedFor())
 		all.by[r.Name] = one
@@ -189,9 +195,10 @@ func (one *reading) add(r db.FleetRow, now time.Time, askedFor time.Duration) {
 	found, ok := configuredOf(r.RolesFact, one.server.Roles)
 	lowest := found.Lowest
 	one.doubts = append(one.doubts, found.Doubts()...)
-	if ok && r.RolesAt != nil {
+	if ok && r.RolesAt != nil && !r.RolesAt.After(now.Add(clockSlack)) { // in the future = before the clock was set back
 		at = *r.RolesAt
 	}
+	one.look(r, now)
 	switch {
 	case at.IsZero():
 		one.readAt = time.Time{}

@@ -28,6 +28,7 @@ type WaveToApprove struct {
 type UpgradeToDecide struct {
 	Upgrade   int64
 	Rollout   int64
+	Ended     bool // its rollout is stopped or done: nothing starts in it any more
 	PlanName  string
 	Server    string
 	State     string
@@ -96,7 +97,7 @@ WHERE o.state IN ('waiting', 'running', 'paused')
 ORDER BY o.id, w.number`
 
 const upgradesToDecide = `
-SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server,
+SELECT u.id AS upgrade, o.id AS rollout, o.state IN ('stopped', 'done') AS ended, p.name AS plan_name, s.name AS server,
        CASE WHEN u.returns IN ('failed', 'interrupted', 'unknown') THEN u.returns ELSE u.state END AS state,
        u.step, u.message, u.remedy, u.decision, u.decided_by,
        COALESCE(u.ended_at, u.last_heard_at, u.started_at, o.created_at) AS since

@@ -44,6 +44,10 @@ func (s *Store) far() time.Duration { return s.ttl + s.ttl/3 }
 // asked again: 15 s.
 func (s *Store) lost() time.Duration { return s.ttl }
 
+// clockSlack is how far in the future a time may lie without the clock having
+// been set back: what was written while the reader's transaction ran.
+const clockSlack = 5 * time.Second
+
 // longestPause is how far ahead a tick can be due.
 const longestPause = 15 * time.Minute
 

@@ -15,7 +15,9 @@ const acceptFailures = `-- name: AcceptFailures :exec
 UPDATE upgrade
 SET accepted = true
 WHERE wave_id = $1
-  AND state IN ('failed', 'interrupted', 'unknown')
+  AND (state IN ('failed', 'interrupted', 'unknown')
+       OR returns IN ('failed', 'interrupted', 'unknown')
+       OR unwinding AND NOT skipping)
 `
 
 // The failures that a person knew of when the wave was resumed: they stop it no
@@ -134,12 +136,15 @@ const fleet = `-- name: Fleet :many
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
        h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
+       d.value AS services_down,
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1
-               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere
+               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere,
+       COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1), 'epoch')::timestamptz AS elsewhere_until
 FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 LEFT JOIN fact f ON f.host_id = h.id AND f.name = 'roles'
+LEFT JOIN fact d ON d.host_id = h.id AND d.name = 'services_down'
 ORDER BY s.name, h.name
 `
 
@@ -168,7 +173,9 @@ type FleetRow struct {
 	ProbeAskedAt     *time.Time
 	RolesFact        []byte
 	RolesAt          *time.Time
+	ServicesDown     []byte
 	Elsewhere        bool
+	ElsewhereUntil   time.Time
 }
 
 // Every server with what its hosts said last, one row per host.
@@ -206,7 +213,9 @@ func (q *Queries) Fleet(ctx context.Context, rolloutID int64) ([]FleetRow, error
 			&i.ProbeAskedAt,
 			&i.RolesFact,
 			&i.RolesAt,
+			&i.ServicesDown,
 			&i.Elsewhere,
+			&i.ElsewhereUntil,
 		); err != nil {
 			return nil, err
 		}

@@ -116,7 +116,9 @@ RETURNING generation;
 UPDATE upgrade
 SET accepted = true
 WHERE wave_id = @wave_id
-  AND state IN ('failed', 'interrupted', 'unknown');
+  AND (state IN ('failed', 'interrupted', 'unknown')
+       OR returns IN ('failed', 'interrupted', 'unknown')
+       OR unwinding AND NOT skipping);
 
 -- name: SaveUpgrade :execrows
 -- The one write by which a tick moves an upgrade on; guarded by the state and
@@ -254,12 +256,15 @@ RETURNING id;
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
        h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
+       d.value AS services_down,
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id
-               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere
+               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere,
+       COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id), 'epoch')::timestamptz AS elsewhere_until
 FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 LEFT JOIN fact f ON f.host_id = h.id AND f.name = 'roles'
+LEFT JOIN fact d ON d.host_id = h.id AND d.name = 'services_down'
 ORDER BY s.name, h.name;
 
 -- name: RetryUpgrade :execrows
