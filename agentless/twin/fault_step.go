@@ -162,7 +162,7 @@ func (p *progress) next(q question) {
 		if err == nil {
 			p.task(m[1], m[2], attempt)
 		}
-	case strings.Contains(low, `c:\wavekeeper\tasks'`):
+	case strings.Contains(low, "folder_list") && strings.Contains(low, `c:\wavekeeper\tasks'`):
 		p.tasks(last)
 	}
 }

@@ -43,6 +43,12 @@ func (c *client) setupRuns(name string) {
 	c.start(name)
 }
 
+// restarts asks the host to restart; the answer may be lost on the way.
+func (c *client) restarts() {
+	c.tb.Helper()
+	c.begin(c.open(), "shutdown.exe -r -t 0", false)
+}
+
 // answers waits until the host answers again.
 func (c *client) answers(d time.Duration) {
 	c.tb.Helper()

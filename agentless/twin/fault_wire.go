@@ -15,6 +15,21 @@ type wireFault struct {
 	answer  bool   // the host carries the request out first
 	host    *host
 	request *http.Request
+
+	was, is progress // before and after the question
+}
+
+// unasked takes a question back that was not answered: whoever asked will ask
+// again.
+func (f wireFault) unasked() {
+	if f.host == nil {
+		return
+	}
+	f.host.look(func() {
+		if f.host.state.Progress == f.is {
+			f.host.state.Progress = f.was
+		}
+	})
 }
 
 // meets moves the inferred step on, begins the faults that are due at this
@@ -24,7 +39,9 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 	f := wireFault{host: h, request: r}
 	found := false
 	h.look(func() {
+		f.was = h.state.Progress
 		h.state.Progress.next(q)
+		f.is = h.state.Progress
 		found = len(h.state.Faults) > 0
 	})
 	if !found {
@@ -33,15 +50,15 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 	h.update(func() {
 		h.mentioned(q)
 		for _, d := range h.state.Faults {
+			if q.identify && (d.Fault.Name == "identify-only" || d.Fault.Name == "unauthorized") {
+				continue // that question is always answered
+			}
 			hit := d.on() && d.kind.way == onWire
 			if hit {
 				d.Hits++
 			} else if h.due(d) {
 				h.begin(d)
 				hit = d.kind.way == onWire
-			}
-			if q.identify && (d.Fault.Name == "identify-only" || d.Fault.Name == "unauthorized") {
-				hit = false
 			}
 			if hit && f.name == "" {
 				f.name, f.answer = d.Fault.Name, d.answer
@@ -60,6 +77,7 @@ func (f wireFault) before(w http.ResponseWriter) bool {
 	if f.name == "" || f.answer {
 		return false
 	}
+	f.unasked()
 	f.strike(w)
 	return true
 }
@@ -109,6 +127,9 @@ func (d *damaged) WriteHeader(status int) { d.status = status }
 
 // Write sends the whole answer, which is written at once, in its damaged form.
 func (d *damaged) Write(p []byte) (int, error) {
+	if d.fault.name != "slow-link" {
+		d.fault.unasked()
+	}
 	switch d.fault.name {
 	case "garbage-xml":
 		d.ResponseWriter.WriteHeader(d.status)

@@ -84,13 +84,13 @@ func scriptFolderMake(r *records, args []string) int {
 			state = "made"
 		}
 		f := h.fileAt(path)
+		if f != nil && f.Owner != "" {
+			owner = f.Owner
+		}
 		if f == nil || !f.Protected {
 			state = "foreign"
 			entries = []string{sidSystem, "S-1-5-32-544", "S-1-5-32-545"} // what C:\ hands down
 			return
-		}
-		if f.Owner != "" {
-			owner = f.Owner
 		}
 		entries = append([]string(nil), f.Entries...)
 		for _, sid := range append([]string{owner}, entries...) {

@@ -165,3 +165,21 @@ func TestCanaryTellsTheAccount(t *testing.T) {
 		t.Errorf("canary in a task: %v", r)
 	}
 }
+
+// scriptError is the error record of a script that ends with one.
+func (c *client) scriptError(name string, args ...string) string {
+	c.tb.Helper()
+	source, err := windows.ScriptSource(name)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	call := "wk_" + strings.ReplaceAll(name, "-", "_")
+	for _, a := range append([]string{nonce}, args...) {
+		call += " '" + strings.ReplaceAll(a, "'", "''") + "'"
+	}
+	exit, out, errs := c.runWith(encodedCommand(string(source)+call), true)
+	if exit == "0" {
+		c.tb.Fatalf("script %s went well\n%s\n%s", name, out, errs)
+	}
+	return readRecords(c, out)["error"]
+}

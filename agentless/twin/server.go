@@ -59,14 +59,16 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user, known := h.authenticate(r)
+	var met wireFault
 	if identify := strings.EqualFold(r.Header.Get("WSMANIDENTIFY"), "unauthenticated"); known || identify {
-		met := h.meets(r, raw)
+		met = h.meets(r, raw)
 		if met.before(w) {
 			return
 		}
 		w = met.around(w)
 	}
 	if r.Context().Err() != nil { // the power went
+		met.unasked()
 		drop(w)
 		return
 	}
@@ -100,6 +102,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = h.refusal(bad)
 	}
 	if r.Context().Err() != nil { // the caller or the machine is gone: no answer, not even an empty one
+		met.unasked()
 		drop(w)
 		return
 	}

@@ -25,6 +25,7 @@ type TwinCmd struct {
 	State             string  `type:"path" placeholder:"DIR" help:"Hosts survive a restart of the twin here."`
 	TLS               string  `name:"tls" type:"path" placeholder:"DIR" help:"Speak https; the CA is written to ca.pem in DIR."`
 	NoCRL             bool    `name:"no-crl" help:"The revocation list is unreachable: Setup takes hours while the check is on."`
+	Faults            string  `type:"existingfile" placeholder:"FILE" help:"Declared faults per host and step, JSON; agentless/twin/FAULTS.md lists them."`
 }
 
 // Run starts the hosts, prints "ready" when all listen, and ends on a signal.
@@ -39,6 +40,9 @@ func (c *TwinCmd) Run(g *Globals) (err error) {
 	o := twin.Options{
 		Servers: servers, User: c.User, RunAs: c.Runas, Speed: c.Speed, StateDir: c.State, TLSDir: c.TLS,
 		RevocationListUnreachable: c.NoCRL,
+	}
+	if o.Faults, err = c.faults(); err != nil {
+		return err
 	}
 	if o.Password, err = readPassword(c.PasswordFile); err != nil {
 		return err
@@ -90,4 +94,20 @@ func (c *TwinCmd) servers() ([]exchange.Server, error) {
 		return nil, errors.Join(all...)
 	}
 	return inventory.Servers, nil
+}
+
+// faults reads the declared faults; one that is not understood stops everything.
+func (c *TwinCmd) faults() ([]twin.Fault, error) {
+	if c.Faults == "" {
+		return nil, nil
+	}
+	file, err := os.Open(c.Faults)
+	if err != nil {
+		return nil, fmt.Errorf("open faults: %w", err)
+	}
+	faults, err := twin.ReadFaults(file)
+	if err := file.Close(); err != nil {
+		return nil, fmt.Errorf("read faults: %w", err)
+	}
+	return faults, err
 }
