@@ -65,7 +65,7 @@ type arena struct {
 func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 	t.Helper()
 	a := &arena{
-		options: arenaOptions{Speed: 10000, Pace: 50, Lease: time.Second, Workers: 20, Package: "sp1"},
+		options: arenaOptions{Speed: 20000, Pace: 200, Lease: time.Second, Workers: 20, Package: "sp1"},
 		truth:   &truth{}, dir: t.TempDir(), before: map[string]twin.Inspection{},
 	}
 	for _, one := range change {
@@ -84,7 +84,7 @@ func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 	}
 	o := twin.Options{
 		Servers: a.inv.Servers, User: "wk", Password: winrmPassword, RunAs: runasAccount, RunAsPassword: runasPassword,
-		Speed: a.options.Speed, Journal: a.truth, Observe: a.observe,
+		Speed: a.options.Speed, Journal: a.truth, Observe: a.observe, ShellIdle: a.options.Lease / 2,
 	}
 	if a.options.Twin != nil {
 		a.options.Twin(&o)
@@ -294,8 +294,27 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// packed lets servers run side by side as far as their order allows: more is
+// in the air at every moment.
+func packed(o *arenaOptions) {
+	p := rollout.DefaultPolicy()
+	p.Overlap, p.Floor = true, rollout.Floor{}
+	o.Plan.Policy = &p
+}
+
+// fleet4 is one server of each role, in one site.
+func fleet4(net string) string {
+	const rows = `server,roles,site,build,address,port,services
+CAS1,ClientAccess,HQ,8.0.685.25,%[1]s.1,5985,BackupAgent
+HUB1,HubTransport,HQ,8.0.685.25,%[1]s.2,5985,BackupAgent;MailScan
+MBX1,Mailbox,HQ,8.0.685.25,%[1]s.3,5985,BackupAgent
+UM1,UnifiedMessaging,HQ,8.0.685.25,%[1]s.4,5985,BackupAgent
+`
+	return fmt.Sprintf(rows, net)
+}
+
 // fleet12 is twelve servers in two sites, as the demo's: net is the first three
-// numbers of their addresses, "127.0.107".
+// numbers of their addresses, "127.107.1".
 func fleet12(net string) string {
 	const rows = `server,fqdn,roles,site,internet_facing,build,os,language,arch,address,port,profile,mailboxes,um_languages,services,tags
 HQ-CAS01,hq-cas01.demo.example,ClientAccess,Headquarters,yes,8.0.685.25,2003,en-US,x64,%[1]s.1,5985,default,,,BackupAgent,

@@ -9,7 +9,7 @@ import (
 
 // TestUndisturbed is what every other test here is compared with.
 func TestUndisturbed(t *testing.T) {
-	a := newArena(t, fleet12("127.0.107"))
+	a := newArena(t, fleet12("127.107.3"))
 	a.approveAll(t)
 	began := time.Now()
 	a.coordinator(t)
