@@ -27,6 +27,10 @@ func away(w http.ResponseWriter, r *http.Request, err error, f *page.Failure) {
 	h.Set("Retry-After", awayFor)
 	f.Title = "The database is away"
 	f.Text = "It is restarting, cannot be reached or has no room, so nothing can be shown or decided now."
+	if tooSlow(r) {
+		f.Title = "It took too long"
+		f.Text = "The database, or this machine, is too busy to answer now."
+	}
 	f.Hosts = "Setup that runs on a server goes on there. No coordinator starts anything before the database is back; then each server is asked first how it stands."
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		f.Safe = "Nothing was asked for but this page. It loads itself again every " + awayFor + " seconds."

@@ -29,7 +29,7 @@ type Options struct {
 	Proxies  []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed
 	Log      *slog.Logger     // request errors; required
 	Now      func() time.Time // the clock; nil = time.Now
-	Patience time.Duration    // how long a page or a form may take to be worked out; 0 = 15 s
+	Patience time.Duration    // how long a page or a form may take to be worked out; 0 = 30 s
 }
 
 type server struct {
@@ -145,6 +145,19 @@ func (s *server) routes() http.Handler {
 			r.Post("/rollouts/{rollout}/upgrades/{server}/retry", s.on(s.upgradeRetry))
 			r.Get("/rollouts/{rollout}/upgrades/{server}/skip", s.on(s.upgradeSkipAsk))
 			r.Post("/rollouts/{rollout}/upgrades/{server}/skip", s.on(s.upgradeSkip))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/verify", s.on(s.upgradeVerifyAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/verify", s.on(s.upgradeVerify))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/look", s.on(s.upgradeLookAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/look", s.on(s.upgradeLook))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/clear", s.on(s.upgradeClearAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/clear", s.on(s.upgradeClear))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/undo", s.on(s.upgradeUndoAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/undo", s.on(s.upgradeUndo))
+
+			// Evidence: what was read from a host in trouble.
+			r.Get("/rollouts/{rollout}/upgrades/{server}/evidence.zip", s.on(s.evidenceZip))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/evidence/{evidence}", s.on(s.evidence))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/evidence/{evidence}/raw", s.on(s.evidenceRaw))
 
 			// The record.
 			r.Get("/history", s.on(s.history))

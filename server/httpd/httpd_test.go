@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alexedwards/argon2id"
 	"golang.org/x/net/html"
 
-	"wavekeeper/server/auth"
 	"wavekeeper/server/httpd"
 	"wavekeeper/server/live"
 	"wavekeeper/server/rollout"
@@ -38,9 +38,14 @@ MBX02,MBX,Berlin,8.0.685.25,2003,800,127.0.0.14,
 HUM11,HT+UM,Hamburg,8.0.685.25,2003,,127.0.0.15,
 `
 
-var runbook = rollout.Runbook{Name: "standalone-service-pack", Version: 1, Steps: []rollout.Step{
+var runbook = rollout.Runbook{Name: "standalone-service-pack", Version: 1, Decisions: []rollout.Step{
+	{Name: rollout.DecideLook, Words: "The host is asked how it stands", Repeatable: true},
+	{Name: rollout.DecideClear, Words: "Action and Watermark are deleted", Repeatable: true},
+	{Name: rollout.DecideUndo, Words: "Action and Watermark are put back", Repeatable: true},
+}, Steps: []rollout.Step{
 	{Name: "facts", Words: "The host is asked what it is", Expected: time.Minute, Repeatable: true},
-	{Name: "setup", Words: "Exchange Setup runs as a host task", Expected: time.Hour, NoReturn: true},
+	{Name: "setup", Words: "Exchange Setup runs as a host task", Expected: time.Hour, Soft: 2 * time.Hour, Hard: 6 * time.Hour, Silence: 40 * time.Minute, NoReturn: true},
+	{Name: "verify", Words: "Builds and services are verified", Expected: time.Minute, Repeatable: true},
 	{Name: "tidy", Words: "Tasks and folders are removed", Expected: time.Minute, PutBack: true, Repeatable: true},
 }}
 
@@ -53,19 +58,26 @@ type console struct {
 
 func start(t *testing.T) console {
 	t.Helper()
+	return startPatient(t, 0)
+}
+
+// startPatient starts a console whose pages may take so long.
+func startPatient(t *testing.T, patience time.Duration) console {
+	t.Helper()
 	db := storetest.New(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	hub := live.New(db.URL, log)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- hub.Run(ctx) }()
-	server := httptest.NewServer(httpd.New(httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log, Patience: 5 * time.Second}))
+	server := httptest.NewServer(httpd.New(httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log, Patience: patience}))
 	t.Cleanup(func() {
 		stop()
 		<-ended
 		server.Close()
 	})
-	hash, err := auth.HashPassword(password)
+	// The least that the way of hashing allows: what it costs is not tested here.
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// pageTime is how long a page or a form may take to be worked out. A database
-// that does not answer for so long counts as away.
-const pageTime = 15 * time.Second
+// pageTime is how long a page or a form may take to be worked out. Who waits
+// for longer, for a database that does not answer, is told so.
+const pageTime = 30 * time.Second
 
 // errTooSlow is the cause with which a request's context ends when that is over.
 var errTooSlow = errors.New("the answer took too long to work out")

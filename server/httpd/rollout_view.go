@@ -38,14 +38,40 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 		return view, o, err
 	}
 	view.Head = s.rolloutHead(o, v, who)
+	if slow := s.slow(o, clock); slow != "" && !ended(o.State) {
+		view.Head.Note += " " + slow
+	}
 	for i, w := range o.Waves {
 		view.Lanes = append(view.Lanes, lane(w, v, o, i))
 	}
-	view.Groups, view.More = s.matrix(o, after)
+	view.Groups, view.More = s.matrix(o, after, movedLast(events), clock)
 	if after > 0 {
 		view.First = rolloutHref(id)
 	}
 	return view, o, nil
+}
+
+// slow says in one sentence which servers give no sign of getting on.
+func (s *server) slow(o store.RolloutView, clock ui.Clock) string {
+	var lost, silent []string
+	for _, w := range o.Waves {
+		for _, u := range w.Upgrades {
+			switch {
+			case u.State == rollout.OutOfSight:
+				lost = append(lost, u.Server)
+			case s.slowness(store.UpgradeView{UpgradeRow: u}, clock) != "":
+				silent = append(silent, u.Server)
+			}
+		}
+	}
+	var said []string
+	if len(lost) > 0 {
+		said = append(said, "Out of sight: "+ui.List(lost, 5)+".")
+	}
+	if len(silent) > 0 {
+		said = append(said, "Slow or silent: "+ui.List(silent, 5)+".")
+	}
+	return strings.Join(said, " ")
 }
 
 // milestones leaves out the events of single actions on hosts, which the page
@@ -54,7 +80,7 @@ func milestones(events []store.Event, most int) []store.Event {
 	var out []store.Event
 	for _, e := range events {
 		switch e.Kind {
-		case store.EventIntent, store.EventChanged, store.EventRestored, store.EventStep:
+		case store.EventIntent, store.EventChanged, store.EventRestored, store.EventStep, store.EventEvidence, store.EventMarker:
 		default:
 			if len(out) < most {
 				out = append(out, e)
@@ -247,7 +273,7 @@ func shortStep(name string) string {
 
 // matrix is the rows of server x step by wave: waves that are on first open,
 // those that are done folded; at most 200 rows after the given upgrade.
-func (s *server) matrix(o store.RolloutView, after int64) (groups []page.MatrixGroup, more string) {
+func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.Time, clock ui.Clock) (groups []page.MatrixGroup, more string) {
 	rows, begun := 0, after == 0
 	var last int64
 	for _, w := range o.Waves {
@@ -263,7 +289,7 @@ func (s *server) matrix(o store.RolloutView, after int64) (groups []page.MatrixG
 			}
 			rows++
 			last = u.ID
-			g.Rows = append(g.Rows, s.matrixRow(o, w, u))
+			g.Rows = append(g.Rows, s.matrixRow(o, w, u, moved[u.Server], clock))
 		}
 		if len(g.Rows) > 0 {
 			groups = append(groups, g)
@@ -272,10 +298,10 @@ func (s *server) matrix(o store.RolloutView, after int64) (groups []page.MatrixG
 	return groups, more
 }
 
-func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.UpgradeRow) page.MatrixRow {
+func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.UpgradeRow, moved time.Time, clock ui.Clock) page.MatrixRow {
 	row := page.MatrixRow{
 		ID: ui.Digits(int(u.ID)), Server: u.Server, Href: upgradeHref(o.ID, u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u),
-		Message: clean(s.rowMessage(o, w, u)), Percent: u.Percent, Busy: u.Step == "setup" && u.State == rollout.Running,
+		Message: clean(s.rowMessage(o, w, u)), Since: troubleSince(u, moved, clock), Percent: u.Percent, Busy: u.Step == "setup" && u.State == rollout.Running,
 	}
 	for _, step := range s.Runbook.Steps {
 		cell := page.MatrixCell{State: string(rollout.Waiting), Title: step.Words + ": " + ui.State{Key: "waiting"}.Word()}
@@ -296,7 +322,9 @@ func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.Upgrad
 func upgradeState(u store.UpgradeRow) ui.State {
 	state := ui.State{Key: string(u.State)}
 	switch {
-	case u.Repaired:
+	case u.Decision != "":
+		state.Note = "decision"
+	case u.Repaired && u.State == rollout.Done:
 		state.Note = "repaired"
 	case u.Attempt > 1 && !u.State.Decided():
 		state.Note = fmt.Sprintf("attempt %d", u.Attempt)
@@ -311,6 +339,19 @@ func stepTook(st store.StepWork, now time.Time) string {
 	return took(st.StartedAt, st.EndedAt, now)
 }
 
+// troubleSince says since when a server is in trouble or, out of sight, when it
+// was heard last.
+func troubleSince(u store.UpgradeRow, moved time.Time, clock ui.Clock) string {
+	switch {
+	case u.State == rollout.OutOfSight && u.LastHeardAt != nil:
+		return "last heard " + clock.Moment(*u.LastHeardAt).Text
+	case inTrouble(u.State) && !moved.IsZero():
+		return "since " + clock.Moment(moved).Text
+	default:
+		return ""
+	}
+}
+
 // rowMessage says what a server does, or why it does not start.
 func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.UpgradeRow) string {
 	switch u.State {
@@ -319,6 +360,9 @@ func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.Upgra
 	case rollout.Held, rollout.Waiting:
 		return whyNot(o, w, u)
 	case rollout.Running:
+		if step, ok := s.Runbook.Decision(u.Decision); ok {
+			return "By a decision of " + orDash(u.DecidedBy) + ": " + step.Words
+		}
 		text := u.Message
 		if u.Step == "setup" && u.Phase != "" {
 			text = u.Phase

@@ -94,7 +94,13 @@ func upgradeFragments(ctx context.Context, u *live.Update, view page.Upgrade, lo
 	if err := fragment(ctx, u, "#steps", page.UpgradeSteps(view.Steps)); err != nil {
 		return err
 	}
-	if err := fragment(ctx, u, "#ledger", page.UpgradeLedger(view.Ledger)); err != nil {
+	if err := fragment(ctx, u, "#trouble", page.UpgradeTrouble(view.Trouble)); err != nil {
+		return err
+	}
+	if err := fragment(ctx, u, "#ledger", page.UpgradeLedger(view.Ledger, view.Repair)); err != nil {
+		return err
+	}
+	if err := fragment(ctx, u, "#evidence", page.UpgradeEvidence(view.Evidence, view.Archive)); err != nil {
 		return err
 	}
 	if err := fragment(ctx, u, "#findings", page.UpgradeFindings(view.Findings)); err != nil {
@@ -112,8 +118,15 @@ func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView)
 	if err != nil {
 		return page.Upgrade{}, err
 	}
+	t, err := s.troubleOf(ctx, u)
+	if err != nil {
+		return page.Upgrade{}, err
+	}
 	clock := v.clock(s.Now())
-	view := page.Upgrade{Crumbs: rolloutCrumbs(u.Rollout, u.PlanName), Steps: s.stepRows(u, clock), Top: s.upgradeTop(v, u, o, clock)}
+	view := page.Upgrade{
+		Crumbs: rolloutCrumbs(u.Rollout, u.PlanName), Steps: s.stepRows(u, clock), Top: s.upgradeTop(v, t, o, clock),
+		Trouble: s.troubleView(v, t, o, clock), Evidence: evidenceRows(t, clock), Archive: upgradeHref(u.Rollout, u.Server) + "/evidence.zip", Repair: repairWords(t),
+	}
 	for _, f := range u.Findings {
 		view.Findings = append(view.Findings, page.Finding{Severity: f.Severity, Rule: f.Rule, Text: clean(f.Evidence), Remedy: f.Remedy})
 	}
@@ -125,7 +138,8 @@ func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView)
 	return view, nil
 }
 
-func (s *server) upgradeTop(v viewer, u store.UpgradeView, o store.RolloutView, clock ui.Clock) page.UpgradeTop {
+func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock ui.Clock) page.UpgradeTop {
+	u := about.UpgradeView
 	t := page.UpgradeTop{
 		Server: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
 		From: "–", To: o.Content.Package.Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
@@ -142,8 +156,15 @@ func (s *server) upgradeTop(v viewer, u store.UpgradeView, o store.RolloutView, 
 			continue
 		}
 		t.Now = fmt.Sprintf("step %d of %d: %s", i+1, len(s.Runbook.Steps), st.Words)
-		if u.LastHeardAt != nil && t.Busy {
-			t.Silence = fmt.Sprintf("heard %s; quiet for up to %s is normal here", clock.Ago(*u.LastHeardAt), ui.Duration(st.Silence))
+		if t.Busy && u.State == rollout.Running {
+			t.Silence = silence(u, st, clock)
+		}
+	}
+	t.Slow = s.slowness(u, clock)
+	if u.Decision != "" {
+		t.Busy, t.Slow = false, ""
+		if step, ok := s.Runbook.Decision(u.Decision); ok {
+			t.AtWork = "By a decision of " + orDash(u.DecidedBy) + ": " + step.Words + "."
 		}
 	}
 	switch u.State {
@@ -165,25 +186,20 @@ func (s *server) upgradeTop(v viewer, u store.UpgradeView, o store.RolloutView, 
 	if t.Busy && u.State == rollout.Running {
 		t.Message = "" // the progress says it
 	}
-	t.Acts = s.upgradeActs(v, u)
+	t.Acts = s.upgradeActs(v, about, clock)
 	return t
 }
 
-// upgradeActs is what a person can decide about the upgrade now.
-func (s *server) upgradeActs(v viewer, u store.UpgradeView) []ui.Act {
-	over := u.RolloutState == rollout.RolloutStopped || u.RolloutState == rollout.RolloutDone
-	if over && u.StartedAt == nil {
+// upgradeActs is what a person can decide about an upgrade that is not in
+// trouble; what can be decided in trouble stands in its own part of the page.
+func (s *server) upgradeActs(v viewer, t trouble, clock ui.Clock) []ui.Act {
+	if inTrouble(t.state) || ended(t.RolloutState) && t.StartedAt == nil {
 		return nil
 	}
 	var acts []ui.Act
-	base := upgradeHref(u.Rollout, u.Server)
-	if _, err := rollout.UpgradeTable.After(u.State, rollout.Retry); err == nil && !over {
-		acts = append(acts, ui.Act{Href: base + "/retry", Text: "Retry from " + shortStep(rollout.RetryFrom(s.Runbook, u.Step)), Kind: "primary", Why: v.why(auth.Decide)})
-	}
-	if u.State.MaySkip() && v.may(auth.Decide) {
-		acts = append(acts, ui.Act{Href: base + "/skip", Text: "Skip this server", Kind: "danger"})
-		if u.State == rollout.Failed && s.putBackFailed(u) {
-			acts = append(acts, ui.Act{Href: base + "/skip?leave=yes", Text: "Skip and leave as it is", Kind: "danger"})
+	for _, d := range s.decisionsAbout(v, t, store.RolloutView{}, clock) {
+		if d.Act.Why == "" {
+			acts = append(acts, d.Act)
 		}
 	}
 	return acts
@@ -209,7 +225,7 @@ func (s *server) stepRows(u store.UpgradeView, clock ui.Clock) []page.StepRow {
 				row.State.Note = fmt.Sprintf("attempt %d", st.Attempt)
 			}
 			if st.State == rollout.Running && st.StartedAt != nil {
-				row.Late = clock.Now.Sub(*st.StartedAt) > plain.Soft
+				row.Late = clock.Now.Sub(limitsFrom(st)) > plain.Soft
 			}
 		}
 		if row.State.Key != string(rollout.Done) {
@@ -217,45 +233,15 @@ func (s *server) stepRows(u store.UpgradeView, clock ui.Clock) []page.StepRow {
 		}
 		rows = append(rows, row)
 	}
-	return rows
-}
-
-func ledgerThing(l store.LedgerEntry) string {
-	switch l.Kind {
-	case "service":
-		return "Service " + l.Name
-	case "revocation":
-		if l.Name == "S-1-5-18" {
-			return "Certificate revocation check of the system account"
+	for _, plain := range s.Runbook.Decisions {
+		for _, st := range u.Steps {
+			if st.Name == plain.Name {
+				rows = append(rows, page.StepRow{
+					Name: plain.Name, Words: "Decided by a person: " + strings.ToLower(plain.Words[:1]) + plain.Words[1:], State: stateOf(st.State),
+					Message: clean(st.Message), Started: clock.MomentOf(st.StartedAt), Took: stepTook(st, clock.Now),
+				})
+			}
 		}
-		return "Certificate revocation check of the " + l.Name + " account"
-	default:
-		return l.Kind + " " + l.Name
 	}
-}
-
-// ledgerWords says a state of a ledger entry. Only its own task can read and set
-// the revocation check, so until the value was read from there the host has it.
-func ledgerWords(kind string, values map[string]string) string {
-	switch file, bit, value := values["file"], values["bit"], values["value"]; {
-	case kind == "revocation" && value == "absent":
-		return "no value State"
-	case kind == "revocation" && value != "":
-		return clean("value State " + value)
-	case kind == "revocation" && file != "":
-		return clean("kept on the host by the task " + values["task"])
-	case kind == "revocation" && bit != "":
-		return clean("switched off (bit " + bit + ")")
-	default:
-		return pairs(values)
-	}
-}
-
-// pairs shows the values of a ledger entry by name.
-func pairs(values map[string]string) string {
-	out := make([]string, 0, len(values))
-	for _, key := range sortedKeys(values) {
-		out = append(out, strings.ReplaceAll(key, "_", " ")+" "+orEmpty(values[key]))
-	}
-	return clean(strings.Join(out, ", "))
+	return rows
 }

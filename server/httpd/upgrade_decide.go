@@ -11,7 +11,9 @@ import (
 	"wavekeeper/web/ui"
 )
 
-func (s *server) upgradeAsk(w http.ResponseWriter, r *http.Request, fill func(store.UpgradeView, *page.Confirm)) error {
+// upgradeAsk shows a page that asks before something is decided about an
+// upgrade. What is refused by the state says why.
+func (s *server) upgradeAsk(w http.ResponseWriter, r *http.Request, fill func(trouble, *page.Confirm)) error {
 	v, err := s.allowed(r, auth.Read)
 	if err != nil {
 		return err
@@ -20,41 +22,51 @@ func (s *server) upgradeAsk(w http.ResponseWriter, r *http.Request, fill func(st
 	if err != nil {
 		return err
 	}
+	t, err := s.troubleOf(r.Context(), u)
+	if err != nil {
+		return err
+	}
 	back := upgradeHref(u.Rollout, u.Server)
 	view := page.Confirm{
 		Crumbs: append(rolloutCrumbs(u.Rollout, u.PlanName), ui.Link{Href: back, Text: u.Server}), Reason: "Reason, kept on record",
-		Back: ui.Link{Href: back, Text: "Back, change nothing"}, Why: v.why(auth.Decide),
+		Back: ui.Link{Href: back, Text: "Back, change nothing"}, Why: v.why(auth.Decide), Hidden: []page.Hidden{{Name: "seen", Value: seenAs(u)}},
 	}
-	fill(u, &view)
+	fill(t, &view)
 	view.Frame = s.frame(r, v, view.Title, "rollouts")
 	return s.render(w, r, http.StatusOK, page.ConfirmPage(view))
 }
 
 func (s *server) upgradeRetryAsk(w http.ResponseWriter, r *http.Request) error {
-	return s.upgradeAsk(w, r, func(u store.UpgradeView, view *page.Confirm) {
-		from := rollout.RetryFrom(s.Runbook, u.Step)
-		view.Title, view.Kind = "Retry "+u.Server, "primary"
+	return s.upgradeAsk(w, r, func(t trouble, view *page.Confirm) {
+		from := rollout.RetryFrom(s.Runbook, t.Step)
+		view.Title, view.Kind = "Run "+t.Server+" again", "primary"
 		view.Lead = "The server is tried again from the step “" + shortStep(from) + "”, when limits, order, floor and approval allow its start. Each step looks at the host first and does only what is not done yet."
-		view.Rows = []page.ConfirmRow{{Server: u.Server, State: upgradeState(u.UpgradeRow), Then: "waits for its turn, then goes on at " + shortStep(from)}}
-		view.Action, view.Button = upgradeHref(u.Rollout, u.Server)+"/retry", "Retry "+u.Server+" from "+shortStep(from)
-		view.Why = refusedBy(view.Why, u, func(state rollout.State) bool { return rollout.UpgradeTable.Allows(state, rollout.Retry) })
+		view.Rows = []page.ConfirmRow{{Server: t.Server, State: upgradeState(t.UpgradeRow), Then: "waits for its turn, then goes on at " + shortStep(from)}}
+		view.Action, view.Button = upgradeHref(t.Rollout, t.Server)+"/retry", "Run "+t.Server+" again from "+shortStep(from)
+		if t.RolloutState == rollout.RolloutPaused {
+			view.Rows[0].Then = "waits until the rollout is resumed, then goes on at " + shortStep(from)
+		}
+		view.Why = refusedBy(view.Why, t.UpgradeView, func(state rollout.State) bool { return rollout.UpgradeTable.Allows(state, rollout.Retry) })
+		if view.Why == "" && ended(t.RolloutState) {
+			view.Why = "The rollout has ended: nothing starts in it any more."
+		}
 	})
 }
 
 func (s *server) upgradeSkipAsk(w http.ResponseWriter, r *http.Request) error {
-	return s.upgradeAsk(w, r, func(u store.UpgradeView, view *page.Confirm) {
-		view.Title, view.Kind = "Skip "+u.Server, "danger"
+	return s.upgradeAsk(w, r, func(t trouble, view *page.Confirm) {
+		view.Title, view.Kind = "Skip "+t.Server, "danger"
 		view.Lead = "The server is not upgraded in this rollout. It never counts as upgraded: servers that wait for it stay held."
 		then := "stays as it is now, out of this rollout"
-		if u.StartedAt != nil {
+		if t.StartedAt != nil {
 			then = "what was changed on it is put back first, then it is out of this rollout"
 		}
-		view.Rows = []page.ConfirmRow{{Server: u.Server, State: upgradeState(u.UpgradeRow), Then: then}}
-		view.Action, view.Button = upgradeHref(u.Rollout, u.Server)+"/skip", "Skip 1 server: "+u.Server
+		view.Rows = []page.ConfirmRow{{Server: t.Server, State: upgradeState(t.UpgradeRow), Then: then}}
+		view.Action, view.Button = upgradeHref(t.Rollout, t.Server)+"/skip", "Skip 1 server: "+t.Server
 		if r.URL.Query().Has("leave") {
-			leaveAsIs(u, view)
+			leaveAsIs(t.UpgradeView, view)
 		}
-		view.Why = refusedBy(view.Why, u, rollout.State.MaySkip)
+		view.Why = refusedBy(view.Why, t.UpgradeView, rollout.State.MaySkip)
 	})
 }
 
@@ -76,6 +88,9 @@ func refusedBy(why string, u store.UpgradeView, possible func(rollout.State) boo
 	if why != "" {
 		return why
 	}
+	if u.Decision != "" {
+		return fmt.Sprintf("A decision of %s is carried out on %s now.", orDash(u.DecidedBy), u.Server)
+	}
 	if !possible(u.State) {
 		return fmt.Sprintf("%s is %s.", u.Server, stateOf(u.State).Word())
 	}
@@ -91,10 +106,17 @@ func (s *server) upgradeRetry(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := asSeen(r.PostFormValue("seen"), u); err != nil {
+		return err
+	}
 	if err := s.Store.RetryUpgrade(r.Context(), v.actor(r), u.ID, reason(r), s.Runbook); err != nil {
 		return err
 	}
-	return s.done(w, r, upgradeHref(u.Rollout, u.Server), u.Server+" is tried again when its turn comes.")
+	said := u.Server + " is tried again when its turn comes."
+	if u.RolloutState == rollout.RolloutPaused {
+		said = u.Server + " is tried again when the rollout is resumed: it is paused."
+	}
+	return s.done(w, r, upgradeHref(u.Rollout, u.Server), said)
 }
 
 func (s *server) upgradeSkip(w http.ResponseWriter, r *http.Request) error {
@@ -104,6 +126,9 @@ func (s *server) upgradeSkip(w http.ResponseWriter, r *http.Request) error {
 	}
 	u, err := s.upgradeOf(r)
 	if err != nil {
+		return err
+	}
+	if err := asSeen(r.PostFormValue("seen"), u); err != nil {
 		return err
 	}
 	skip := store.Skip{Reason: reason(r), LeaveAsIs: r.URL.Query().Has("leave")}

@@ -3,27 +3,26 @@ package httpd
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
 	"wavekeeper/web/ui"
 )
 
 // waiting is what waits for one person, as the home page lists it and every
-// header counts it: servers to decide about first, then waves to approve.
+// header counts it: servers in trouble first, then those that are silent or not
+// as they were, then waves to approve.
 func (s *server) waiting(ctx context.Context, v viewer) ([]page.Waiting, error) {
+	all, err := s.decisions(ctx, v, 0)
+	if err != nil {
+		return nil, err
+	}
 	var mine []page.Waiting
-	decide, err := s.toDecide(ctx, v, 0)
-	if err != nil {
-		return nil, err
-	}
-	approve, err := s.toApprove(ctx, v, 0)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range append(decide, approve...) {
+	for _, w := range all {
 		if w.Act != "" {
 			mine = append(mine, w)
 		}
@@ -31,36 +30,136 @@ func (s *server) waiting(ctx context.Context, v viewer) ([]page.Waiting, error) 
 	return mine, nil
 }
 
-// decisions is what one rollout waits for, whoever it is that may decide; only
-// what is the viewer's has an act.
+// decisions is what one rollout waits for or, with 0, all of them, whoever it is
+// that may decide; only what is the viewer's has an act.
 func (s *server) decisions(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
 	decide, err := s.toDecide(ctx, v, rollout)
 	if err != nil {
 		return nil, err
 	}
+	silent, err := s.toLookAt(ctx, v, rollout)
+	if err != nil {
+		return nil, err
+	}
 	approve, err := s.toApprove(ctx, v, rollout)
-	return append(decide, approve...), err
+	return slices.Concat(decide, silent, approve), err
 }
 
-// toDecide lists upgrades that only a person can move on, of one rollout or,
-// with 0, of all.
-func (s *server) toDecide(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
+// toDecide lists upgrades in trouble, and those on whose hosts something is not
+// as it was, of one rollout or, with 0, of all.
+func (s *server) toDecide(ctx context.Context, v viewer, only int64) ([]page.Waiting, error) {
 	upgrades, err := s.Store.UpgradesToDecide(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deviations, err := s.Store.Deviations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open := map[int64][]store.Deviation{}
+	var order []int64
+	for _, d := range deviations {
+		if !d.Open {
+			continue
+		}
+		if len(open[d.Upgrade]) == 0 {
+			order = append(order, d.Upgrade)
+		}
+		open[d.Upgrade] = append(open[d.Upgrade], d)
+	}
+	clock := v.clock(s.Now())
+	var list []page.Waiting
+	for _, u := range upgrades {
+		left := open[u.Upgrade]
+		delete(open, u.Upgrade)
+		if only != 0 && u.Rollout != only {
+			continue
+		}
+		list = append(list, s.troubleWaits(v, u, left, clock))
+	}
+	for _, id := range order {
+		left := open[id]
+		if len(left) == 0 || only != 0 && left[0].Rollout != only {
+			continue
+		}
+		d := left[0]
+		w := page.Waiting{
+			State: ui.State{Key: "warning"}, Title: d.Server + ": " + ui.Count(len(left), "thing is", "things are") + " not put back", Detail: clean(d.PlanName + " · " + deviationNames(left)),
+			Href: upgradeHref(d.Rollout, d.Server) + "#ledger", Since: clock.Moment(d.Since),
+		}
+		if v.may(auth.Decide) {
+			w.Act = "Look at it"
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// troubleWaits is one upgrade in trouble, with the pages on which it is decided.
+func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.Deviation, clock ui.Clock) page.Waiting {
+	href := upgradeHref(u.Rollout, u.Server)
+	w := page.Waiting{
+		State: ui.State{Key: u.State}, Title: "Decide about " + u.Server, Detail: clean(u.PlanName + " · " + u.Message), Href: href + "#trouble", Since: clock.Moment(u.Since),
+	}
+	if len(left) > 0 {
+		w.Detail += " · not put back: " + deviationNames(left)
+	}
+	if u.Decision != "" {
+		w.State.Note = "decision under way"
+		w.Title = u.Server + " is asked by a decision of " + orDash(u.DecidedBy)
+		return w // nothing to decide before that has ended
+	}
+	state := rollout.State(u.State)
+	if state == rollout.OutOfSight {
+		w.Title = u.Server + " is out of sight"
+	}
+	if !v.may(auth.Decide) {
+		return w
+	}
+	w.Act = "Look and decide"
+	link := func(allowed bool, verb, text string) {
+		if allowed {
+			w.Links = append(w.Links, ui.Link{Href: href + "/" + verb, Text: text})
+		}
+	}
+	link(s.has(rollout.DecideLook) && state.MayDecide(rollout.DecideLook), "look", "Look again")
+	link(!u.Ended && rollout.UpgradeTable.Allows(state, rollout.Retry), "retry", "Run again")
+	link(s.verifies() && state.MayVerify(), "verify", "Mark repaired and verify")
+	link(state.MaySkip(), "skip", "Skip")
+	return w
+}
+
+func deviationNames(left []store.Deviation) string {
+	var names []string
+	for _, d := range left {
+		names = append(names, ledgerThing(store.LedgerEntry{Kind: d.Kind, Name: d.Name}))
+	}
+	return ui.List(names, 3)
+}
+
+// toLookAt lists upgrades that give no sign of getting on. Nothing has to be
+// decided about them; a person may want to look.
+func (s *server) toLookAt(ctx context.Context, v viewer, rollout int64) ([]page.Waiting, error) {
+	silent, err := s.Store.SilentUpgrades(ctx)
 	if err != nil {
 		return nil, err
 	}
 	clock := v.clock(s.Now())
 	var list []page.Waiting
-	for _, u := range upgrades {
+	for _, u := range silent {
 		if rollout != 0 && u.Rollout != rollout {
 			continue
 		}
+		since := u.Silent
+		if u.Output != nil {
+			since = *u.Output
+		}
 		w := page.Waiting{
-			State: ui.State{Key: u.State}, Title: "Decide about " + u.Server, Detail: clean(u.PlanName + " · " + u.Message),
-			Href: upgradeHref(u.Rollout, u.Server), Since: clock.Moment(u.Since),
+			State: ui.State{Key: "running", Note: "silent"}, Title: u.Server + " has been silent for " + ui.Duration(clock.Now.Sub(since)),
+			Detail: clean(u.PlanName + " · " + s.stepWords(u.Step) + " · nothing is interrupted by that"), Href: upgradeHref(u.Rollout, u.Server), Since: clock.Moment(since),
 		}
 		if v.may(auth.Decide) {
-			w.Act = "Look and decide"
+			w.Act = "Look at it"
 		}
 		list = append(list, w)
 	}

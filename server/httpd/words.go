@@ -18,11 +18,12 @@ var kindWords = map[string]string{
 	"plan.create": "Plan made", "plan.revise": "Plan changed", "plan.submit": "Plan submitted", "plan.reject": "Plan rejected",
 	"wave.approve": "Wave approved", "wave.withdraw": "Approval taken back", "wave.pause": "Wave paused", "wave.resume": "Wave resumed",
 	"rollout.pause": "Rollout paused", "rollout.resume": "Rollout resumed", "rollout.stop": "Rollout stopped",
-	"upgrade.retry": "Upgrade tried again", "upgrade.skip": "Server skipped", "upgrade.repair": "Marked as repaired",
+	"upgrade.retry": "Upgrade tried again", "upgrade.skip": "Server skipped", "upgrade.verify": "Marked as repaired", "upgrade.decide": "Decided about trouble", "evidence.export": "Evidence exported",
 	"refused": "Refused", "history.export": "History exported",
 	store.EventSubmitted: "Submitted", store.EventRejected: "Rejected", store.EventApproved: "Approved", store.EventVoided: "Approval void", store.EventRollout: "Rollout",
 	store.EventWave: "Wave", store.EventUpgrade: "Upgrade", store.EventHeld: "Held", store.EventStep: "Step", store.EventIntent: "About to act",
 	store.EventChanged: "Changed for a while", store.EventRestored: "Put back", store.EventRetry: "Tried again", store.EventSkip: "Skipped",
+	store.EventDecide: "Decided", store.EventEvidence: "Evidence kept", store.EventMarker: "Action and Watermark", store.EventLimit: "Limit",
 }
 
 func kindWord(kind string) string {
@@ -43,8 +44,10 @@ func eventState(kind, text string, data map[string]any) string {
 		return "held"
 	case store.EventRejected, "plan.reject":
 		return "rejected"
-	case store.EventVoided, "wave.withdraw":
+	case store.EventVoided, "wave.withdraw", store.EventLimit:
 		return "warning"
+	case store.EventDecide, store.EventEvidence, store.EventMarker:
+		return "info"
 	case store.EventSkip, "upgrade.skip":
 		return "skipped"
 	case store.EventSubmitted, "plan.submit":
