@@ -225,10 +225,19 @@ func (c *DemoCmd) furnish(ctx context.Context, url string, secrets demoSecrets) 
 		}
 	}
 	kept, err := s.Credentials(ctx)
-	if err != nil || len(kept) > 0 { // furnished before
+	if err != nil {
 		return err
 	}
-	return furnishHosts(ctx, s, actor, c.path("wavekeeper.key"), secrets)
+	if len(kept) == 0 { // not furnished before
+		if err := furnishHosts(ctx, s, actor, c.path("wavekeeper.key"), secrets); err != nil {
+			return err
+		}
+	}
+	fleet, err := os.ReadFile(c.path(fleetFile))
+	if err != nil {
+		return fmt.Errorf("read the demo's fleet: %w", err)
+	}
+	return furnishMedia(ctx, s, actor, fleet)
 }
 
 // furnishHosts makes what the coordinator needs to reach the simulated hosts.
