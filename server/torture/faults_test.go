@@ -3,6 +3,7 @@
 package torture
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,6 +34,12 @@ var faultSteps = map[string][]string{
 	"credentials-storage-forbidden": {"preflight", "setup"},
 	"planted-folder":                {"preflight", "setup"},
 	"revocation-unreachable":        {"setup"},
+}
+
+// shortLimits are hard limits of steps that a test can wait for.
+var shortLimits = map[string]time.Duration{
+	"facts": 15 * time.Second, "preflight": 20 * time.Second, "record": 15 * time.Second, "stop-services": 15 * time.Second,
+	"setup": 30 * time.Second, "verify": 15 * time.Second, "put-back": 15 * time.Second, "tidy": 15 * time.Second,
 }
 
 // oneFault is every fault alone, in each step, at each moment that differs.
@@ -90,10 +97,7 @@ UM1,UnifiedMessaging,HQ,8.0.685.25,127.0.108.%d,5985,BackupAgent
 		p := rollout.DefaultPolicy()
 		p.Floor = rollout.Floor{}
 		o.Plan.Policy = &p
-		o.Hard = map[string]time.Duration{
-			"facts": 15 * time.Second, "preflight": 20 * time.Second, "record": 15 * time.Second, "stop-services": 15 * time.Second,
-			"setup": 30 * time.Second, "verify": 15 * time.Second, "put-back": 15 * time.Second, "tidy": 15 * time.Second,
-		}
+		o.Hard = shortLimits
 		o.Twin = func(o *twin.Options) { o.Faults = faults }
 	})
 	tr.approveAll(t)
@@ -115,11 +119,11 @@ func (tr *trial) upgrade(v store.RolloutView, server string) store.UpgradeRow {
 // rest waits until nothing happens by itself any more: the rollout is done, or
 // a person is waited for. What moves is judged by the events: they stand still,
 // and nothing is in work.
-func (tr *trial) rest(t *testing.T) store.RolloutView {
+func (a *arena) rest(t testing.TB) store.RolloutView {
 	t.Helper()
 	var last int64 = -1
 	since := time.Now()
-	return tr.await(t, "the rollout rests", restWithin, func(v store.RolloutView) bool {
+	return a.await(t, "the rollout rests", restWithin, func(v store.RolloutView) bool {
 		if v.LastEvent != last || busy(v) {
 			last, since = v.LastEvent, time.Now()
 		}
@@ -130,15 +134,22 @@ func (tr *trial) rest(t *testing.T) store.RolloutView {
 // busy reports whether something in the rollout moves on by itself.
 func busy(v store.RolloutView) bool {
 	for _, w := range v.Waves {
+		if w.State == rollout.WaveApproved && v.State == rollout.RolloutWaiting {
+			return true // no coordinator came to it yet
+		}
 		for _, u := range w.Upgrades {
 			switch u.State {
 			case rollout.Running, rollout.OutOfSight:
 				return true
+			case rollout.Waiting:
+				if w.State == rollout.WaveRunning && v.State == rollout.RolloutRunning {
+					return true // it is started or held in a moment
+				}
 			case rollout.Held:
 				if w.State == rollout.WaveRunning && len(u.Reasons) > 0 && u.Reasons[0].Rule == "facts-are-old" {
 					return true
 				}
-			case rollout.Waiting, rollout.Paused, rollout.Interrupted, rollout.Unknown, rollout.Failed, rollout.Skipped, rollout.Done:
+			case rollout.Paused, rollout.Interrupted, rollout.Unknown, rollout.Failed, rollout.Skipped, rollout.Done:
 			}
 		}
 	}
@@ -255,7 +266,9 @@ func (tr *trial) resume(t *testing.T, number int) {
 	t.Helper()
 	for _, w := range tr.view(t).Waves {
 		if w.Number == number && w.State == rollout.WaveStopped {
-			must(t, tr.Store.ResumeWave(t.Context(), tr.operator, w.ID, "the others go on"))
+			if err := tr.Store.ResumeWave(t.Context(), tr.operator, w.ID, "the others go on"); !errors.Is(err, rollout.ErrConflict) { // it may be done by now
+				must(t, err)
+			}
 		}
 	}
 }
@@ -289,12 +302,12 @@ func (tr *trial) after(t *testing.T, v store.RolloutView, skipped bool) {
 
 // asBefore compares a host with what it was. Of a server that was not upgraded,
 // Exchange's own services are Setup's affair where Setup ran.
-func (tr *trial) asBefore(t *testing.T, u store.UpgradeRow) {
+func (a *arena) asBefore(t testing.TB, u store.UpgradeRow) {
 	t.Helper()
 	var wrong []string
 	if !poll(hostWithin, func() bool {
-		wrong = slices.DeleteFunc(tr.differences(t, u.Server), func(d string) bool {
-			return u.State == rollout.Skipped && strings.HasPrefix(d, "service ") && !strings.Contains(d, "BackupAgent") && !strings.Contains(d, "MailScan") && tr.truth.count(u.Server, "setup-started") > 0
+		wrong = slices.DeleteFunc(a.differences(t, u.Server), func(d string) bool {
+			return u.State == rollout.Skipped && strings.HasPrefix(d, "service ") && !strings.Contains(d, "BackupAgent") && !strings.Contains(d, "MailScan") && a.truth.count(u.Server, "setup-started") > 0
 		})
 		return len(wrong) == 0
 	}) {
