@@ -17,8 +17,8 @@ import (
 )
 
 // Host is one Windows machine. It holds no state of the machine, every method
-// asks; only the version of Windows, which cannot change while it runs, is asked
-// for once. Where WMI does not answer, what matters while Setup runs is read
+// asks; only what cannot change while Windows runs, its version and code page,
+// is asked for once. Where WMI does not answer, what matters while Setup runs is read
 // without it: Processes, Sessions, Services, Service, Roles, Markers, OS, and
 // all of host tasks; Without says when it was.
 type Host struct {
@@ -26,6 +26,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	windows winrm.OSVersion
+	oem     int               // code page, 0 = not asked for yet
 	without map[string]string // what was read without WMI last, with the reason
 }
 
@@ -37,14 +38,14 @@ func (h *Host) Identify(ctx context.Context) (winrm.Identity, error) { return h.
 
 // Run runs one command line through cmd.exe in a WinRM shell.
 func (h *Host) Run(ctx context.Context, line string) (winrm.Result, error) {
-	return h.conn.Run(ctx, winrm.Command{Line: line})
+	return h.run(ctx, winrm.Command{Line: line})
 }
 
 // program runs a program without cmd.exe, so nothing in its arguments is
 // expanded and the line may be longer than 8,191 characters. Its input is
 // closed at once: powershell.exe waits for the end of it.
 func (h *Host) program(ctx context.Context, name string, args ...string) (winrm.Result, error) {
-	return h.conn.Run(ctx, winrm.Command{Line: name, Args: args, SkipShell: true, Stdin: []byte{}})
+	return h.run(ctx, winrm.Command{Line: name, Args: args, SkipShell: true, Stdin: []byte{}})
 }
 
 // ScriptError is a script that ran and said that it could not do its work.
@@ -102,7 +103,7 @@ func (h *Host) runScript(ctx context.Context, name, nonce, text string, stdin []
 	if err != nil {
 		return nil, fmt.Errorf("script %s: %w", name, err)
 	}
-	result, err := h.conn.Run(ctx, winrm.Command{Line: powershell, Args: arguments, SkipShell: true, Stdin: stdin})
+	result, err := h.run(ctx, winrm.Command{Line: powershell, Args: arguments, SkipShell: true, Stdin: stdin})
 	if err != nil {
 		return nil, fmt.Errorf("script %s: %w", name, err)
 	}

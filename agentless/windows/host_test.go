@@ -25,6 +25,12 @@ func host(t *testing.T) *windows.Host {
 
 func hostWith(t *testing.T, change func(*twin.Options)) *windows.Host {
 	t.Helper()
+	return dialled(t, startTwin(t, change))
+}
+
+// startTwin gives the port of a simulated host.
+func startTwin(t *testing.T, change func(*twin.Options)) int {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +52,11 @@ func hostWith(t *testing.T, change func(*twin.Options)) *windows.Host {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { fleet.Close() })
+	return port
+}
+
+func dialled(t *testing.T, port int) *windows.Host {
+	t.Helper()
 	conn, err := winrm.New(winrm.Config{Address: "127.0.0.1", Port: port, User: user, Password: password})
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"
 )
 
@@ -52,7 +53,7 @@ func execOn(ctx context.Context, hosts *connector, t Target, command string) *ex
 		return line
 	}
 	defer conn.Close()
-	result, err := conn.Run(ctx, winrm.Command{Line: command})
+	result, err := windows.New(conn).RunReadable(ctx, command)
 	line.end(err)
 	line.Stdout, line.Stderr = result.Text()
 	if !result.Valid() {
