@@ -93,6 +93,7 @@ type fixture struct {
 	kill    killer
 
 	unwinding bool
+	limits    bool // hard limits end steps, as the engine has it
 }
 
 func freePort(t *testing.T) int {
@@ -243,6 +244,7 @@ func (f *fixture) walk(t *testing.T, from string) (string, runbook.Outcome) {
 	t.Helper()
 	table := runbook.Standalone()
 	begun, unwinding := false, false
+	f.unwinding = false
 	ended, last := "", runbook.Outcome{}
 	for _, s := range table.Steps {
 		begun = begun || s.Name == from
@@ -255,6 +257,7 @@ func (f *fixture) walk(t *testing.T, from string) (string, runbook.Outcome) {
 			ended, last = s.Name, out
 		case out.Kind == runbook.Failed && !unwinding:
 			unwinding, ended, last = true, s.Name, out
+			f.unwinding = true
 		case out.Kind != runbook.Done:
 			return s.Name, out
 		}
@@ -267,6 +270,7 @@ func (f *fixture) walk(t *testing.T, from string) (string, runbook.Outcome) {
 func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 	t.Helper()
 	deadline := time.Now().Add(60 * time.Second)
+	began := f.now()
 	for tick := 0; ; tick++ {
 		if time.Now().After(deadline) {
 			t.Fatalf("step %s: no end after %d ticks, last: %+v", s.Name, tick, f.out[s.Name])
@@ -291,6 +295,14 @@ func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 		f.out[s.Name] = out
 		f.logged = append(f.logged, out.Log...)
 		if out.Kind != runbook.Again && out.Kind != runbook.OutOfSight {
+			return out
+		}
+		if f.limits && f.now().Sub(began) > s.Hard {
+			out.Kind, out.Message = runbook.Unknown, "Not finished: "+out.Message
+			if s.Repeatable {
+				out.Kind = runbook.Failed
+			}
+			f.out[s.Name] = out
 			return out
 		}
 		if tick > 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"wavekeeper/agentless/windows"
@@ -36,7 +37,10 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	broken := false
 	for _, f := range findings {
 		if f.Severity == Blocker {
-			blockers, remedies = append(blockers, f.Text), append(remedies, f.Remedy)
+			blockers = append(blockers, f.Text)
+			if f.Remedy != "" && !slices.Contains(remedies, f.Remedy) {
+				remedies = append(remedies, f.Remedy)
+			}
 			broken = broken || f.Rule == interruptedRule
 		}
 	}

@@ -266,7 +266,7 @@ func ruleMedia(w *Work, s seen) verdict {
 	sum := s.media.Said["sha256"]
 	switch {
 	case s.media.Trouble != "":
-		return verdict{Blocker, "The media could not be read by a host task", s.media.Trouble, cmp.Or(s.media.Remedy, "Check the Task Scheduler service and "+windows.Root+".")}
+		return verdict{Blocker, "The media could not be read by a host task: " + s.media.Trouble, s.media.Trouble, cmp.Or(s.media.Remedy, "Check the Task Scheduler service and "+windows.Root+".")}
 	case s.media.Said["exists"] != "1":
 		return verdict{Blocker, "The media is not on the host", path + " does not exist", "Unpack the package to " + w.Media.Folder + "."}
 	case sum != strings.ToLower(w.Media.SetupSHA256):
@@ -343,7 +343,7 @@ func ruleCanary(w *Work, s seen) verdict {
 	evidence := fmt.Sprintf("user %s, elevated %s, hkcu %s, ldap %s", said["user"], said["elevated"], said["hkcu"], said["ldap"])
 	switch {
 	case s.canary.Trouble != "":
-		return verdict{Blocker, "The run-as account could not run a task", s.canary.Trouble, cmp.Or(s.canary.Remedy, "Check "+w.RunAs.Name+": that it is not locked out, its password, and its right to log on as a batch job.")}
+		return verdict{Blocker, "The run-as account could not run a task: " + s.canary.Trouble, s.canary.Trouble, cmp.Or(s.canary.Remedy, "Check "+w.RunAs.Name+": that it is not locked out, its password, and its right to log on as a batch job.")}
 	case said["ldap"] != "ok" && !w.Server.Has(exchange.EdgeTransport): // an Edge server is no member of a domain
 		return verdict{Blocker, "The run-as account does not reach Active Directory", evidence, "Check the account, DNS and the domain controllers."}
 	case said["elevated"] != "1" || !has(strings.Split(said["sids"], ","), "S-1-5-32-544"):
