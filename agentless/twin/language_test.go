@@ -1,7 +1,11 @@
 package twin_test
 
 import (
+	"encoding/hex"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -133,3 +137,49 @@ func TestSetupWritesTimesOfTheAccountsCulture(t *testing.T) {
 		}
 	}
 }
+
+// TestPywinrmRunsCommandsOnOtherPlatforms proves the wire of WinRM 1.1 and the
+// code pages by a client that nobody of the project wrote.
+func TestPywinrmRunsCommandsOnOtherPlatforms(t *testing.T) {
+	t.Parallel()
+	const python = "/usr/bin/python3"
+	if err := exec.Command(python, "-c", "import winrm").Run(); err != nil {
+		t.Skip("the package python3-winrm is not installed")
+	}
+	script := filepath.Join(t.TempDir(), "run.py")
+	const text = `
+import sys, winrm
+s = winrm.Session(sys.argv[1], auth=(sys.argv[2], sys.argv[3]), transport="plaintext")
+p = s.protocol
+shell = p.open_shell(codepage=int(sys.argv[4]))
+for line in sys.argv[5:]:
+    c = p.run_command(shell, line)
+    out, err, code = p.get_command_output(shell, c)
+    print(code, out.hex(), err.hex())
+    p.cleanup_command(shell, c)
+p.close_shell(shell)
+print("closed")
+`
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for words, want := range map[string]struct{ page, command, output string }{
+		"2003 1.1 de-DE": {"850", "reg query HKLM\\nosuch", "1  " + hexOf("\r\nFehler:  Der angegebene Registrierungsschl\x81ssel bzw. Wert wurde nicht gefunden\r\n")},
+		"2008 1.1 ja-JP": {"932", "cd nosuch", "1  " + hexOf("\x8ew\x92\xe8\x82\xb3\x82\xea\x82\xbd\x83p\x83X\x82\xaa\x8c\xa9\x82\xc2\x82\xa9\x82\xe8\x82\xdc\x82\xb9\x82\xf1\x81B\r\n")},
+	} {
+		s := kind(t, "cas1", words)
+		start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+		c := dial(t, s)
+		run := exec.CommandContext(t.Context(), python, script, c.url, winrmUser, password, want.page, "hostname", want.command)
+		run.Env = append(os.Environ(), "NO_PROXY=127.0.0.0/8,"+s.Address, "no_proxy="+s.Address)
+		raw, err := run.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", words, err, raw)
+		}
+		if got, all := string(raw), "0 "+hexOf("cas1\r\n")+" \n"+want.output+"\nclosed\n"; got != all {
+			t.Errorf("%s:\n%s\nwant\n%s", words, got, all)
+		}
+	}
+}
+
+func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }

@@ -223,3 +223,40 @@ func TestProcessesHaveOwnersAndSessions(t *testing.T) {
 		}
 	}
 }
+
+func TestPowerShell1KnowsNoLaterSwitch(t *testing.T) {
+	t.Parallel()
+	for words, knows := range map[string]bool{"2003 1.1 en-US": false, "2003 2.0 en-US": true} {
+		s := kind(t, "cas1", words)
+		start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+		c := dial(t, s)
+		for _, option := range []string{"-ExecutionPolicy Bypass", "-Version 2.0", "-Sta"} {
+			_, _, errs := c.runWith(`powershell.exe -NoProfile `+option+` -Command Get-ExchangeServer`, true)
+			if refused := strings.Contains(errs, "unary operator"); refused == knows {
+				t.Errorf("%s %s: %q", words, option, errs)
+			}
+		}
+		if _, _, errs := c.runWith(`powershell.exe -nop -noni -c Get-ExchangeServer`, true); !strings.Contains(errs, "Active Directory operation failed") {
+			t.Errorf("%s: %q", words, errs)
+		}
+	}
+}
+
+func TestGroupsHaveNamesInTheDisplayLanguage(t *testing.T) {
+	t.Parallel()
+	for words, group := range map[string]string{"2003 1.1 de-DE": "Administratoren", "2008 2.0 ja-JP": "Administrators"} {
+		s := kind(t, "cas1", words)
+		start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+		c := dial(t, s)
+		if exit, out, _ := c.run("net localgroup"); exit != "0" || !strings.Contains(out, "*"+group+"\r\n") {
+			t.Errorf("%s: %s %q", words, exit, out)
+		}
+		if exit, out, _ := c.run("net localgroup " + group); exit != "0" || !strings.Contains(out, winrmUser+"\r\n") || !strings.Contains(out, runAs+"\r\n") {
+			t.Errorf("%s: members %s %q", words, exit, out)
+		}
+		other := map[string]string{"Administratoren": "Administrators", "Administrators": "Administratoren"}[group]
+		if exit, _, errs := c.run("net localgroup " + other); exit != "2" || !strings.Contains(errs, "1376") {
+			t.Errorf("%s: %s is a group: %s %q", words, other, exit, errs)
+		}
+	}
+}

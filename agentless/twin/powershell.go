@@ -16,6 +16,10 @@ import (
 // Active Directory first. With redirected input it reads to the end of it
 // before it ends (winrm.md 2.5, marked K).
 func powershell(c *call) int {
+	if stray := strayOption(c.args, c.s.h.platform.powershell()); stray != "" {
+		c.complain("Missing expression after unary operator '-'.\r\nAt line:1 char:2\r\n+ %s\r\n", stray)
+		return 1
+	}
 	text, wide := "", false
 	for i, a := range c.args {
 		low := strings.ToLower(a)

@@ -113,6 +113,9 @@ func netCommand(c *call) int {
 		return 1
 	}
 	verb := strings.ToLower(c.args[0])
+	if verb == "localgroup" {
+		return c.localGroup()
+	}
 	if len(c.args) == 1 && verb == "start" {
 		c.print("These Windows services are started:\r\n\r\n")
 		c.s.h.look(func() {

@@ -123,6 +123,8 @@ var translations = map[string]translation{
 	"The command completed successfully.":                                                    {"Der Befehl wurde erfolgreich ausgeführt.", "コマンドは正常に終了しました。"},
 	"These Windows services are started:":                                                    {"Diese Windows-Dienste sind gestartet:", "次の Windows サービスが開始されています:"},
 
+	"System error 1376 has occurred.\r\n\r\nThe specified local group does not exist.": {"Systemfehler 1376 aufgetreten.\r\n\r\nDie angegebene lokale Gruppe ist nicht vorhanden.", "システム エラー 1376 が発生しました。\r\n\r\n指定されたローカル グループは存在しません。"},
+
 	// schtasks.exe
 	"SUCCESS: The scheduled task \"%s\" has successfully been created.":                 {"ERFOLGREICH: Der geplante Task \"%s\" wurde erfolgreich erstellt.", "成功: スケジュール タスク \"%s\" は正しく作成されました。"},
 	"SUCCESS: Attempted to run the scheduled task \"%s\".":                              {"ERFOLGREICH: Es wurde versucht, den geplanten Task \"%s\" auszuführen.", "成功: スケジュール タスク \"%s\" の実行が試行されました。"},
