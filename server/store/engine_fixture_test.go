@@ -16,7 +16,12 @@ var book = rollout.Runbook{Name: "standalone-service-pack", Version: 1, Words: "
 	{Name: "facts", Words: "asked", Hard: time.Minute, Repeatable: true},
 	{Name: "stop-services", Words: "stopped", Hard: time.Minute, Repeatable: true, Undone: true},
 	{Name: "setup", Words: "set up", Hard: time.Hour, NoReturn: true},
+	{Name: "verify", Words: "verified", Hard: time.Minute, Repeatable: true},
 	{Name: "put-back", Words: "put back", Hard: time.Minute, Repeatable: true, PutBack: true},
+}, Decisions: []rollout.Step{
+	{Name: rollout.DecideLook, Words: "looked at", Hard: time.Minute, Repeatable: true},
+	{Name: rollout.DecideClear, Words: "cleared", Hard: time.Minute, Repeatable: true},
+	{Name: rollout.DecideUndo, Words: "put back", Hard: time.Minute, Repeatable: true},
 }}
 
 const twoServers = `server,roles,site,build,address,port

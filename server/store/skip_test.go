@@ -25,7 +25,7 @@ func broken(t *testing.T, state rollout.State) (submitted, int64) {
 	}
 	d.exec(t, "UPDATE step SET state = 'done' WHERE upgrade_id = $1 AND position < 3", tick.Upgrade)
 	d.exec(t, "UPDATE step SET state = $2 WHERE upgrade_id = $1 AND position = 3", tick.Upgrade, string(state))
-	d.exec(t, "UPDATE upgrade SET state = $2, step = 'setup', due_at = NULL WHERE id = $1", tick.Upgrade, string(state))
+	d.exec(t, "UPDATE upgrade SET state = $2, step = 'setup', due_at = CASE WHEN $2 IN ('running', 'out-of-sight') THEN clock_timestamp() END WHERE id = $1", tick.Upgrade, string(state))
 	return d, tick.Upgrade
 }
 
