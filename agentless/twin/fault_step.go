@@ -31,7 +31,8 @@ const (
 //   - record asks for the services once preflight read the language packs, and
 //     stop-services when they are asked for again;
 //   - setup names the task "setup" of an attempt that was not named before;
-//   - verify reads the roles a second time without having looked at that task;
+//   - verify reads the roles a second time without having looked at that task,
+//     after a Setup that went well;
 //   - put-back asks for the processes before it looks among the tasks, gives a
 //     service its start mode back, or names the task "revocation";
 //   - tidy looks among the tasks after Setup, or removes a task's folder.
@@ -43,6 +44,7 @@ type progress struct {
 	Attempt  int    // the highest attempt of a setup task that was named
 	Looked   bool   // preflight read the language packs
 	Roles    bool   // the roles were read since the setup task was named last
+	Log      bool   // verify read the setup log: it collects evidence
 	Last     string // the last question, as a word
 	Returned string // the step that a reading of facts interrupted
 }
@@ -117,8 +119,9 @@ const (
 	askedRoles     = "roles"
 )
 
-// next moves the progress on by one question.
-func (p *progress) next(q question) {
+// next moves the progress on by one question; whole says that the last Setup on
+// the host, if there was one, went well.
+func (p *progress) next(q question, whole bool) {
 	last := p.Last
 	if q.class != "" || q.key != "" || q.text != "" {
 		p.Last = q.class + q.key
@@ -144,7 +147,7 @@ func (p *progress) next(q question) {
 	case q.key == strings.ToLower(`SOFTWARE\Microsoft\Exchange\v8.0`) || strings.Contains(low, strings.ToLower(`reg.exe query "`+exchangeRoot+`" /s`)):
 		p.Last = askedRoles
 		if last != askedRoles || q.key != "" { // reg.exe is the second way of the same reading
-			p.roles()
+			p.roles(whole)
 		}
 	case strings.HasSuffix(q.key, `\languagepacks`):
 		p.Looked = p.Step == stepPreflight
@@ -154,6 +157,8 @@ func (p *progress) next(q question) {
 		if p.Step == stepRecord {
 			p.Step = stepStopServices
 		}
+	case strings.Contains(low, `\exchangesetup.log'`):
+		p.Log = p.Step == stepVerify
 	case strings.HasPrefix(low, "rd ") && taskWord.MatchString(q.text):
 		p.Step = stepTidy
 	case taskWord.MatchString(q.text):
@@ -178,10 +183,10 @@ func (p *progress) services() {
 }
 
 // roles is a reading of the roles' keys.
-func (p *progress) roles() {
+func (p *progress) roles(whole bool) {
 	switch {
-	case p.Step == stepTidy || p.Step == stepPutBack || p.Step == stepSetup && p.Roles:
-		p.Step = stepVerify
+	case p.Step == stepTidy || p.Step == stepPutBack || p.Step == stepSetup && p.Roles && whole:
+		p.Step, p.Log = stepVerify, false
 	case p.Step == stepSetup:
 		p.Roles = true
 	}
@@ -194,7 +199,8 @@ func (p *progress) task(upgrade, word string, attempt int) {
 	}
 	switch word {
 	case "media", "canary":
-		if p.Step != stepTidy && p.Step != stepPutBack {
+		between := p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
+		if between || p.Step == stepPreflight || attempt > p.Attempt { // else it is looked at once more, as evidence
 			p.Step, p.Looked = stepPreflight, false
 		}
 	case "revocation":
@@ -223,16 +229,16 @@ func (p *progress) tasks(last string) {
 			p.Step = stepPreflight
 		}
 	case stepVerify, stepPutBack, stepStopServices:
-		p.Step = stepTidy
+		switch {
+		case last == askedProcesses:
+			p.Step = stepPutBack
+		case !p.Log:
+			p.Step = stepTidy
+		}
+		p.Log = false
+	case stepSetup:
 		if last == askedProcesses {
 			p.Step = stepPutBack
-		}
-	case stepSetup:
-		if p.Roles { // it was judged, and is over
-			p.Step = stepTidy
-			if last == askedProcesses {
-				p.Step = stepPutBack
-			}
 		}
 	}
 }

@@ -40,8 +40,11 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 	found := false
 	h.look(func() {
 		f.was = h.state.Progress
-		h.state.Progress.next(q)
+		h.state.Progress.next(q, !h.state.SetupBroke && !h.pendingSetup())
 		f.is = h.state.Progress
+		if f.is.Attempt != f.was.Attempt { // another attempt is judged by itself
+			h.state.SetupBroke = false
+		}
 		found = len(h.state.Faults) > 0
 	})
 	if !found {

@@ -76,7 +76,7 @@ func (c *call) exchangeSetup(path, pkg, _, arch string) int {
 				return
 			}
 			if !other {
-				s.h.state.Setup = nil
+				s.h.state.Setup, s.h.state.SetupBroke = nil, true
 			}
 			s.h.endProcess(p)
 			s.h.happened("setup-ended", map[string]any{"command": c.line, "pid": s.pid, "exit": killed, "build": s.h.build().String()})
@@ -86,7 +86,7 @@ func (c *call) exchangeSetup(path, pkg, _, arch string) int {
 	s.h.update(func() {
 		s.h.endProcess(p)
 		if !other {
-			s.h.state.Setup = nil
+			s.h.state.Setup, s.h.state.SetupBroke = nil, code != 0
 		}
 		s.h.happened("setup-ended", map[string]any{"command": c.line, "pid": s.pid, "exit": code, "build": s.h.build().String()})
 	})

@@ -27,9 +27,10 @@ type state struct {
 	Running     int                `json:"running"` // tasks whose program runs now
 	Broken      map[string]bool    `json:"broken"`  // order-broken pairs already journaled
 
-	Faults   []*declared       `json:"faults,omitempty"`
-	Progress progress          `json:"progress"`
-	Disabled map[string]string `json:"disabled,omitempty"` // start modes of services that an aborted Setup left disabled
+	Faults     []*declared       `json:"faults,omitempty"`
+	Progress   progress          `json:"progress"`
+	SetupBroke bool              `json:"setup_broke,omitempty"` // the last Setup failed or did not end
+	Disabled   map[string]string `json:"disabled,omitempty"`    // start modes of services that an aborted Setup left disabled
 }
 
 // disk is one fixed disk of Win32_LogicalDisk.
@@ -48,6 +49,7 @@ type setupRun struct {
 
 // forgetRunning drops what cannot live without power.
 func (s *state) forgetRunning() {
+	s.SetupBroke = s.SetupBroke || s.Setup != nil
 	s.Setup = nil
 	s.Running = 0
 	for _, t := range s.Tasks {
