@@ -10,9 +10,11 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -75,7 +77,7 @@ func coordinate(raw string) error {
 	}
 	engine, err := jobs.New(jobs.Options{
 		Store: s, Keys: keys, Table: tableOf(o.Hard), Pace: o.Pace, Workers: o.Workers,
-		Now: func() time.Time { return time.Now().Add(o.Skew) },
+		Now: jumpingClock(o.Skew),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
@@ -93,6 +95,33 @@ func coordinate(raw string) error {
 	return engine.Stop(stopping)
 }
 
+// A clock that a test sets: hours ahead, hours back.
+const (
+	clockAhead = syscall.SIGUSR1
+	clockBack  = syscall.SIGUSR2
+	jumpLasts  = 300 * time.Millisecond // then every lease in use was taken by the new clock
+)
+
+// jumpingClock is the process's clock, which signals set.
+func jumpingClock(skew time.Duration) func() time.Time {
+	var off atomic.Int64
+	off.Store(int64(skew))
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, clockAhead, clockBack)
+	go func() {
+		for s := range signals {
+			hours := 3 * time.Hour
+			if s == clockBack {
+				hours = -hours
+			}
+			off.Store(int64(skew + hours))
+			<-time.After(jumpLasts)
+			off.Store(int64(skew))
+		}
+	}()
+	return func() time.Time { return time.Now().Add(time.Duration(off.Load())) }
+}
+
 // openPatiently waits for a database that is away, as a service manager would
 // start the program again and again.
 func openPatiently(ctx context.Context, o orders, tracer *tracer) (*store.Store, error) {
@@ -100,6 +129,8 @@ func openPatiently(ctx context.Context, o orders, tracer *tracer) (*store.Store,
 	for {
 		s, err := store.Open(ctx, o.URL, store.WithLease(o.Lease), store.WithPool(func(c *pgxpool.Config) {
 			c.ConnConfig.Tracer = tracer
+			// In proportion to the lease, as all times are.
+			c.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = fmt.Sprint((2 * o.Lease).Milliseconds())
 		}))
 		if err == nil || time.Now().After(deadline) {
 			return s, err

@@ -1,0 +1,133 @@
+//go:build !race
+
+package torture
+
+import (
+	"math/rand/v2"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+// refused is what an awakened coordinator says when it may not go on: its lease
+// was lost, its generation is not the row's, or its transaction is gone.
+var refused = regexp.MustCompile(`tick overtaken|lease on the host is lost|came to nothing|not released`)
+
+// intent is the point between the record of an intent and the request to the
+// host: the commit of Intend, whose first write takes the event's number.
+const intent = `^after commit\(TakeEventNumber\) @tick/`
+
+// TestFreezePastTheLease freezes a coordinator at a point of its work, lets
+// another one go on until the frozen one's lease is another's, and wakes it up.
+// Whatever it wanted to do then must not happen a second time.
+func TestFreezePastTheLease(t *testing.T) {
+	t.Parallel()
+	random := chance(t)
+	if !*fullFlag {
+		frozen := 0
+		t.Run("sample", func(t *testing.T) {
+			frozen = freezeThrough(t, random, fleet4("127.107.4"), 3, []string{intent, `@tick/setup$`})
+		})
+		if frozen == 0 {
+			t.Error("nothing was frozen")
+		}
+		return
+	}
+	points := tracedPoints(t, fleet4("127.107.4"))
+	for i := range points {
+		points[i] = "^" + regexp.QuoteMeta(points[i]) + "$"
+	}
+	for frozen := 0; frozen < 100**roundsFlag; {
+		before := frozen
+		// Every other freeze is exactly between the intent and the request.
+		some := append([]string{}, points...)
+		for range points {
+			some = append(some, intent)
+		}
+		if !t.Run("rollout", func(t *testing.T) { frozen += freezeThrough(t, random, fleet4("127.107.4"), 100, some) }) || frozen == before {
+			t.Fatalf("%d freezes", frozen)
+		}
+	}
+}
+
+// freezeThrough is one rollout with at most so many freezes at points that the
+// patterns name. It returns how many there were.
+func freezeThrough(t *testing.T, random *rand.Rand, csv string, most int, patterns []string) int {
+	t.Helper()
+	a := newArena(t, csv, packed)
+	a.approveAll(t)
+	end := time.Now().Add(rolloutWithin)
+	frozen, awake := 0, 0
+	for !isDone(a.view(t)) && frozen < most {
+		if time.Now().After(end) {
+			t.Fatalf("not done within %s, after %d freezes", rolloutWithin, frozen)
+		}
+		pattern, file := patterns[random.IntN(len(patterns))], filepath.Join(t.TempDir(), "stopped")
+		sleeper := a.coordinator(t, func(o *orders) { o.Trap = trap{Do: "stop", File: file, Only: pattern, Nth: 1 + random.IntN(3)} })
+		if !poll(15*time.Second, func() bool { return len(mustPoints(t, file)) > 0 || isDone(a.view(t)) }) {
+			sleeper.kill() // the point does not come any more
+			continue
+		}
+		if len(mustPoints(t, file)) == 0 {
+			break
+		}
+		frozen++
+		point := sorted(mustPoints(t, file))[0]
+		seen := len(sleeper.said(t))
+		other := a.coordinator(t)
+		a.takenOver(t, point)
+		must(t, sleeper.cont())
+		if poll(2*time.Second, func() bool { return refused.MatchString(sleeper.said(t)[seen:]) }) {
+			awake++
+		} else if regexp.MustCompile(intent).MatchString(point) {
+			t.Errorf("frozen at %q, the awakened one was not refused: %s", point, sleeper.said(t)[seen:])
+		}
+		sleeper.stop()
+		other.stop()
+	}
+	a.coordinator(t)
+	a.finish(t, rolloutWithin)
+	a.check(t)
+	ledger.injected("freeze past the lease, then awake", frozen)
+	ledger.held("an awakened coordinator is refused", awake)
+	return frozen
+}
+
+// takenOver waits until nothing is in a frozen process's hands any more: every
+// upgrade in work was heard of after its leases ran out, or nothing is in work.
+func (a *arena) takenOver(t testing.TB, point string) {
+	t.Helper()
+	lease := time.NewTimer(a.options.Lease + a.options.Lease/2)
+	defer lease.Stop()
+	<-lease.C
+	began := a.databaseTime(t)
+	if !poll(30*time.Second, func() bool {
+		v := a.view(t)
+		return isDone(v) || moved(v, began)
+	}) {
+		t.Fatalf("nobody went on with what was frozen at %q", point)
+	}
+}
+
+// moved reports whether every upgrade in work was heard of since.
+func moved(v store.RolloutView, since time.Time) bool {
+	for _, w := range v.Waves {
+		for _, u := range w.Upgrades {
+			if (u.State == rollout.Running || u.State == rollout.OutOfSight) && (u.LastHeardAt == nil || u.LastHeardAt.Before(since)) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (a *arena) databaseTime(t testing.TB) time.Time {
+	t.Helper()
+	var now time.Time
+	must(t, a.Store.Pool().QueryRow(t.Context(), "SELECT clock_timestamp()").Scan(&now))
+	return now
+}
