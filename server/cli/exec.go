@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"
 )
 
@@ -53,7 +52,7 @@ func execOn(ctx context.Context, hosts *connector, t Target, command string) *ex
 		return line
 	}
 	defer conn.Close()
-	result, err := windows.New(conn).RunReadable(ctx, command)
+	result, err := conn.Run(ctx, winrm.Command{Line: command})
 	line.end(err)
 	line.Stdout, line.Stderr = result.Text()
 	if !result.Valid() {
