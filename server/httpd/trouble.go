@@ -182,9 +182,6 @@ func (s *server) troubleKnown(t trouble, clock ui.Clock) []page.Item {
 	if t.Step == "setup" && t.Phase != "" {
 		known = append(known, page.Item{Name: "Setup was at", Value: clean(t.Phase), Note: ui.Percent(t.Percent) + " %"})
 	}
-	if t.Message != "" {
-		known = append(known, page.Item{Name: "What was seen", Value: clean(t.Message)})
-	}
 	if t.marks.fault != "" {
 		known = append(known, page.Item{Name: "Action and Watermark", Value: "could not be read", Note: clean(t.marks.fault)})
 	}

@@ -143,7 +143,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	t := page.UpgradeTop{
 		Server: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
 		From: "–", To: o.Content.Package.Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
-		Percent: u.Percent, Phase: clean(u.Phase), Busy: u.Step == "setup" && (u.State == rollout.Running || u.State == rollout.OutOfSight), Message: clean(u.Message), Remedy: u.Remedy,
+		Percent: u.Percent, Phase: clean(u.Phase), Busy: u.Step == "setup" && u.State == rollout.Running, Message: clean(u.Message), Remedy: u.Remedy,
 	}
 	for _, one := range o.Content.Servers {
 		if one.Name == u.Server {
@@ -156,7 +156,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 			continue
 		}
 		t.Now = fmt.Sprintf("step %d of %d: %s", i+1, len(s.Runbook.Steps), st.Words)
-		if t.Busy && u.State == rollout.Running {
+		if t.Busy {
 			t.Silence = silence(u, st, clock)
 		}
 	}
@@ -183,7 +183,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 		}
 	case rollout.Failed, rollout.Interrupted, rollout.Unknown, rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Skipped:
 	}
-	if t.Busy && u.State == rollout.Running {
+	if t.Busy {
 		t.Message = "" // the progress says it
 	}
 	t.Acts = s.upgradeActs(v, about, clock)

@@ -41,6 +41,8 @@ func rollout(f ui.Frame) page.Rollout {
 	f.Stream = "/rollouts/42/stream"
 	mbx := matrixRow(8, "MBX01", "Berlin", "running", 4, "Setup: configuring Mailbox role (quiet for 2 min)", "MBX")
 	mbx.Busy, mbx.Percent = true, 62
+	lost := matrixRow(2, "CAS02", "Berlin", "out-of-sight", 4, "Contact lost: connection timed out", "CAS")
+	lost.Since = "last heard 14:02:10 UTC"
 	mbx11 := matrixRow(10, "MBX11", "Hamburg", "running", 5, "Verifying builds and services", "MBX")
 	return page.Rollout{
 		Frame: f, Steps: steps, Decisions: waiting(), Events: events(),
@@ -67,7 +69,7 @@ func rollout(f ui.Frame) page.Rollout {
 				matrixRow(13, "EDGE01", "Berlin", "waiting", -1, "Wave 3 is not approved", "ET"),
 			}},
 			{ID: "g1", Title: "Wave 1", Words: "4 servers, done after 34 min", State: state("done"), Rows: []page.MatrixRow{
-				matrixRow(1, "CAS01", "Berlin", "done", 8, "Verified at 8.1.240.6", "CAS"), matrixRow(2, "CAS02", "Berlin", "out-of-sight", 4, "Contact lost 3 min ago", "CAS"), matrixRow(3, "CAS11", "Hamburg", "failed", 1, "Preflight: .NET 2.0 SP1 is missing", "CAS"),
+				matrixRow(1, "CAS01", "Berlin", "done", 8, "Verified at 8.1.240.6", "CAS"), lost, matrixRow(3, "CAS11", "Hamburg", "failed", 1, "Preflight: .NET 2.0 SP1 is missing", "CAS"),
 				matrixRow(4, "CAS12", "Hamburg", "paused", 2, "Paused by lead", "CAS"), matrixRow(5, "CAS13", "Hamburg", "unknown", 4, "It cannot be said whether Setup ran", "CAS"), matrixRow(6, "CAS14", "Hamburg", "skipped", 0, "Skipped by operator: retired in May", "CAS"),
 			}},
 		},

@@ -57,6 +57,13 @@ func entries(theme string) []entry {
 		{"approve-refused", page.ApprovePage(approve(f("Approve wave 2", "rollouts"), "You made this plan; a second person approves it."))},
 		{"upgrade", page.UpgradePage(upgrade(f("MBX01", "rollouts")))},
 		{"upgrade-failed", page.UpgradePage(upgradeFailed(f("MBX01", "rollouts")))},
+		{"upgrade-interrupted", page.UpgradePage(upgradeInterrupted(f("MBX01", "rollouts"), ""))},
+		{"upgrade-interrupted-auditor", page.UpgradePage(upgradeInterrupted(f("MBX01", "rollouts"), "auditor"))},
+		{"upgrade-out-of-sight", page.UpgradePage(upgradeOutOfSight(f("MBX01", "rollouts")))},
+		{"upgrade-decided", page.UpgradePage(upgradeDecided(f("MBX01", "rollouts")))},
+		{"upgrade-slow", page.UpgradePage(upgradeSlow(f("MBX01", "rollouts")))},
+		{"confirm-clear", page.ConfirmPage(confirmClear(f("Clear Action and Watermark", "rollouts")))},
+		{"evidence", page.EvidencePage(evidenceText(f("Evidence", "rollouts")))},
 		{"history", page.HistoryPage(history(f("History", "history")))},
 		{"failure", page.FailurePage(page.Failure{
 			Frame: f("Conflict", ""), Title: "Somebody was quicker", Text: "Wave 2 was approved by lead2 at 14:03:10 UTC; nothing was done a second time.",
