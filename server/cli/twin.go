@@ -25,6 +25,9 @@ type TwinCmd struct {
 	State             string  `type:"path" placeholder:"DIR" help:"Hosts survive a restart of the twin here."`
 	TLS               string  `name:"tls" type:"path" placeholder:"DIR" help:"Speak https; the CA is written to ca.pem in DIR."`
 	NoCRL             bool    `name:"no-crl" help:"The revocation list is unreachable: Setup takes hours while the check is on."`
+	WinRM             string  `name:"winrm" default:"2.0" enum:"1.1,2.0" help:"WinRM of the hosts; the tag winrm-1.1 of a row says it of one."`
+	WindowsLanguage   string  `default:"" enum:",en-US,de-DE,ja-JP" help:"Display language of the hosts' Windows. Empty: the row's language where it is one of these, else en-US."`
+	LocalizedSetup    bool    `help:"Setup's log is in that language too; whether a real one is, is not known."`
 	Faults            string  `type:"existingfile" placeholder:"FILE" help:"Declared faults per host and step, JSON; agentless/twin/FAULTS.md lists them."`
 }
 
@@ -39,7 +42,7 @@ func (c *TwinCmd) Run(g *Globals) (err error) {
 	}
 	o := twin.Options{
 		Servers: servers, User: c.User, RunAs: c.Runas, Speed: c.Speed, StateDir: c.State, TLSDir: c.TLS,
-		RevocationListUnreachable: c.NoCRL,
+		RevocationListUnreachable: c.NoCRL, WinRM: c.WinRM, Language: c.WindowsLanguage, LocalizedSetup: c.LocalizedSetup,
 	}
 	if o.Faults, err = c.faults(); err != nil {
 		return err
