@@ -759,7 +759,8 @@ func (q *Queries) StartedUpgrades(ctx context.Context, rolloutID int64) (int64, 
 const takeLeftUpgrades = `-- name: TakeLeftUpgrades :many
 UPDATE upgrade
 SET generation = generation + 1,
-    due_at = clock_timestamp()
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
 WHERE id IN (
     SELECT u.id
     FROM upgrade u

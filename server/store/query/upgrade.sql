@@ -153,7 +153,8 @@ WHERE id = @id
 -- job for it may be hours away, too.
 UPDATE upgrade
 SET generation = generation + 1,
-    due_at = clock_timestamp()
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
 WHERE id IN (
     SELECT u.id
     FROM upgrade u
