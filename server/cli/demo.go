@@ -32,6 +32,7 @@ type DemoCmd struct {
 	Listen string  `default:"127.0.0.1:8080" help:"Address of the console; loopback only." env:"WAVEKEEPER_DEMO_LISTEN" placeholder:"HOST:PORT"`
 	Speed  float64 `default:"200" help:"Divides how long the simulated hosts take." env:"WAVEKEEPER_DEMO_SPEED"`
 	Fleet  string  `help:"Inventory file of the simulated hosts. Empty: the demo's own twelve servers." env:"WAVEKEEPER_DEMO_FLEET" type:"existingfile" placeholder:"FILE"`
+	Faults string  `help:"Declared faults of the simulated hosts, JSON; agentless/twin/FAULTS.md lists them." env:"WAVEKEEPER_DEMO_FAULTS" type:"existingfile" placeholder:"FILE"`
 }
 
 // The demo's accounts on the simulated hosts.

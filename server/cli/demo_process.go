@@ -107,11 +107,15 @@ func (c *child) stop() {
 // startHosts starts the simulated hosts and waits until they listen.
 func startHosts(ctx context.Context, g *Globals, self string, c *DemoCmd) (*child, error) {
 	hosts, up := keep(ctx, g, "twin", func() *exec.Cmd {
-		return exec.Command(self, "twin", "--fleet", c.path(fleetFile),
+		cmd := exec.Command(self, "twin", "--fleet", c.path(fleetFile),
 			"--user", demoUser, "--password-file", c.path("winrm.password"),
 			"--runas", demoRunAs, "--runas-password-file", c.path("runas.password"),
 			"--speed", strconv.FormatFloat(c.Speed, 'f', -1, 64),
 			"--journal", c.path("journal.jsonl"), "--state", c.path("hosts"))
+		if c.Faults != "" {
+			cmd.Args = append(cmd.Args, "--faults", c.Faults)
+		}
+		return cmd
 	})
 	select {
 	case err := <-up:
