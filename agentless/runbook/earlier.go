@@ -155,7 +155,7 @@ func foundDead(w *Work, key string) bool {
 // a step that may be repeated would else fail under it.
 func unseen(out Outcome) Outcome {
 	if out.running {
-		out.Kind = OutOfSight
+		out.Kind, out.Answers = OutOfSight, true
 	}
 	return out
 }

@@ -48,6 +48,10 @@ type collector struct {
 	kept []Evidence
 }
 
+// Collect reads evidence for a step that ends for another reason than its own
+// outcome: its limit has passed while the host answers.
+func Collect(ctx context.Context, w *Work) []Evidence { return collect(ctx, w) }
+
 // collect reads all that tells how a host stands. It takes at most
 // evidenceWithin; what is not reached by then is said to be missing.
 func collect(ctx context.Context, w *Work) []Evidence {

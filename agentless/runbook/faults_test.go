@@ -3,7 +3,6 @@
 package runbook_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
@@ -12,20 +11,6 @@ import (
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
 )
-
-// running lists Exchange's and other services that matter, with start types.
-func (f *fixture) allServices(t *testing.T) map[string]string {
-	t.Helper()
-	all, err := f.host.Services(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]string{}
-	for _, s := range all {
-		out[s.Name] = s.State + " " + s.StartMode
-	}
-	return out
-}
 
 // TestEveryDeclaredFaultEndsAsDoneOrAsADecision walks the runbook under each
 // fault: it ends as said, with cause and remedy, Setup at most once, and nothing

@@ -113,7 +113,7 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.T
 		return out, nil
 	}
 	out.Kind = Interrupted
-	out.Message = "Setup began and ended without a result; none of its programs runs" + restarted(ctx, w)
+	out.Message = "Setup began and ended without a result; none of its programs runs" + restarted(ctx, w, task)
 	out.Remedy = "Look at the host, the end of the setup log and the roles' marks, which are kept with this upgrade. Run again lets Setup resume where it stopped. " +
 		"Where Setup refuses to begin, clear Action and Watermark first. Where the server was repaired by hand, mark it as repaired: that is verified."
 	out.Evidence = collect(ctx, w)
@@ -123,12 +123,13 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.T
 // restarted says that Windows was started after Setup was seen to run: the cause
 // of most interruptions. It compares lengths of time, so that the host's clock
 // may be off.
-func restarted(ctx context.Context, w *Work) string {
+func restarted(ctx context.Context, w *Work, task windows.Task) string {
 	os, err := w.Host.OS(ctx)
 	if err != nil {
 		return ""
 	}
-	if up := os.Now.Sub(os.Boot); up >= 0 && up < w.since("began") {
+	told := max(w.since(task.Name+".run_at"), w.since("began"))
+	if up := os.Now.Sub(os.Boot); up >= 0 && up < told {
 		return fmt.Sprintf("; Windows was started anew %s ago, after Setup had begun", up.Round(time.Second))
 	}
 	return ""

@@ -27,6 +27,15 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 		return Outcome{Kind: Failed, Message: err.Error()}, nil
 	}
 	if wrong := append(below(roles, w.Server, w.Package.Target), markers(roles)...); len(wrong) > 0 {
+		l, err := alive(ctx, w)
+		if err != nil {
+			return trouble("look for a running Setup", err)
+		}
+		if len(l.setup) > 0 { // somebody's word that it is repaired came too early
+			out := again("Setup is still at work, nothing is judged under it: %s", l.who())
+			out.After, out.Build, out.running = later, lowest.String(), true
+			return unseen(out), nil
+		}
 		return Outcome{
 			Kind: Failed, Build: lowest.String(), Message: "The server is not at the target: " + list(wrong),
 			Remedy: "Read the setup log; a retry lets Setup resume.", Evidence: collect(ctx, w),
@@ -51,7 +60,10 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 		return Outcome{
 			Kind: Done, Build: lowest.String(), Percent: 100,
 			Message: fmt.Sprintf("Every role is at %s, %d services of Exchange run", lowest, len(ran)),
-			Facts:   []Fact{{Name: "roles", Value: roles, Source: "role keys of Exchange in the registry", At: w.Now.UTC()}},
+			Facts: []Fact{
+				{Name: "roles", Value: roles, Source: "role keys of Exchange in the registry", At: w.Now.UTC()},
+				{Name: "services", Value: all, Source: "Win32_Service", At: w.Now.UTC()},
+			},
 		}, nil
 	}
 	waited := w.since("since")

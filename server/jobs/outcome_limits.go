@@ -66,16 +66,22 @@ func (c *course) outOfSight(out runbook.Outcome) {
 	over, limit := c.overdue()
 	switch {
 	case over:
-		c.save.Message = fmt.Sprintf("Out of sight for longer than the step's limit of %s: %s", spoken(limit), out.Message)
+		c.save.Message = fmt.Sprintf("Not seen to end within the step's limit of %s: %s", spoken(limit), out.Message)
 		c.save.Remedy = cmp.Or(out.Remedy, "Look at the host. What ran there may have ended well: have it looked at again, or mark the server as repaired and let it be verified.")
 		c.keepReason()
 		c.decide(rollout.Unknown)
 		return
+	case c.w.State != rollout.OutOfSight && out.Answers:
+		c.event(store.EventStep, fmt.Sprintf("%s: waits: %s", c.words(c.w.Step), out.Message))
 	case c.w.State != rollout.OutOfSight:
 		c.event(store.EventStep, fmt.Sprintf("%s: out of sight: %s", c.words(c.w.Step), out.Message))
 	}
 	c.save.To, c.save.StepTo = rollout.OutOfSight, rollout.OutOfSight
-	if !c.w.Unwinding {
+	switch {
+	case c.w.Unwinding:
+	case out.Answers:
+		c.save.Remedy = cmp.Or(out.Remedy, "The host answers. What runs on it is waited for, and nothing is changed under it.")
+	default:
 		c.save.Message = c.sight() + out.Message
 		c.save.Remedy = cmp.Or(out.Remedy, fmt.Sprintf(
 			"What runs on the host goes on by itself, nothing is done to it meanwhile, and no other server is started in its place. "+

@@ -148,6 +148,11 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 	}
 	if err == nil {
 		delete(work.Memory, unapprovedSince)
+		if c := (course{w: w, table: e.plain, now: work.Now}); out.Kind == runbook.Again && w.Decision == "" && !step.Repeatable {
+			if over, _ := c.overdue(); over {
+				out.Evidence = runbook.Collect(ctx, &work.Work)
+			}
+		}
 		return work, out, nil
 	}
 	e.log.Warn("step came to nothing", "rollout", w.Rollout, "server", w.Server.Name, "step", worked(w), "err", err)
