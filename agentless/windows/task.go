@@ -74,11 +74,6 @@ func (l TaskLook) Refused(name, account string) error { return refusal(name, acc
 // Has reports whether a file or folder of that name lies in the task's folder.
 func (l TaskLook) Has(name string) bool { _, ok := l.Files[name]; return ok }
 
-// ErrTaskCOM is not returned any more.
-//
-// Deprecated: Windows Server 2008 and later are registered with.
-var ErrTaskCOM = errors.New("host tasks on Windows Server 2008 and later are not built")
-
 // ErrMidnight says that the host's clock is so near midnight that a start time
 // of 00:00:00 could lie in the future or fire; come back in two minutes.
 var ErrMidnight = errors.New("the host's clock is too near midnight to register a task")

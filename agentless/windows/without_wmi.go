@@ -19,13 +19,21 @@ import (
 // time: its answers hold more.
 
 // withoutWMI reports whether WMI, and not the host, failed to answer: a SOAP
-// fault that is no refusal of the account. A host that cannot be reached, is
-// starting or refuses the account would not answer the second way either.
+// fault that is no refusal of the account and no quota of WinRM. A host that
+// cannot be reached, is starting or refuses the account would not answer the
+// second way either, and one that is asked too much would be asked more.
 // Typical codes: 0x800706ba (the service is stopped), 0x80070422 (disabled),
 // 0x80041033 and 0x80041015 (it goes down), 0x80041001.
 func withoutWMI(err error) bool {
 	var fault *winrm.Fault
-	return errors.As(err, &fault) && fault.Blame != "" && !errors.Is(err, winrm.ErrDenied)
+	if !errors.As(err, &fault) || fault.Blame == "" || errors.Is(err, winrm.ErrDenied) {
+		return false
+	}
+	switch fault.Code {
+	case winrm.CodeShellQuota, winrm.CodeOperationQuota, winrm.CodeUserQuota:
+		return false
+	}
+	return true
 }
 
 // went notes by which way a noun was read last; nil is by WMI.
