@@ -23,7 +23,8 @@ type Fault struct {
 	// At says when in that step, in words: "phase:N" when Exchange Setup is in
 	// the middle of its phase N (1 to 9), "request:N" at the Nth request of the
 	// step, "answer:N" the same, but the host carries the request out and only
-	// its answer is hit; "service:NAME" which service; "drop" for identify-only.
+	// its answer is hit; "service:NAME" which service; "drop" for identify-only,
+	// "silent" for address-lost.
 	// Empty = at once.
 	At string
 
@@ -73,7 +74,7 @@ var faultKinds = []faultKind{
 	{"power-loss", onHost, bootLasts, 7, hostWords},
 	{"disk-full", onHost, time.Hour, 2, hostWords},
 	{"slow-restart", onHost, 40 * time.Minute, 0, hostWords},
-	{"address-lost", onHost, time.Hour, 0, hostWords},
+	{"address-lost", onHost, time.Hour, 0, []string{"phase", "request", "silent"}},
 	{"wmi-stopped", onHost, forGood, 0, hostWords},
 	{"clock-off", onHost, forGood, 0, hostWords},
 	{"clock-past-triggers", onAction, 0, 0, nil},
@@ -116,6 +117,7 @@ type moment struct {
 	answer  bool
 	service string
 	drop    bool
+	silent  bool
 }
 
 // maxPhase is the number of Setup's phases (domain.md 2.7).
@@ -135,12 +137,14 @@ func (f Fault) moment() (moment, error) {
 		}
 		n := atoi(value)
 		switch {
-		case valued == (name == "drop"), name == "service" && value == "":
-			return m, fmt.Errorf("%s: at %q: phase:N, request:N, answer:N, service:NAME or drop is wanted", f.Name, word)
+		case valued == (name == "drop" || name == "silent"), name == "service" && value == "":
+			return m, fmt.Errorf("%s: at %q: phase:N, request:N, answer:N, service:NAME, drop or silent is wanted", f.Name, word)
 		case name == "service":
 			m.service = value
 		case name == "drop":
 			m.drop = true
+		case name == "silent":
+			m.silent = true
 		case n < 1 || name == "phase" && n > maxPhase:
 			return m, fmt.Errorf("%s: at %q: phases are 1 to %d, requests count from 1", f.Name, word, maxPhase)
 		case name == "phase":
@@ -152,7 +156,7 @@ func (f Fault) moment() (moment, error) {
 	if m.phase > 0 && (m.request > 0 || f.Step != "" && f.Step != stepSetup) {
 		return m, fmt.Errorf("%s: at %q: a phase is in step setup, and stands without a request", f.Name, f.At)
 	}
-	if m == (moment{service: m.service, drop: m.drop}) && (f.Step == stepSetup || f.Name == "setup-fails") {
+	if m.phase == 0 && m.request == 0 && (f.Step == stepSetup || f.Name == "setup-fails") {
 		m.phase = k.phase
 	}
 	return m, nil

@@ -35,7 +35,7 @@ func TestAFileOfFaultsIsReadStrictly(t *testing.T) {
 		one(`{"host":"A","fault":"power-los"}`):                                             {"line 2, fault 1", `unknown fault "power-los"`, `"power-loss"`},
 		one(`{"host":"A","fault":"hang","stepp":"setup"}`):                                  {"line 2", `unknown field "stepp"`, `"step"`},
 		one(`{"host":"A","fault":"hang","step":"set-up"}`):                                  {`unknown step "set-up"`, `"setup"`},
-		one(`{"host":"A","fault":"hang","step":"xxxxxxx"}`):                                  {`unknown step "xxxxxxx"`, "known:", "put-back"},
+		one(`{"host":"A","fault":"hang","step":"xxxxxxx"}`):                                 {`unknown step "xxxxxxx"`, "known:", "put-back"},
 		one(`{"host":"A","fault":"hang"},` + "\n" + `{"host":"A","fault":"hang","at":"7"}`): {"line 3, fault 2", `at "7"`},
 		one(`{"host":"A","fault":"setup-fails","at":"phase:10"}`):                           {"1 to 9"},
 		one(`{"host":"A","fault":"setup-fails","at":"request:1"}`):                          {`"request:1" cannot be used`, "known: phase"},

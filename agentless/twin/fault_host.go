@@ -169,16 +169,6 @@ func (h *host) strikes(name string, fits func(*declared) bool) *declared {
 	return nil
 }
 
-// suffers reports whether a fault of that name is on; the caller holds the lock.
-func (h *host) suffers(name string) bool {
-	for _, d := range h.state.Faults {
-		if d.Fault.Name == name && d.on() {
-			return true
-		}
-	}
-	return false
-}
-
 // begin is the beginning of one time of a fault; the caller holds the lock.
 func (h *host) begin(d *declared) {
 	d.Left--
@@ -230,7 +220,9 @@ func (h *host) take(d *declared) {
 	case "slow-restart":
 		h.faultRestart(d)
 	case "address-lost":
-		h.loseAddress()
+		if !d.silent {
+			h.loseAddress()
+		}
 	case "wmi-stopped":
 		h.faultWMI(d)
 	case "disk-full":
@@ -250,7 +242,9 @@ func (h *host) take(d *declared) {
 func (h *host) mend(d *declared) {
 	switch d.Fault.Name {
 	case "address-lost":
-		h.findAddress()
+		if !d.silent {
+			h.findAddress()
+		}
 	case "wmi-stopped":
 		if s := h.service("winmgmt"); s != nil && s.StartMode == disabled {
 			s.StartMode = automatic

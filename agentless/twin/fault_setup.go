@@ -12,10 +12,11 @@ func (s *setup) phase(n int) bool {
 			if d.phase != n || d.Left == 0 || d.On {
 				continue
 			}
-			switch {
-			case d.kind.way == onWire:
+			switch d.kind.way {
+			case onAction: // waits for what it spoils
+			case onWire:
 				d.Armed = true
-			case d.kind.way == onHost:
+			case onHost:
 				s.h.begin(d)
 				fails = fails || d.Fault.Name == "setup-fails" || d.Fault.Name == "wmi-stopped" && n >= 6
 			}

@@ -208,6 +208,19 @@ func TestTheAddressIsLostWhileSetupGoesOn(t *testing.T) {
 	}
 }
 
+func TestAHostWhoseAddressIsLostCanBeSilent(t *testing.T) {
+	t.Parallel()
+	c, _, _ := faulty(t, 600, "HT", twin.Fault{Host: "MBX1", Name: "address-lost", At: "silent", Lasts: 10 * time.Minute})
+	c.http.Timeout = 200 * time.Millisecond
+	for range 2 {
+		var slow net.Error
+		if _, _, err := c.post(identifyBody); !errors.As(err, &slow) || !slow.Timeout() {
+			t.Errorf("%v, want a time-out", err)
+		}
+	}
+	c.answers(10 * time.Second)
+}
+
 func TestSetupStopsWMIAndAnAbortLeavesItDisabled(t *testing.T) {
 	t.Parallel()
 	c, _, _ := faulty(t, 3000, "HT", twin.Fault{Host: "MBX1", Name: "wmi-stopped", Step: "setup", At: "phase:8"})

@@ -63,6 +63,9 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 				h.begin(d)
 				hit = d.kind.way == onWire
 			}
+			if f.name == "" && d.silent && d.on() {
+				f.name = "hang" // nothing that is sent arrives
+			}
 			if hit && f.name == "" {
 				f.name, f.answer = d.Fault.Name, d.answer
 				f.drop = d.drop || d.Hits%2 == 0

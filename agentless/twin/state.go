@@ -107,7 +107,7 @@ func (h *host) loadState() (*state, error) {
 		if err := d.ready(); err != nil {
 			return nil, fmt.Errorf("load host %s from %s: %w", h.name, h.stateFile(), err)
 		}
-		if d.Fault.Name == "address-lost" && d.on() {
+		if d.Fault.Name == "address-lost" && !d.silent && d.on() {
 			h.lost++
 		}
 	}
