@@ -382,7 +382,13 @@ func (m *machine) about(v store.RolloutView, u store.UpgradeRow, ended bool, tri
 		}
 		return true
 	}
-	if ended || u.State != rollout.Held && u.State != rollout.Waiting || len(u.Reasons) == 0 {
+	if u.State != rollout.Held && u.State != rollout.Waiting {
+		return false
+	}
+	if ended && u.StartedAt != nil { // it was to be tried again when the rollout was stopped
+		return m.did("skip "+u.Server, m.Store.SkipUpgrade(ctx, m.operator, u.ID, store.Skip{Reason: "the rollout has ended"}, m.book)) == nil
+	}
+	if ended || len(u.Reasons) == 0 {
 		return false
 	}
 	switch u.Reasons[0].Rule {
