@@ -36,6 +36,9 @@ func lowestBuild(roles map[string]windows.Role) (exchange.Build, error) {
 	return configuredOf(roles, nil).Lowest, nil
 }
 
+// damagedKeys is what helps where the role keys cannot be understood.
+const damagedKeys = "Read the role keys of the host and correct what is damaged."
+
 // markers lists the roles that hold Action or Watermark: Setup runs, or broke.
 func markers(roles map[string]windows.Role) []string { return configuredOf(roles, nil).Markers }
 

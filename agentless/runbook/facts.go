@@ -16,7 +16,7 @@ func facts(ctx context.Context, w *Work) (Outcome, error) {
 	}
 	lowest, err := lowestBuild(roles)
 	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Read the role keys of the host and correct what is damaged."}, nil
+		return Outcome{Kind: Failed, Message: err.Error(), Remedy: damagedKeys}, nil
 	}
 	return Outcome{Kind: Done, Message: "The host answered all questions", Facts: found, Build: lowest.String()}, nil
 }

@@ -97,7 +97,7 @@ func prove(ctx context.Context, w *Work, key, script string, as Account, words s
 	name := windows.TaskName(w.Installation, w.Upgrade, key, w.Attempt)
 	task, err := windows.ScriptTask(name, script, as.Name, as.Password, args...)
 	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error()}, nil
+		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Correct the run-as account and the folder of the package."}, nil
 	}
 	out, _, err := drive(ctx, w, task, words)
 	if err != nil {

@@ -121,7 +121,7 @@ func repair(ctx context.Context, w *Work) (Outcome, string, error) {
 	folder := windows.TaskFolder(name)
 	body, err := windows.RepairBody(folder, folder)
 	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error()}, name, nil
+		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Put the revocation switch back by hand."}, name, nil
 	}
 	task := windows.Task{Name: name, Body: body, Files: map[string][]byte{}, Account: w.RunAs.Name, Password: w.RunAs.Password}
 	for _, e := range w.Ledger {

@@ -35,7 +35,7 @@ func setupBegin(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	if len(below(roles, w.Server, w.Package.Target)) == 0 && len(markers(roles)) == 0 {
 		lowest, err := lowestBuild(roles)
 		if err != nil {
-			return Outcome{Kind: Failed, Message: err.Error()}, nil
+			return Outcome{Kind: Failed, Message: err.Error(), Remedy: damagedKeys}, nil
 		}
 		return Outcome{Kind: Done, Message: "Every role is at the target already; Setup was not run", Build: lowest.String()}, nil
 	}

@@ -24,7 +24,7 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 	}
 	lowest, err := lowestBuild(roles)
 	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error()}, nil
+		return Outcome{Kind: Failed, Message: err.Error(), Remedy: damagedKeys}, nil
 	}
 	if wrong := append(below(roles, w.Server, w.Package.Target), markers(roles)...); len(wrong) > 0 {
 		l, err := alive(ctx, w)

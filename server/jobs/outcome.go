@@ -41,6 +41,12 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 		}
 		c.save.Findings = append(c.save.Findings, store.Finding{Rule: f.Rule, Severity: string(f.Severity), Evidence: text, Remedy: f.Remedy})
 	}
+	if out.Remedy == "" && out.Kind != runbook.Again && out.Kind != runbook.Done && out.Kind != runbook.OutOfSight {
+		out.Remedy = "Look at the host and cure the cause; then retry."
+		if !w.Unwinding {
+			c.save.Remedy = out.Remedy
+		}
+	}
 	c.limits(out)
 	c.move(out)
 	c.save.Percent = c.percent(out.Percent)

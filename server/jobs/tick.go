@@ -83,7 +83,7 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	// take turns.
 	loaded := time.Now()
 	now := func() time.Time { return w.Now.Add(time.Since(loaded)) }
-	ctx = labelled(ctx, "tick", w.Server.Name, w.Step)
+	ctx = labelled(ctx, "tick", w.Server.Name, worked(w))
 	work, out, err := e.act(ctx, w, lease)
 	out.After = e.paced(out.After)
 	switch {
