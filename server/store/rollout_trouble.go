@@ -203,7 +203,7 @@ func decisionWords(actor Actor, u db.UpgradeByIDRow, step string) string {
 
 func (t *txn) mayDecide(ctx context.Context, u db.UpgradeByIDRow, upgrade int64, d Decision) error {
 	if u.Decision != "" {
-		return rollout.Conflict("%s of %s is at work already.", u.DecidedBy, u.Decision)
+		return rollout.Conflict("A decision of %s (%s) is carried out on %s now.", u.DecidedBy, u.Decision, u.Server)
 	}
 	if !rollout.State(u.State).MayDecide(d.Step) {
 		return rollout.Conflict("%q is not possible while %s is %q.", d.Step, u.Server, u.State)
