@@ -7,6 +7,7 @@ import (
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/windows"
+	"wavekeeper/server/jobs"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
@@ -152,5 +153,45 @@ func TestRepairedServerIsVerified(t *testing.T) {
 	}
 	if folders, err := host.TaskFolders(t.Context()); err != nil || len(folders) != 0 {
 		t.Errorf("task folders %v, %v, want none", folders, err)
+	}
+}
+
+// TestASetupBeyondItsLimitIsLookedAtAndGoesOn: beyond its hard limit Setup is
+// neither ended nor taken for failed; after a look its limits count anew.
+func TestASetupBeyondItsLimitIsLookedAtAndGoesOn(t *testing.T) {
+	t.Parallel()
+	table := runbook.Standalone()
+	for i := range table.Steps {
+		if table.Steps[i].Name == "setup" {
+			table.Steps[i].Hard = 1200 * time.Millisecond
+		}
+	}
+	w := newWorld(t, `server,roles,site,build,address,port,services
+CAS1,ClientAccess,HQ,8.0.685.25,127.0.104.3,5985,BackupAgent
+`, func(o *jobs.Options) { o.Table = table })
+	w.book = table.Plain()
+	v := w.reach(t, rollout.Unknown)
+	u := v.Waves[0].Upgrades[0]
+	if u.Step != "setup" || u.Message == "" || u.Remedy == "" || u.Unwinding {
+		t.Errorf("unknown at %s: %q, %q", u.Step, u.Message, u.Remedy)
+	}
+	kept, err := w.Store.Evidence(t.Context(), u.ID)
+	if err != nil || len(kept) == 0 {
+		t.Errorf("evidence: %v, %v", kept, err)
+	}
+	for range 20 { // on a slow machine Setup may take more than one of its limits
+		if err := w.Store.DecideUpgrade(t.Context(), w.operator, u.ID, store.Decision{Step: runbook.Look}, w.book); err != nil {
+			t.Fatal(err)
+		}
+		v = w.await(t, "the upgrade ended, or is unknown again", 60*time.Second, func(v store.RolloutView) bool {
+			u := v.Waves[0].Upgrades[0]
+			return u.Decision == "" && (u.State == rollout.Done || u.State == rollout.Unknown)
+		})
+		if v.Waves[0].Upgrades[0].State == rollout.Done {
+			break
+		}
+	}
+	if u := v.Waves[0].Upgrades[0]; u.State != rollout.Done || w.journal.count("CAS1", "setup-started") != 1 {
+		t.Errorf("%s after %d Setups: %s", u.State, w.journal.count("CAS1", "setup-started"), u.Message)
 	}
 }
