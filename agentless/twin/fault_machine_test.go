@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
 )
 
 const thirdParty = "ScanMail_Master"
@@ -230,7 +232,9 @@ func TestAnotherUserPlantsTheTasksFolder(t *testing.T) {
 
 func TestAnotherPersonsSetupRuns(t *testing.T) {
 	t.Parallel()
-	c, f, _ := faulty(t, 1000, "HT")
+	s := server(t, "mbx1", "HT")
+	f, _ := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+	c := dial(t, s)
 	if err := f.Inject(twin.Fault{Host: "MBX1", Name: "foreign-setup", Lasts: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
@@ -242,6 +246,15 @@ func TestAnotherPersonsSetupRuns(t *testing.T) {
 	for _, name := range []string{"explorer.exe", "Setup.com", "ExSetup.exe"} {
 		if found[name] == "" || found[name] == "0" {
 			t.Errorf("%s is in session %q", name, found[name])
+		}
+	}
+	all, err := host(t, s).Processes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range windows.SetupProcesses(all) {
+		if p.Owner != `CORP\otheradmin` {
+			t.Errorf("%s is run by %q", p.Name, p.Owner)
 		}
 	}
 	c.prepare(setupTask, runAsArguments, setupCommand+" >out.txt 2>&1")

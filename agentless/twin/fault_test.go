@@ -237,6 +237,14 @@ func TestSetupStopsWMIAndAnAbortLeavesItDisabled(t *testing.T) {
 	if exit, out, _ := c.run(`reg.exe query "HKLM\SOFTWARE\Microsoft\Exchange\v8.0" /s`); exit != "0" || !strings.Contains(out, "Watermark") {
 		t.Errorf("the second way: %s %s", exit, out)
 	}
+	c.prepare("wk-t-u1-setup-a2", runAsArguments, setupCommand)
+	c.start("wk-t-u1-setup-a2")
+	if rc := c.result("wk-t-u1-setup-a2", 20*time.Second); rc != "0" {
+		t.Errorf("the second Setup ended with %s", rc)
+	}
+	if status, _ := c.wql("SELECT Name FROM Win32_Service"); status != 200 {
+		t.Errorf("WMI answers %d after a Setup that completed", status)
+	}
 }
 
 func (c *client) wql(query string) (int, node) {

@@ -37,7 +37,7 @@ func (f wireFault) unasked() {
 func (h *host) meets(r *http.Request, raw []byte) wireFault {
 	q := ask(raw)
 	f := wireFault{host: h, request: r}
-	found := false
+	began := false
 	h.look(func() {
 		f.was = h.state.Progress
 		h.state.Progress.next(q, !h.state.SetupBroke && !h.pendingSetup())
@@ -45,37 +45,42 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 		if f.is.Attempt != f.was.Attempt { // another attempt is judged by itself
 			h.state.SetupBroke = false
 		}
-		found = len(h.state.Faults) > 0
-	})
-	if !found {
-		return f
-	}
-	h.update(func() {
+		before := len(h.pending)
 		h.mentioned(q)
 		for _, d := range h.state.Faults {
-			if q.identify && (d.Fault.Name == "identify-only" || d.Fault.Name == "unauthorized") {
-				continue // that question is always answered
-			}
-			hit := d.on() && d.kind.way == onWire
-			if hit {
-				d.Hits++
-			} else if h.due(d) {
-				h.begin(d)
-				hit = d.kind.way == onWire
-			}
-			if f.name == "" && d.silent && d.on() {
-				f.name = "hang" // nothing that is sent arrives
-			}
-			if hit && f.name == "" {
-				f.name, f.answer = d.Fault.Name, d.answer
-				f.drop = d.drop || d.Hits%2 == 0
-			}
+			h.meet(d, q, &f)
 		}
+		began = len(h.pending) > before
 	})
+	if began { // save what has changed, and tell of it
+		h.update(func() {})
+	}
 	if f.name == "garbage-xml" || f.name == "oversized-xml" || f.name == "slow-link" {
 		f.answer = true // the damage is on the way back
 	}
 	return f
+}
+
+// meet is one question meeting one declared fault; the caller holds the lock.
+func (h *host) meet(d *declared, q question, f *wireFault) {
+	if q.identify && (d.Fault.Name == "identify-only" || d.Fault.Name == "unauthorized") {
+		return // that question is always answered
+	}
+	hit := d.on() && d.kind.way == onWire
+	if hit {
+		d.Hits++
+	} else if h.due(d) {
+		h.begin(d)
+		hit = d.kind.way == onWire
+	}
+	switch {
+	case f.name != "": // the first declared one hits
+	case d.silent && d.on():
+		f.name = "hang" // nothing that is sent arrives
+	case hit:
+		f.name, f.answer = d.Fault.Name, d.answer
+		f.drop = d.drop || d.Hits%2 == 0
+	}
 }
 
 // before does what happens before the host acts; true when it does not act.
