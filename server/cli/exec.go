@@ -9,13 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"
 )
 
 // ExecCmd runs one raw command on each host.
 type ExecCmd struct {
 	HostFlags
-	Command []string `arg:"" name:"command" help:"The command, after --. Its words are joined by one blank and sent as they are."`
+	Localized bool     `help:"Before Windows 6.1: ask for the output in the host's own code page, so that no letter of its language is lost. One request more." env:"WAVEKEEPER_LOCALIZED"`
+	Command   []string `arg:"" name:"command" help:"The command, after --. Its words are joined by one blank and sent as they are."`
 }
 
 // execLine is one host's result, its keys in the documented order.
@@ -37,14 +39,14 @@ func (c *ExecCmd) Run(g *Globals) error {
 	line := strings.Join(c.Command, " ")
 	return c.eachHost(g, func(ctx context.Context, hosts *connector, t Target) hostResult {
 		began := time.Now()
-		r := execOn(ctx, hosts, t, line)
+		r := execOn(ctx, hosts, t, line, c.Localized)
 		r.Millis = time.Since(began).Milliseconds()
 		return r
 	})
 }
 
 // execOn runs the command on one host.
-func execOn(ctx context.Context, hosts *connector, t Target, command string) *execLine {
+func execOn(ctx context.Context, hosts *connector, t Target, command string, localized bool) *execLine {
 	line := &execLine{Host: t.Host, Port: t.Port}
 	conn, err := hosts.connect(t)
 	if err != nil {
@@ -52,7 +54,12 @@ func execOn(ctx context.Context, hosts *connector, t Target, command string) *ex
 		return line
 	}
 	defer conn.Close()
-	result, err := conn.Run(ctx, winrm.Command{Line: command})
+	host := windows.New(conn)
+	run := host.Run
+	if localized {
+		run = host.RunReadable
+	}
+	result, err := run(ctx, command)
 	line.end(err)
 	line.Stdout, line.Stderr = result.Text()
 	if !result.Valid() {
