@@ -3,6 +3,7 @@ package httpd
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,6 +63,24 @@ func readMarks(file store.EvidenceContent) marks {
 		}
 		m.list = append(m.list, one)
 	}
+	return m
+}
+
+// after is the marks with what decisions cleared or put back since they were read.
+func (m marks) after(decided []store.MarkerRow) marks {
+	list := slices.Clone(m.list)
+	for _, d := range decided {
+		same := func(one store.Marker) bool {
+			return strings.EqualFold(one.Role, d.Role) && strings.EqualFold(one.Name, d.Name)
+		}
+		if d.ClearedAt.After(m.at) {
+			list = slices.DeleteFunc(list, same)
+		}
+		if d.PutBackAt != nil && d.PutBackAt.After(m.at) {
+			list = append(slices.DeleteFunc(list, same), d.Marker)
+		}
+	}
+	m.list = list
 	return m
 }
 

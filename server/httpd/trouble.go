@@ -58,7 +58,7 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 		if err != nil {
 			return t, err
 		}
-		t.marks = readMarks(file)
+		t.marks = readMarks(file).after(t.cleared)
 	}
 	if row, ok := newest(t.evidence, "sessions"); ok {
 		file, err := s.Store.EvidenceFile(ctx, u.ID, row.ID)
@@ -95,14 +95,21 @@ func (s *server) movedAt(ctx context.Context, u store.UpgradeView) (time.Time, e
 	return time.Time{}, nil
 }
 
-// movedLast is when each server's upgrade was moved last, as far as the events
-// go; they come the newest first.
+// movedLast is since when each server's upgrade is in its state, as far as the
+// events go; they come the newest first. A decision that ends where it began
+// does not count.
 func movedLast(events []store.Event) map[string]time.Time {
-	last := map[string]time.Time{}
+	last, states, over := map[string]time.Time{}, map[string]any{}, map[string]bool{}
 	for _, e := range events {
-		if _, there := last[e.Server]; e.Kind == store.EventUpgrade && e.Server != "" && !there {
-			last[e.Server] = e.At
+		if e.Kind != store.EventUpgrade || e.Server == "" || over[e.Server] {
+			continue
 		}
+		state, seen := states[e.Server]
+		if seen && state != e.Data["state"] {
+			over[e.Server] = true
+			continue
+		}
+		states[e.Server], last[e.Server] = e.Data["state"], e.At
 	}
 	return last
 }

@@ -257,6 +257,22 @@ func TestClearAsksForTheNameAndShowsTheValues(t *testing.T) {
 	}
 }
 
+func TestClearedValuesAreNotShownAsThereAnyMore(t *testing.T) {
+	t.Parallel()
+	c, base := in(t, rollout.Interrupted)
+	c.shows(t, "registry", "markers.reg", utf16Bytes(markersReg))
+	operator := c.signedIn(t, "operator")
+	for _, name := range []string{"Action", "Watermark"} {
+		c.admin(t, false, fmt.Sprintf(`INSERT INTO marker (upgrade_id, host_id, role, name, kind, value, cleared_by, cleared_at)
+			SELECT u.id, h.host_id, 'MailboxRole', '%s', 'REG_SZ', 'kept', 'operator', clock_timestamp() FROM upgrade u JOIN server s ON s.id = u.server_id JOIN server_host h ON h.server_id = s.id WHERE s.name = 'MBX01'`, name))
+	}
+	if page := operator.page(base, "No role carries either.", "can be put back", base+"/undo"); strings.Contains(page, "BuildToBuildUpgrade") || strings.Contains(page, base+"/clear") {
+		t.Errorf("what was cleared is shown as there: %s", words(page))
+	}
+	c.admin(t, false, "UPDATE marker SET put_back_at = clock_timestamp() WHERE name = 'Action'")
+	operator.page(base, "1 value is deleted on the host", "1 value is written again")
+}
+
 func TestEvidenceIsShownAndTakenAway(t *testing.T) {
 	t.Parallel()
 	c, base := in(t, rollout.Interrupted)

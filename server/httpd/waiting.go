@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
@@ -99,7 +100,7 @@ func (s *server) toDecide(ctx context.Context, v viewer, only int64) ([]page.Wai
 func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.Deviation, clock ui.Clock) page.Waiting {
 	href := upgradeHref(u.Rollout, u.Server)
 	w := page.Waiting{
-		State: ui.State{Key: u.State}, Title: "Decide about " + u.Server, Detail: clean(u.PlanName + " · " + u.Message), Href: href + "#trouble", Since: clock.Moment(u.Since),
+		State: ui.State{Key: u.State}, Title: "Decide about " + u.Server, Detail: clean(u.PlanName + " · " + brief(u.Message)), Href: href + "#trouble", Since: clock.Moment(u.Since),
 	}
 	if len(left) > 0 {
 		w.Detail += " · not put back: " + deviationNames(left)
@@ -127,6 +128,15 @@ func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.De
 	link(s.verifies() && state.MayVerify(), "verify", "Mark repaired and verify")
 	link(state.MaySkip(), "skip", "Skip")
 	return w
+}
+
+// brief is the beginning of a text, for a list; its whole is on the page behind.
+func brief(text string) string {
+	const most = 160
+	if runes := []rune(text); len(runes) > most {
+		return strings.TrimRight(string(runes[:most]), " ,;:") + " …"
+	}
+	return text
 }
 
 func deviationNames(left []store.Deviation) string {
