@@ -4,7 +4,7 @@ GO ?= go
 export GOTOOLCHAIN ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint generate assets bench vuln fresh need-run need-test build
+.PHONY: help run test torture lint generate assets bench vuln fresh need-run need-test build
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -19,6 +19,10 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but browser and kill tests)" && $(GO) test -race -timeout 10m ./...
 	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli ./agentless/runbook
+	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -timeout 10m
+
+torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
+	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
 
 lint: ## golangci-lint over everything
 	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...

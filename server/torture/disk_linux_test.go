@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 )
 
 // TestDiskOfTheDatabaseFull fills the disk under a running rollout, and makes
@@ -91,17 +91,23 @@ func smallDisk(t *testing.T) (p *postgres, fill, empty func() error) {
 // noGrowth is a Postgres whose processes are kept from making files longer.
 func noGrowth(t *testing.T) (p *postgres, fill, empty func() error) {
 	p = ownPostgres(t, "")
-	return p, func() error { return limitFiles(p.server.Pid(), 8192) }, func() error { return limitFiles(p.server.Pid(), ^uint64(0)) }
+	return p, func() error { return limitFiles(p.server.Pid(), "8192") }, func() error { return limitFiles(p.server.Pid(), "unlimited") }
 }
 
-// limitFiles sets RLIMIT_FSIZE of a process and its children.
-func limitFiles(postmaster int, bytes uint64) error {
-	all := append(children(postmaster), postmaster)
-	for _, pid := range all {
-		limit := syscall.Rlimit{Cur: bytes, Max: ^uint64(0)}
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_FSIZE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
-		if errno != 0 && errno != syscall.ESRCH {
-			return fmt.Errorf("limit process %d: %w", pid, errno)
+// limitFiles sets RLIMIT_FSIZE of a process and its children, as their user: root
+// may not do it everywhere.
+func limitFiles(postmaster int, size string) error {
+	for _, pid := range append(children(postmaster), postmaster) {
+		about, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+		if err != nil {
+			continue // it has ended
+		}
+		set := exec.Command("prlimit", "--pid", strconv.Itoa(pid), "--fsize="+size+":unlimited")
+		if who, ok := about.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+			set.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: who.Uid, Gid: who.Gid}}
+		}
+		if out, err := set.CombinedOutput(); err != nil && !bytes.Contains(out, []byte("No such process")) {
+			return fmt.Errorf("limit process %d: %w: %s", pid, err, out)
 		}
 	}
 	return nil

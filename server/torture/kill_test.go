@@ -170,6 +170,7 @@ func killFleet(t *testing.T, csv string, own trap, seen map[string]bool, wanted 
 			mu.Lock()
 			now = nil
 			mu.Unlock()
+			died += a.killedAtItsEnd(t, c, own)
 			break
 		}
 		<-c.died
@@ -193,6 +194,36 @@ func killFleet(t *testing.T, csv string, own trap, seen map[string]bool, wanted 
 	ledger.injected("kill on a database write or commit", died-onHost)
 	ledger.injected("kill at an action on a host", onHost)
 	return died
+}
+
+// killedAtItsEnd lets a coordinator come to its end, which may hold points of
+// its own (it resigns as River's leader), until one gets through. It returns how
+// often one died of its orders.
+func (a *arena) killedAtItsEnd(t *testing.T, c *coordinator, own trap) int {
+	t.Helper()
+	for died := 0; ; died++ {
+		hit := len(mustPoints(t, own.File))
+		c.stop()
+		if len(mustPoints(t, own.File)) == hit {
+			return died
+		}
+		began := a.databaseTime(t)
+		c = a.coordinator(t, func(o *orders) { o.Trap = own })
+		if !poll(30*time.Second, func() bool {
+			at, err := a.leaderSince(t)
+			return c.dead() || err == nil && at.After(began)
+		}) {
+			t.Fatal("nobody becomes River's leader")
+		}
+	}
+}
+
+// leaderSince is when River's present leader was elected.
+func (a *arena) leaderSince(t testing.TB) (time.Time, error) {
+	t.Helper()
+	var at time.Time
+	err := a.Store.Pool().QueryRow(t.Context(), "SELECT elected_at FROM river_leader").Scan(&at)
+	return at, err
 }
 
 var (

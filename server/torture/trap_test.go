@@ -6,10 +6,12 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"regexp"
 	"runtime/pprof"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
@@ -22,12 +24,14 @@ type trap struct {
 	File string // one point a line; what is done is appended before it is done
 	Only string // pattern of the points that count; "" = all
 	Nth  int    // of "stop": at the nth such point, from 1
+	Wait bool   // not before the process was sent SIGHUP
 }
 
 // tracer sees every query of the process.
 type tracer struct {
 	trap trap
 	only *regexp.Regexp
+	open atomic.Bool // the trap is set
 
 	mu   sync.Mutex
 	seen map[string]bool
@@ -40,6 +44,15 @@ func newTracer(t trap) (*tracer, error) {
 	tr := &tracer{trap: t, seen: map[string]bool{}, txs: map[*pgx.Conn]string{}}
 	if t.Do == "" {
 		return tr, nil
+	}
+	tr.open.Store(!t.Wait)
+	if t.Wait {
+		set := make(chan os.Signal, 1)
+		signal.Notify(set, syscall.SIGHUP)
+		go func() {
+			<-set
+			tr.open.Store(true)
+		}()
 	}
 	var err error
 	if tr.only, err = regexp.Compile(t.Only); err != nil {
@@ -69,7 +82,7 @@ func readPoints(path string) (map[string]bool, error) {
 
 // at is called at each point, by whichever goroutine gets there.
 func (tr *tracer) at(ctx context.Context, when, query string) {
-	if tr.trap.Do == "" || query == "" {
+	if !tr.open.Load() || query == "" {
 		return
 	}
 	point := when + " " + query + " @" + place(ctx)
