@@ -25,6 +25,11 @@ var (
 	ErrLockedOut = errors.New("the account is locked out")
 	// ErrLogonRestricted is any other rule that keeps an account from logging on.
 	ErrLogonRestricted = errors.New("the account may not log on")
+	// ErrSchedulerDenied is the scheduler's refusal of the account that asks.
+	ErrSchedulerDenied = errors.New("the scheduler refuses the WinRM account")
+	// ErrSchedulerDisabled is a Task Scheduler service that cannot start; one that
+	// has not started yet is no refusal.
+	ErrSchedulerDisabled = errors.New("the Task Scheduler service is disabled")
 )
 
 // refusals are the HRESULTs of refusals (winerror.h; those of Task Scheduler:
@@ -46,6 +51,8 @@ var refusals = map[uint32]struct {
 	0x8007052f: {ErrLogonRestricted, "restrictions of the account forbid the logon", "Check the run-as account's restrictions (an empty password, smart card only, logon hours), then retry."},
 	0x80070530: {ErrLogonRestricted, "the account may not log on at this time of day", "Extend the run-as account's logon hours, then retry."},
 	0x80070531: {ErrLogonRestricted, "the account may not log on to this computer", "Add the host to the run-as account's workstations, then retry."},
+	0x80070005: {ErrSchedulerDenied, "the scheduler refuses the WinRM account", "The WinRM account must be a full administrator over the network: the built-in Administrator, a domain account in the group Administrators, or a local one where LocalAccountTokenFilterPolicy is 1. Then retry."},
+	0x80070422: {ErrSchedulerDisabled, "the Task Scheduler service is disabled", "Set the service Task Scheduler (Schedule) to start automatically and start it, then retry."},
 	0x8004130f: {ErrLogon, "the scheduler has no account information for the task", "Correct the run-as account and its password in the profile, then retry."},
 	0x80041310: {ErrLogon, "the scheduler knows no account of that name", "Correct the run-as account's name in the profile (DOMAIN\\name), then retry."},
 }

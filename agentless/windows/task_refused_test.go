@@ -12,6 +12,7 @@ func TestEveryRefusalHasARemedy(t *testing.T) {
 	t.Parallel()
 	for code, want := range map[uint32]error{
 		0x80070520: ErrCredentialStorage, 0x80070569: ErrBatchRight, 0x8007052e: ErrLogon, 0x80070775: ErrLockedOut, 0x80070532: ErrLogonRestricted,
+		0x80070005: ErrSchedulerDenied, 0x80070422: ErrSchedulerDisabled,
 	} {
 		if err := refusal("t", "a", code); !errors.Is(err, want) {
 			t.Errorf("0x%08x is %v, want %v", code, err, want)
@@ -22,7 +23,7 @@ func TestEveryRefusalHasARemedy(t *testing.T) {
 			t.Errorf("0x%08x: %+v", code, r)
 		}
 	}
-	for _, code := range []uint32{0, 1, 0x41301, 0x41303, 0x80070002} {
+	for _, code := range []uint32{0, 1, 0x41301, 0x41303, 0x80070002, 0x80041315, 0x8007051f} {
 		if err := refusal("t", "a", code); err != nil {
 			t.Errorf("0x%08x: %v", code, err)
 		}
