@@ -41,7 +41,7 @@ func (s service) gone(r exchange.Role) bool {
 }
 
 func (s service) fresh(now time.Time, age time.Duration) bool {
-	return !s.seen.HealthAt.IsZero() && now.Sub(s.seen.HealthAt) <= age
+	return within(s.seen.HealthAt, now, age)
 }
 
 // pilot is how far the first server of a role and site is.

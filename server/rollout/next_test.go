@@ -120,6 +120,11 @@ func TestHeldServerSaysWhy(t *testing.T) {
 		{"one that was seen lately is enough", func(s *rollout.Snapshot) {
 			s.Upgrades[0].HealthAt, s.Upgrades[1].HealthAt = time.Time{}, time.Time{}
 		}, "start CAS1; start CAS2"},
+		{"the clock was set back since they were seen", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Outside[0].HealthAt = now.Add(time.Hour)
+		}, "refresh DONE; hold CAS1 health-is-old; hold CAS2 floor"},
+		{"the clock was set back since it was read", func(s *rollout.Snapshot) { s.Upgrades[0].ReadAt = now.Add(time.Hour) }, "refresh CAS1; hold CAS1 facts-are-old; start CAS2"},
 		{"one was not reached", func(s *rollout.Snapshot) {
 			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
 			s.Outside[0].Unseen = true

@@ -92,7 +92,13 @@ func (o *outsideUnit) reached(target exchange.Build) bool {
 }
 
 func (d *decision) fresh(readAt time.Time) bool {
-	return !readAt.IsZero() && d.now.Sub(readAt) <= FactsFresh
+	return within(readAt, d.now, FactsFresh)
+}
+
+// within reports whether something was at most so long ago. What lies in the
+// future was before the clock was set back, nobody knows how long ago.
+func within(at, now time.Time, age time.Duration) bool {
+	return !at.IsZero() && now.Sub(at) <= age && at.Sub(now) <= time.Minute
 }
 
 // orderReasons has one reason for each rule whose earlier servers are not all

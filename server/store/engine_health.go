@@ -59,7 +59,7 @@ func (one *reading) health(now time.Time) rollout.Health {
 		return rollout.Health{Down: true, HealthAt: now}
 	}
 	h := rollout.Health{HealthAt: one.healthAt, Unseen: one.hosts > 0 && one.unseen == one.hosts}
-	if !h.HealthAt.After(one.until) {
+	if !h.HealthAt.After(one.until) && !one.until.After(now.Add(clockSlack)) {
 		h.HealthAt = time.Time{} // another rollout had it in work since
 	}
 	h.DownRoles = exchange.RolesDown(one.server.Roles, one.down)
@@ -70,11 +70,12 @@ func (one *reading) health(now time.Time) rollout.Health {
 // vouch lets an upgrade's own end speak for its server: verified, or proven to
 // serve again, it was seen in service then. What a person skipped is out of
 // service until a look afterwards shows that it is not.
-func vouch(u *rollout.UpgradeStatus, row db.UpgradesOfRolloutRow) {
+func vouch(u *rollout.UpgradeStatus, row db.UpgradesOfRolloutRow, now time.Time) {
 	if row.EndedAt == nil || u.Down && !u.Unseen && len(u.DownRoles) == 0 {
 		return
 	}
-	seen := u.HealthAt.After(*row.EndedAt)
+	// An end in the future was before the clock was set back: it vouches for nothing.
+	seen := u.HealthAt.After(*row.EndedAt) || row.EndedAt.After(now.Add(clockSlack)) && !u.HealthAt.IsZero()
 	switch {
 	case seen:
 		u.BackInService = u.BackInService || u.State == rollout.Skipped && !u.Unseen

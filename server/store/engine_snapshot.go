@@ -112,7 +112,7 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			Failing: u.Unwinding && !u.Skipping && u.State != string(rollout.Failed), Returns: rollout.State(u.Returns),
 			Health: f.health(v.at),
 		}
-		vouch(&status, u)
+		vouch(&status, u, v.at)
 		if fit, ok := fits[u.Server]; ok {
 			status.Approval, status.Changed = fit.match, fit.changed
 		}

@@ -195,3 +195,50 @@ func TestARescuedTickNeedsNoLeader(t *testing.T) {
 		t.Errorf("lost work is found after %s at the worst, want well under 30 s", worst)
 	}
 }
+
+// TestPausingAndStoppingTouchNothingInWork: what runs comes to its end.
+func TestPausingAndStoppingTouchNothingInWork(t *testing.T) {
+	t.Parallel()
+	d, id := broken(t, rollout.Running)
+	row := func() (text string) {
+		t.Helper()
+		if err := d.Store.Pool().QueryRow(t.Context(), "SELECT u::text || (SELECT string_agg(st::text, ' ' ORDER BY st.position) FROM step st WHERE st.upgrade_id = u.id) FROM upgrade u WHERE id = $1", id).Scan(&text); err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	before := row()
+	wave := d.view(t).Waves[0]
+	for _, act := range []struct {
+		name string
+		do   func() error
+	}{
+		{"pause the wave", func() error { return d.Store.PauseWave(t.Context(), d.operator, wave.ID, "x") }},
+		{"resume the wave", func() error { return d.Store.ResumeWave(t.Context(), d.operator, wave.ID, "x") }},
+		{"the threshold", func() error { d.exec(t, "UPDATE wave SET state = 'stopped' WHERE id = $1", wave.ID); return nil }},
+		{"pause the rollout", func() error { return d.Store.PauseRollout(t.Context(), d.operator, d.rollout, "x") }},
+		{"stop the rollout", func() error { return d.Store.StopRollout(t.Context(), d.operator, d.rollout, "x") }},
+	} {
+		if err := act.do(); err != nil {
+			t.Fatalf("%s: %v", act.name, err)
+		}
+		if err := d.advanceNow(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if now := row(); now != before {
+			t.Errorf("%s changed what is in work:\n%s\n%s", act.name, before, now)
+		}
+		lease, page := d.hold(t, d.tick(t, id))
+		page.Runbook = book
+		if err := d.Store.Intend(t.Context(), page, "go on after: "+act.name); err != nil {
+			t.Errorf("%s: the tick cannot go on: %v", act.name, err)
+		}
+		if err := d.Store.ReleaseLease(t.Context(), lease); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.exec(t, "UPDATE upgrade SET due_at = clock_timestamp() - interval '6 s' WHERE id = $1", id)
+	if swept, err := d.Store.Sweep(t.Context()); err != nil || swept.Upgrades != 1 {
+		t.Errorf("in the stopped rollout Sweep = %+v, %v, want what was left picked up", swept, err)
+	}
+}

@@ -318,7 +318,7 @@ func TestClearedValuesCanBePutBack(t *testing.T) {
 	if err := d.Store.ClearMarker(t.Context(), page, old); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("cleared while only a look was decided: %v, want a conflict", err)
 	}
-	_ = d.Store.ReleaseLease(t.Context(), lease)
+	d.release(t, lease)
 	d.endDecision(t, id, "")
 
 	newer := old
@@ -329,7 +329,7 @@ func TestClearedValuesCanBePutBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_ = d.Store.ReleaseLease(t.Context(), lease)
+	d.release(t, lease)
 	d.endDecision(t, id, "")
 	rows, err := d.Store.Markers(t.Context(), id)
 	if err != nil || len(rows) != 2 || rows[0].Open || !rows[1].Open || rows[1].Marker != newer || rows[1].ClearedBy != "operator" {
@@ -345,7 +345,7 @@ func TestClearedValuesCanBePutBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_ = d.Store.ReleaseLease(t.Context(), lease)
+	d.release(t, lease)
 	d.endDecision(t, id, "")
 	if rows, err = d.Store.Markers(t.Context(), id); err != nil || rows[0].Open || rows[1].Open || rows[1].PutBackAt == nil {
 		t.Errorf("Markers = %+v, %v, want nothing open", rows, err)
@@ -445,5 +445,12 @@ func TestWhatWaitsForAPerson(t *testing.T) {
 	d.exec(t, "UPDATE ledger SET restored_at = now(), deviation = 'is gone' WHERE upgrade_id = $1", id)
 	if left, err = d.Store.Deviations(t.Context()); err != nil || len(left) != 1 || left[0].Open || left[0].Deviation != "is gone" {
 		t.Errorf("Deviations = %+v, %v, want what was not put back exactly", left, err)
+	}
+}
+
+func (d submitted) release(t *testing.T, lease store.Lease) {
+	t.Helper()
+	if err := d.Store.ReleaseLease(t.Context(), lease); err != nil {
+		t.Fatal(err)
 	}
 }
