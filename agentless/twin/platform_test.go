@@ -260,3 +260,24 @@ func TestGroupsHaveNamesInTheDisplayLanguage(t *testing.T) {
 		}
 	}
 }
+
+func TestScListsOnlyWhatFitsItsBuffer(t *testing.T) {
+	t.Parallel()
+	s := kind(t, "cas1", "2003 2.0 de-DE")
+	start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+	c := dial(t, s)
+	exit, small, _ := c.run("sc queryex bufsize= 1024")
+	if exit != "234" || !strings.Contains(small, "start resume at index") {
+		t.Errorf("small buffer: %s", exit)
+	}
+	exit, all, _ := c.run("sc queryex type= service state= all bufsize= 65536")
+	if n := strings.Count(all, "SERVICE_NAME: "); exit != "0" || n < 20 || n <= strings.Count(small, "SERVICE_NAME: ") {
+		t.Errorf("all services: %s, %d", exit, n)
+	}
+	if !strings.Contains(all, "SERVICE_NAME: SharedAccess\r\nDISPLAY_NAME: Windows-Firewall/Gemeinsame Nutzung der Internetverbindung\r\n        TYPE               : 10  WIN32_OWN_PROCESS \r\n        STATE              : 1  STOPPED \r\n") {
+		t.Errorf("SharedAccess is not as it should be in\n%s", all)
+	}
+	if _, active, _ := c.run("sc query state= active bufsize= 65536"); strings.Contains(active, "SharedAccess") || strings.Contains(active, "PID  ") {
+		t.Error("what is stopped is called active, or query tells process ids")
+	}
+}

@@ -26,6 +26,11 @@ var startNumbers = map[string]string{automatic: "2   AUTO_START", manual: "3   D
 
 // sc is the service control program; its exit code is the Win32 error.
 func sc(c *call) int {
+	if len(c.args) > 0 && (len(c.args) == 1 || strings.HasSuffix(c.args[1], "=")) {
+		if verb := strings.ToLower(c.args[0]); verb == "query" || verb == "queryex" {
+			return c.listServices(verb == "queryex")
+		}
+	}
 	if len(c.args) < 2 {
 		c.print("DESCRIPTION:\r\n        SC is a command line program used for communicating with the\r\n        NT Service Controller and services.\r\n")
 		return 1639 & 0xffff
