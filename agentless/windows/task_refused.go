@@ -53,7 +53,7 @@ var refusals = map[uint32]struct {
 	0x80070531: {ErrLogonRestricted, "the account may not log on to this computer", "Add the host to the run-as account's workstations, then retry."},
 	0x80070005: {ErrSchedulerDenied, "the scheduler refuses the WinRM account", "The WinRM account must be a full administrator over the network: the built-in Administrator, a domain account in the group Administrators, or a local one where LocalAccountTokenFilterPolicy is 1. Then retry."},
 	0x80070422: {ErrSchedulerDisabled, "the Task Scheduler service is disabled", "Set the service Task Scheduler (Schedule) to start automatically and start it, then retry."},
-	0x8004130f: {ErrLogon, "the scheduler has no account information for the task", "Correct the run-as account and its password in the profile, then retry."},
+	0x8004130f: {ErrLogon, "the scheduler stored no account for the task: its name or password was wrong, or a policy forbids to store it", "Correct the run-as account and its password in the profile, and see that the policy \"Network access: Do not allow storage of credentials or .NET Passports for network authentication\" is Disabled on the host, then retry."},
 	0x80041310: {ErrLogon, "the scheduler knows no account of that name", "Correct the run-as account's name in the profile (DOMAIN\\name), then retry."},
 }
 
