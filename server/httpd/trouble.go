@@ -296,11 +296,22 @@ func (s *server) troubleSafe(t trouble, o store.RolloutView, clock ui.Clock) []s
 	for _, w := range o.Waves {
 		if w.ID == t.WaveID && w.State == rollout.WaveStopped {
 			say("Wave %d is stopped: no further server of it starts. Servers in work come to their end.", w.Number)
-		} else if w.ID == t.WaveID && t.state.Broken() && w.State == rollout.WaveRunning {
+		} else if w.ID == t.WaveID && t.state.Broken() && w.State == rollout.WaveRunning && open(w) > 0 {
 			say("Wave %d goes on: other servers of it start as limits allow.", w.Number)
 		}
 	}
 	return safe
+}
+
+// open counts the servers of a wave that have not begun.
+func open(w store.WaveView) int {
+	n := 0
+	for _, u := range w.Upgrades {
+		if u.State == rollout.Waiting || u.State == rollout.Held {
+			n++
+		}
+	}
+	return n
 }
 
 // openLedger names what is changed on the host and not put back.
