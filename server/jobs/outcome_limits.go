@@ -41,8 +41,18 @@ func (c *course) ends(out runbook.Outcome) bool {
 	return out.Kind != runbook.Again && out.Kind != runbook.OutOfSight
 }
 
-// from is when the step's limits began to count; zero when it has not begun.
+// from is when the step's limits began to count, and as much later as nobody
+// looked at it; zero when it has not begun.
 func (c *course) from() time.Time {
+	from := c.counted()
+	if from.IsZero() {
+		return from
+	}
+	return from.Add(c.unwatched(from))
+}
+
+// counted is when the step's limits began to count.
+func (c *course) counted() time.Time {
 	row := c.step(c.w.Step)
 	switch {
 	case row.LimitsFrom != nil:

@@ -106,6 +106,10 @@ func moveTimes(ctx context.Context, conn *pgx.Conn, statements []string, by time
 				return fmt.Errorf("%s: %w", s, err)
 			}
 		}
-		return nil
+		// A step's memory holds seconds of 1970 as text.
+		_, err := tx.Exec(ctx, `UPDATE step SET memory = (
+			SELECT jsonb_object_agg(k, CASE WHEN v ~ '^1[0-9]{9}$' THEN (v::bigint + $1)::text ELSE v END) FROM jsonb_each_text(memory) AS m(k, v))
+			WHERE memory <> '{}'`, int64(by/time.Second))
+		return err
 	})
 }
