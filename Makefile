@@ -19,7 +19,7 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but browser and kill tests)" && $(GO) test -race -timeout 10m ./...
 	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli ./agentless/runbook
-	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -timeout 10m
+	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)

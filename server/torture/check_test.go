@@ -49,16 +49,6 @@ func (j *truth) of(host, what string) []twin.Observation {
 // count says how often something happened on a host ("" = on any).
 func (j *truth) count(host, what string) int { return len(j.of(host, what)) }
 
-// last is when something last happened anywhere; zero = never.
-func (j *truth) last() time.Time {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if len(j.entries) == 0 {
-		return time.Time{}
-	}
-	return j.entries[len(j.entries)-1].Time
-}
-
 // check is the end of a rollout that nothing may change: every server done, its
 // Setup started once, the order kept, everything put back, nothing left.
 func (a *arena) check(t testing.TB) {

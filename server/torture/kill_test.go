@@ -104,7 +104,7 @@ func TestKillAtSomePoints(t *testing.T) {
 	for i, p := range chosen {
 		chosen[i] = regexp.QuoteMeta(p)
 	}
-	some := func(point string) bool { return random.IntN(12) == 0 }
+	some := func(point string) bool { return random.IntN(60) == 0 }
 	file := filepath.Join(t.TempDir(), "points")
 	only := "^(" + strings.Join(chosen, "|") + ")$"
 	t.Run("killed", func(t *testing.T) {

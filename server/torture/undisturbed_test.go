@@ -9,6 +9,7 @@ import (
 
 // TestUndisturbed is what every other test here is compared with.
 func TestUndisturbed(t *testing.T) {
+	t.Parallel()
 	a := newArena(t, fleet12("127.107.3"))
 	a.approveAll(t)
 	began := time.Now()
