@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/rollout"
