@@ -49,7 +49,9 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	work.secrets = secrets{way.password, runas.password}
 	if runas.name != w.RunAs {
-		if refused := otherAccount(w, step.Step, runas.name); refused != nil && w.Decision == "" {
+		// Of what was repaired by hand only a look is taken, before it is put back.
+		looks := w.Decision != "" || w.Repaired && !step.PutBack
+		if refused := otherAccount(w, step.Step, runas.name); refused != nil && !looks {
 			return refused
 		}
 		runas = account{name: w.RunAs}

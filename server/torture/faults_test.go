@@ -58,7 +58,7 @@ func oneFault() []twin.Fault {
 			all = append(all, f)
 			if slices.Contains(outlasting, name) && slices.Contains([]string{"stop-services", "setup", "put-back"}, step) {
 				long := f
-				long.Lasts = 1000 * time.Hour
+				long.Lasts = 200 * time.Hour // of the hosts: longer than every hard limit here
 				all = append(all, long)
 			}
 			if name == "setup-fails" || name == "power-loss" && step == "setup" {
@@ -92,6 +92,15 @@ type trial struct {
 // in one wave with the victim, UM1 waits for both.
 func newTrial(t *testing.T, faults ...twin.Fault) *trial {
 	t.Helper()
+	tr := idleTrial(t, faults...)
+	tr.approveAll(t)
+	tr.coordinator(t)
+	return tr
+}
+
+// idleTrial is a trial that nobody has approved and no coordinator serves.
+func idleTrial(t *testing.T, faults ...twin.Fault) *trial {
+	t.Helper()
 	first := <-blocks
 	t.Cleanup(func() { blocks <- first })
 	const rows = `server,roles,site,build,address,port,services
@@ -108,8 +117,6 @@ UM1,UnifiedMessaging,HQ,8.0.685.25,127.0.108.%d,5985,BackupAgent
 		o.Hard = shortLimits
 		o.Twin = func(o *twin.Options) { o.Faults = faults }
 	})
-	tr.approveAll(t)
-	tr.coordinator(t)
 	return tr
 }
 
@@ -156,8 +163,8 @@ func busy(v store.RolloutView) bool {
 					return true // it is started or held in a moment
 				}
 			case rollout.Held:
-				if w.State == rollout.WaveRunning && len(u.Reasons) > 0 && u.Reasons[0].Rule == "facts-are-old" {
-					return true
+				if w.State == rollout.WaveRunning && len(u.Reasons) > 0 && (u.Reasons[0].Rule == "facts-are-old" || u.Reasons[0].Rule == "health-is-old") {
+					return true // it is being read
 				}
 			case rollout.Paused, rollout.Interrupted, rollout.Unknown, rollout.Failed, rollout.Skipped, rollout.Done:
 			}
@@ -196,6 +203,7 @@ func (tr *trial) bystanders(t *testing.T, v store.RolloutView) {
 // clear holds that a person is told what happened and what helps.
 func (tr *trial) clear(t *testing.T, u store.UpgradeRow) {
 	t.Helper()
+	t.Logf("%s at %s: %s Remedy: %s", u.State, u.Step, u.Message, u.Remedy)
 	if strings.TrimSpace(u.Message) == "" || strings.TrimSpace(u.Remedy) == "" {
 		t.Errorf("%s at %s: message %q, remedy %q", u.State, u.Step, u.Message, u.Remedy)
 	}

@@ -20,28 +20,45 @@ import (
 )
 
 // checkedTB lets helpers of tests fail one check of a property, so that rapid
-// shrinks it, in place of the whole test.
+// shrinks it, in place of the whole test. What it said is kept: an engine that
+// really runs does not always fail again when rapid repeats a check.
 type checkedTB struct {
 	testing.TB
 	check *rapid.T
+	said  *trail
 }
 
-func (t checkedTB) Helper()                      { t.check.Helper() }
-func (t checkedTB) Name() string                 { return t.check.Name() }
-func (t checkedTB) Cleanup(f func())             { t.check.Cleanup(f) }
-func (t checkedTB) Context() context.Context     { return t.check.Context() }
-func (t checkedTB) Error(args ...any)            { t.check.Error(args...) }
-func (t checkedTB) Errorf(f string, args ...any) { t.check.Errorf(f, args...) }
-func (t checkedTB) Fatal(args ...any)            { t.check.Fatal(args...) }
-func (t checkedTB) Fatalf(f string, args ...any) { t.check.Fatalf(f, args...) }
-func (t checkedTB) Fail()                        { t.check.Fail() }
-func (t checkedTB) FailNow()                     { t.check.FailNow() }
-func (t checkedTB) Failed() bool                 { return t.check.Failed() }
-func (t checkedTB) Log(args ...any)              { t.check.Log(args...) }
-func (t checkedTB) Logf(f string, args ...any)   { t.check.Logf(f, args...) }
-func (t checkedTB) Skip(args ...any)             { t.check.Skip(args...) }
-func (t checkedTB) Skipf(f string, a ...any)     { t.check.Skipf(f, a...) }
-func (t checkedTB) SkipNow()                     { t.check.SkipNow() }
+// trail is what one check said.
+type trail struct {
+	lines  []string
+	failed bool
+}
+
+func (t checkedTB) note(failed bool, line string) {
+	t.said.failed = t.said.failed || failed
+	t.said.lines = append(t.said.lines, line)
+}
+
+func (t checkedTB) Helper()                  { t.check.Helper() }
+func (t checkedTB) Name() string             { return t.check.Name() }
+func (t checkedTB) Cleanup(f func())         { t.check.Cleanup(f) }
+func (t checkedTB) Context() context.Context { return t.check.Context() }
+func (t checkedTB) Failed() bool             { return t.said.failed }
+func (t checkedTB) Log(args ...any)          { t.note(false, fmt.Sprint(args...)) }
+func (t checkedTB) Error(args ...any)        { t.note(true, fmt.Sprint(args...)); t.check.Error(args...) }
+func (t checkedTB) Fatal(args ...any)        { t.note(true, fmt.Sprint(args...)); t.check.Fatal(args...) }
+
+func (t checkedTB) Logf(f string, args ...any) { t.note(false, fmt.Sprintf(f, args...)) }
+
+func (t checkedTB) Errorf(f string, args ...any) {
+	t.note(true, "FAILED: "+fmt.Sprintf(f, args...))
+	t.check.Errorf(f, args...)
+}
+
+func (t checkedTB) Fatalf(f string, args ...any) {
+	t.note(true, "FAILED: "+fmt.Sprintf(f, args...))
+	t.check.Fatalf(f, args...)
+}
 
 // fleet5 has what floors, order and waves need: two of two roles.
 const fleet5 = `server,roles,site,build,address,port,services
@@ -67,7 +84,7 @@ type machine struct {
 	coordinators []*coordinator
 	frozen       map[*coordinator]bool
 	mayOperate   bool
-	said         []string // what was done, for the counterexample
+	done         int // actions
 }
 
 func newMachine(t testing.TB, check *rapid.T) *machine {
@@ -92,7 +109,7 @@ func (m *machine) did(what string, err error) error {
 	if err != nil {
 		answer = err.Error()
 	}
-	m.said = append(m.said, what+": "+answer)
+	m.done++
 	m.t.Logf("%s: %s", what, answer)
 	var refusal *rollout.Error
 	if err != nil && !errors.As(err, &refusal) {
@@ -441,6 +458,7 @@ func (m *machine) ended() {
 // clocks do what they like, and what must never happen does not; in the end
 // people can bring every rollout to its end, and nothing is left on a host.
 func TestMachine(t *testing.T) {
+	t.Parallel()
 	checks, steps := 1, 25
 	if *fullFlag {
 		checks, steps = 25**roundsFlag, 40
@@ -452,11 +470,19 @@ func TestMachine(t *testing.T) {
 		must(t, flag.Set("rapid."+name, value))
 	}
 	t.Logf("-torture.seed=%d", *seedFlag)
+	told := false
 	rapid.Check(t, func(check *rapid.T) {
-		m := newMachine(checkedTB{TB: t, check: check}, check)
+		tb := checkedTB{TB: t, check: check, said: &trail{}}
+		check.Cleanup(func() { // after all others
+			if tb.said.failed && !told {
+				told = true
+				t.Logf("the first failure:\n%s", strings.Join(tb.said.lines, "\n"))
+			}
+		})
+		m := newMachine(tb, check)
 		check.Repeat(m.actions())
 		m.settle()
 		m.ended()
-		ledger.injected("actions in the model", len(m.said))
+		ledger.injected("actions in the model", m.done)
 	})
 }
