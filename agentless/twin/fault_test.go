@@ -46,7 +46,8 @@ func (c *client) setupRuns(name string) {
 // restarts asks the host to restart; the answer may be lost on the way.
 func (c *client) restarts() {
 	c.tb.Helper()
-	c.begin(c.open(), "shutdown.exe -r -t 0", false)
+	_, _, _ = c.post(message(shellURI+"/Command", shellURI+"/cmd", shellSelector(c.open()), "",
+		`<rsp:CommandLine><rsp:Command>shutdown.exe -r -t 0</rsp:Command></rsp:CommandLine>`))
 }
 
 // answers waits until the host answers again.

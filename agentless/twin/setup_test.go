@@ -288,9 +288,7 @@ func TestRestartBringsTheHostBack(t *testing.T) {
 	if exit, _, _ := c.run("sc.exe config ScanMail_Master start= disabled"); exit != "0" {
 		t.Fatal(exit)
 	}
-	if exit, _, _ := c.run("shutdown.exe -r -t 5"); exit != "0" {
-		t.Fatal(exit)
-	}
+	c.restarts()
 	c.http.CloseIdleConnections()
 	within(t, 10*time.Second, "the host is unreachable", func() bool { _, _, err := c.post("<x/>"); return err != nil })
 	within(t, 10*time.Second, "the host answers again", func() bool { status, _, err := c.post("<x/>"); return err == nil && status > 0 })
