@@ -1,64 +1,19 @@
 package httpd_test
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
-
-// admin runs a statement as the superuser, in the console's database or in the
-// one beside it that is always there.
-func (c console) admin(t *testing.T, beside bool, statements ...string) {
-	t.Helper()
-	address, err := url.Parse(c.db.AdminURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if beside {
-		address.Path = "/postgres"
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, address.String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(ctx)
-	for _, s := range statements {
-		if _, err := conn.Exec(ctx, s); err != nil {
-			t.Fatalf("%s: %v", s, err)
-		}
-	}
-}
-
-func (c console) database(t *testing.T) string {
-	t.Helper()
-	address, err := url.Parse(c.db.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Trim(address.Path, "/")
-}
-
-// leaves takes the database away, as a restart does; the function brings it back.
-func (c console) leaves(t *testing.T) (comes func()) {
-	t.Helper()
-	name := c.database(t)
-	c.admin(t, true, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS false", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+name+"'")
-	return func() { c.admin(t, true, "ALTER DATABASE "+name+" ALLOW_CONNECTIONS true") }
-}
 
 func TestEveryPageAndFormSaysThatTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	c := start(t)
 	base := submitted(t, c.signedIn(t, "lead"))
 	operator := c.signedIn(t, "operator")
-	comes := c.leaves(t)
+	comes := c.db.Leave(t)
 	for _, path := range []string{"/", "/servers", "/servers/MBX01", "/plans", "/plans/1", "/rollouts", base, base + "/waves/1", base + "/upgrades/MBX01", base + "/upgrades/MBX01/skip", base + "/stop", "/history", "/history.csv", "/stream", base + "/stream", "/signin"} {
 		status, page := operator.get(path)
 		if status != http.StatusServiceUnavailable || !strings.Contains(page, "The database is away") || !strings.Contains(page, "goes on there") {
@@ -90,7 +45,7 @@ func TestEveryPageAndFormSaysThatTheDatabaseIsAway(t *testing.T) {
 // trap makes a table's writes fail with the SQLSTATE.
 func (c console) trap(t *testing.T, table, body, when string) {
 	t.Helper()
-	c.admin(t, false,
+	c.db.Admin(t,
 		"CREATE FUNCTION trap_"+table+"() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN "+body+" RETURN NULL; END $$",
 		"CREATE CONSTRAINT TRIGGER trap_"+table+" AFTER INSERT OR UPDATE ON "+table+" "+when+" FOR EACH ROW EXECUTE FUNCTION trap_"+table+"()",
 	)
@@ -150,21 +105,18 @@ func TestPageOfADatabaseThatDoesNotAnswerEnds(t *testing.T) {
 	t.Parallel()
 	c := startPatient(t, 3*time.Second)
 	operator := c.signedIn(t, "operator")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, c.db.AdminURL)
+	tx, err := c.store.Pool().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, "BEGIN; LOCK TABLE rollout"); err != nil {
+	if _, err := tx.Exec(t.Context(), "LOCK TABLE rollout"); err != nil {
 		t.Fatal(err)
 	}
 	status, page := operator.get("/rollouts")
 	if status != http.StatusServiceUnavailable || !strings.Contains(page, "It took too long") {
 		t.Errorf("a page that hangs: status %d: %s", status, words(page))
 	}
-	if _, err := conn.Exec(ctx, "ROLLBACK"); err != nil {
+	if err := tx.Rollback(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	operator.page("/rollouts")
@@ -176,7 +128,7 @@ func TestDownloadThatBreaksOffIsNotTakenForAWhole(t *testing.T) {
 	base := submitted(t, c.signedIn(t, "lead"))
 	operator := c.signedIn(t, "operator")
 	// More lines than one reading takes, the second of which fails.
-	c.admin(t, false,
+	c.db.Admin(t,
 		"INSERT INTO setup_log (upgrade_id, line, text, at) SELECT u.id, n, 'line ' || n, now() FROM upgrade u JOIN server s ON s.id = u.server_id, generate_series(1, 30000) n WHERE s.name = 'MBX01'",
 		"CREATE FUNCTION broken(bigint) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF $1 > 5000 THEN RAISE EXCEPTION 'gone' USING ERRCODE = '57P01'; END IF; RETURN true; END $$",
 		"ANALYZE setup_log",

@@ -106,7 +106,7 @@ func TestBrowserPageIsMarkedStaleAndCatchesUpByItself(t *testing.T) {
 	const stands, said = `document.getElementById("live").dataset.live`, `document.getElementById("live-words").textContent`
 	b.until("at first", stands, "live")
 	b.ask(`window.loaded = "once"`)
-	comes := c.leaves(t)
+	comes := c.db.Leave(t)
 	b.until("without the database", stands, "stale")
 	b.until("without the database", said, "stale since ")
 	comes()

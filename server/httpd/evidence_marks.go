@@ -113,7 +113,7 @@ func (m marks) rows() []page.MarkerRow {
 }
 
 func markerRow(m store.Marker) page.MarkerRow {
-	return page.MarkerRow{Path: clean(roleKeys + `\` + m.Role + `\` + m.Name), Kind: m.Kind, Value: clean(m.Value)}
+	return page.MarkerRow{Path: clean(roleKeys + `\` + m.Role + `\` + m.Name), Kind: clean(m.Kind), Value: clean(m.Value)}
 }
 
 // asText reads bytes of a host as text: UTF-16 by its mark, UTF-8, else one

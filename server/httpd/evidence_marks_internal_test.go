@@ -42,3 +42,20 @@ func TestSinceIsWhenTheStateBegan(t *testing.T) {
 		t.Errorf("since %s, want %s", got, want)
 	}
 }
+
+func FuzzEvidenceIsReadWhateverItHolds(f *testing.F) {
+	f.Add([]byte("\xff\xfe[\x00"))
+	f.Add([]byte("[a]\r\n\"b\"=\"c\\"))
+	f.Add([]byte("\xfe\xff\xd8"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		marks := readMarks(store.EvidenceContent{Data: data})
+		for _, row := range marks.rows() {
+			for _, c := range row.Path + row.Kind + row.Value {
+				if hidden(c) {
+					t.Fatalf("%q shows the character %U", data, c)
+				}
+			}
+		}
+		marks.digest()
+	})
+}

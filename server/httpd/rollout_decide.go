@@ -90,6 +90,7 @@ func (s *server) rolloutAsk(q question) handler {
 		view := page.Confirm{
 			Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: q.title + " " + o.PlanName, Lead: q.lead, Action: rolloutHref(id) + "/" + q.verb,
 			Reason: "Reason, kept on record", Kind: q.kind, Back: ui.Link{Href: rolloutHref(id), Text: "Back, change nothing"}, Why: v.why(q.permission),
+			Hidden: []page.Hidden{{Name: "seen", Value: string(o.State)}},
 		}
 		if !q.possible(o.State) {
 			view.Why = "The rollout is " + strings.ToLower(stateOf(o.State).Word()) + "."
@@ -134,11 +135,31 @@ func (s *server) rolloutDo(p auth.Permission, do func(context.Context, store.Act
 		if err != nil {
 			return err
 		}
+		if err := s.rolloutAsSeen(r, id); err != nil {
+			return err
+		}
 		if err := do(r.Context(), v.actor(r), id, reason(r)); err != nil {
 			return err
 		}
 		return s.done(w, r, rolloutHref(id), text)
 	}
+}
+
+// rolloutAsSeen refuses a form whose page was made before the rollout was moved,
+// in words. A form that carries nothing is checked by the store alone.
+func (s *server) rolloutAsSeen(r *http.Request, id int64) error {
+	seen := r.PostFormValue("seen")
+	if seen == "" {
+		return nil
+	}
+	o, err := s.Store.Rollout(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if string(o.State) != seen {
+		return rollout.Conflict("The rollout was %s when you opened the page; now it is %s. Nothing was done.", lower(seen), lower(string(o.State)))
+	}
+	return nil
 }
 
 func reason(r *http.Request) string { return strings.TrimSpace(r.PostFormValue("reason")) }

@@ -73,8 +73,13 @@ func TestSecondOfTwoPeopleSeesWhoWasQuickerAndWhen(t *testing.T) {
 	c := start(t)
 	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
 	base := submitted(t, lead)
+	given := form(t, operator.page(base+"/stop"))
+	given.Set("reason", "mine")
 	if status, page := lead.post(base+"/stop", url.Values{"reason": {"wrong fleet"}}); status != http.StatusOK {
 		t.Fatalf("stop: status %d: %s", status, words(page))
+	}
+	if status, page := operator.post(base+"/stop", given); status != http.StatusConflict || !strings.Contains(page, "The rollout was waiting when you opened the page; now it is stopped. Nothing was done.") {
+		t.Errorf("stop from a stale page: status %d: %s", status, words(page))
 	}
 	for _, path := range []string{base + "/stop", base + "/waves/1/approve"} {
 		status, page := operator.post(path, url.Values{"reason": {"mine"}, "seen": {"anything"}})

@@ -35,7 +35,7 @@ func utf16Bytes(s string) []byte {
 func (c console) stands(t *testing.T, state rollout.State) {
 	t.Helper()
 	at := string(state)
-	c.admin(t, false,
+	c.db.Admin(t,
 		"UPDATE rollout SET state = 'running', started_at = now() - interval '2 hours' WHERE id = 1",
 		fmt.Sprintf(`UPDATE upgrade SET state = '%s', step = 'setup', started_at = now() - interval '1 hour', last_heard_at = now() - interval '20 minutes', output_at = now() - interval '30 minutes',
 			due_at = now(), decision = '', returns = '', unwinding = false, skipping = false, repaired = false, ended_at = NULL, phase = 'Configuring Mailbox role', percent = 62, message = 'Setup began and did not end' WHERE server_id = (SELECT id FROM server WHERE name = 'MBX01')`, at),
@@ -48,7 +48,7 @@ func (c console) stands(t *testing.T, state rollout.State) {
 // shows keeps evidence of MBX01.
 func (c console) shows(t *testing.T, kind, name string, data []byte) {
 	t.Helper()
-	c.admin(t, false, fmt.Sprintf(`INSERT INTO evidence (upgrade_id, host_id, attempt, step, kind, name, data, sha256)
+	c.db.Admin(t, fmt.Sprintf(`INSERT INTO evidence (upgrade_id, host_id, attempt, step, kind, name, data, sha256)
 		SELECT u.id, h.host_id, 1, 'setup', '%s', '%s', '\x%x', '%x' FROM upgrade u JOIN server s ON s.id = u.server_id JOIN server_host h ON h.server_id = s.id WHERE s.name = 'MBX01'`,
 		kind, name, data, sha256.Sum256(data)))
 }
@@ -174,7 +174,7 @@ func TestEachDecisionIsDoneOnceByWhoMayOnWhatHeSaw(t *testing.T) {
 	} {
 		t.Run(verb, func(t *testing.T) {
 			c.stands(t, rollout.Interrupted)
-			c.admin(t, false, `INSERT INTO marker (upgrade_id, host_id, role, name, kind, value, cleared_by)
+			c.db.Admin(t, `INSERT INTO marker (upgrade_id, host_id, role, name, kind, value, cleared_by)
 				SELECT u.id, h.host_id, 'MailboxRole', 'Action', 'REG_SZ', 'Install', 'operator' FROM upgrade u JOIN server s ON s.id = u.server_id JOIN server_host h ON h.server_id = s.id WHERE s.name = 'MBX01'`)
 			given := form(t, operator.page(base+"/"+verb))
 			given.Set("reason", "repaired by hand, change 4713 "+verb)
@@ -251,7 +251,7 @@ func TestClearAsksForTheNameAndShowsTheValues(t *testing.T) {
 	}
 	operator.page("/rollouts/1", "MBX01 is asked by a decision of operator")
 	c.shows(t, "registry", "markers.reg", utf16Bytes("Windows Registry Editor Version 5.00\r\n"))
-	c.admin(t, false, "UPDATE upgrade SET decision = '', returns = '', state = 'interrupted' WHERE decision <> ''")
+	c.db.Admin(t, "UPDATE upgrade SET decision = '', returns = '', state = 'interrupted' WHERE decision <> ''")
 	if page := operator.page(base, "No role carries either."); strings.Contains(page, base+"/clear") {
 		t.Error("clearing is offered though nothing is there")
 	}
@@ -263,13 +263,13 @@ func TestClearedValuesAreNotShownAsThereAnyMore(t *testing.T) {
 	c.shows(t, "registry", "markers.reg", utf16Bytes(markersReg))
 	operator := c.signedIn(t, "operator")
 	for _, name := range []string{"Action", "Watermark"} {
-		c.admin(t, false, fmt.Sprintf(`INSERT INTO marker (upgrade_id, host_id, role, name, kind, value, cleared_by, cleared_at)
+		c.db.Admin(t, fmt.Sprintf(`INSERT INTO marker (upgrade_id, host_id, role, name, kind, value, cleared_by, cleared_at)
 			SELECT u.id, h.host_id, 'MailboxRole', '%s', 'REG_SZ', 'kept', 'operator', clock_timestamp() FROM upgrade u JOIN server s ON s.id = u.server_id JOIN server_host h ON h.server_id = s.id WHERE s.name = 'MBX01'`, name))
 	}
 	if page := operator.page(base, "No role carries either.", "can be put back", base+"/undo"); strings.Contains(page, "BuildToBuildUpgrade") || strings.Contains(page, base+"/clear") {
 		t.Errorf("what was cleared is shown as there: %s", words(page))
 	}
-	c.admin(t, false, "UPDATE marker SET put_back_at = clock_timestamp() WHERE name = 'Action'")
+	c.db.Admin(t, "UPDATE marker SET put_back_at = clock_timestamp() WHERE name = 'Action'")
 	operator.page(base, "1 value is deleted on the host", "1 value is written again")
 }
 
@@ -318,7 +318,7 @@ func TestEvidenceIsShownAndTakenAway(t *testing.T) {
 func TestSilenceAndDeviationsAreOnTheHomePage(t *testing.T) {
 	t.Parallel()
 	c, base := in(t, rollout.Running)
-	c.admin(t, false,
+	c.db.Admin(t,
 		"UPDATE step SET silent_at = now() - interval '1 minute', soft_at = now() - interval '2 minutes' WHERE name = 'setup' AND state = 'running'",
 		"UPDATE upgrade SET output_at = now() - interval '41 minutes' WHERE state = 'running'",
 	)
@@ -327,11 +327,11 @@ func TestSilenceAndDeviationsAreOnTheHomePage(t *testing.T) {
 	operator.page(base, "Nothing new came since", "It takes longer than the 2 h", "Nothing is interrupted by that.")
 	operator.page("/rollouts/1", "Slow or silent: MBX01.")
 	c.stands(t, rollout.Failed)
-	c.admin(t, false, `INSERT INTO ledger (upgrade_id, host_id, kind, name, before, meant)
+	c.db.Admin(t, `INSERT INTO ledger (upgrade_id, host_id, kind, name, before, meant)
 		SELECT u.id, h.host_id, 'service', 'SMTPFILTER', '{"start":"auto"}', '{"start":"disabled"}' FROM upgrade u JOIN server s ON s.id = u.server_id JOIN server_host h ON h.server_id = s.id WHERE s.name = 'MBX01'`)
 	operator.page(base, "1 thing is not put back. Running again, verifying and skipping each end with the steps that put it back exactly.", "Still changed for a while: service SMTPFILTER.")
 	operator.page("/", "not put back: Service SMTPFILTER")
-	c.admin(t, false, "UPDATE upgrade SET state = 'skipped' WHERE state = 'failed'")
+	c.db.Admin(t, "UPDATE upgrade SET state = 'skipped' WHERE state = 'failed'")
 	operator.page("/", "MBX01: 1 thing is not put back")
 	operator.page(base, "nothing does it by itself any more")
 }

@@ -19,8 +19,10 @@ func events() []page.Event {
 
 func waiting() []page.Waiting {
 	return []page.Waiting{
-		{State: state("interrupted"), Title: "Decide about UM01", Detail: "Spring 2008 · Setup began and did not end", Href: "/rollouts/42/upgrades/UM01", Act: "Look and decide", Since: ago(8 * time.Minute),
-			Links: []ui.Link{{Href: "/rollouts/42/upgrades/UM01/look", Text: "Look again"}, {Href: "/rollouts/42/upgrades/UM01/retry", Text: "Run again"}, {Href: "/rollouts/42/upgrades/UM01/verify", Text: "Mark repaired and verify"}, {Href: "/rollouts/42/upgrades/UM01/skip", Text: "Skip"}}},
+		{
+			State: state("interrupted"), Title: "Decide about UM01", Detail: "Spring 2008 · Setup began and did not end", Href: "/rollouts/42/upgrades/UM01", Act: "Look and decide", Since: ago(8 * time.Minute),
+			Links: []ui.Link{{Href: "/rollouts/42/upgrades/UM01/look", Text: "Look again"}, {Href: "/rollouts/42/upgrades/UM01/retry", Text: "Run again"}, {Href: "/rollouts/42/upgrades/UM01/verify", Text: "Mark repaired and verify"}, {Href: "/rollouts/42/upgrades/UM01/skip", Text: "Skip"}},
+		},
 		{State: ui.State{Key: "warning"}, Title: "CAS11: 1 thing is not put back", Detail: "Autumn 2007 · Service SMTPFILTER", Href: "/rollouts/41/upgrades/CAS11#ledger", Act: "Look at it", Since: ago(26 * time.Hour)},
 		{State: ui.State{Key: "running", Note: "silent"}, Title: "MBX01 has been silent for 44 min", Detail: "Spring 2008 · Exchange Setup runs as a host task · nothing is interrupted by that", Href: "/rollouts/42/upgrades/MBX01", Act: "Look at it", Since: ago(44 * time.Minute)},
 		{State: state("waiting"), Title: "Approve wave 3: 2 servers", Detail: "Spring 2008 · SP1 · planned by lead", Href: "/rollouts/42/waves/3", Act: "Look and approve", Since: ago(65 * time.Minute)},

@@ -46,8 +46,11 @@ func upgradeInterrupted(f ui.Frame, viewer string) page.Upgrade {
 	u.Trouble = &page.Trouble{
 		State: state("interrupted"), Lead: "The host says that the step Setup began, did not end, and nothing of it runs.",
 		Known: []page.Item{
-			{Name: "Since", Value: "13:41:02 UTC", Note: "24 min ago"}, {Name: "Last contact", Value: "13:41:02 UTC", Note: "24 min ago"}, {Name: "Last news of the step", Value: "13:37:44 UTC", Note: "27 min ago"},
-			{Name: "Step", Value: "Exchange Setup runs as a host task, attempt 2"}, {Name: "Setup was at", Value: "Configuring Mailbox role", Note: "62 %"},
+			{Name: "Since", Value: "13:41:02 UTC", Note: "24 min ago"},
+			{Name: "Last contact", Value: "13:41:02 UTC", Note: "24 min ago"},
+			{Name: "Last news of the step", Value: "13:37:44 UTC", Note: "27 min ago"},
+			{Name: "Step", Value: "Exchange Setup runs as a host task, attempt 2"},
+			{Name: "Setup was at", Value: "Configuring Mailbox role", Note: "62 %"},
 		},
 		Markers: marked, MarksAsOf: "13:41:02 UTC", Here: []string{`session 2: CONTOSO\maria`}, HereAsOf: "13:41:02 UTC",
 		Safe: []string{
@@ -77,11 +80,15 @@ func upgradeOutOfSight(f ui.Frame) page.Upgrade {
 	u.Trouble = &page.Trouble{
 		State: state("out-of-sight"), Lead: "MBX01 does not answer; the step Setup may go on there.",
 		Known: []page.Item{
-			{Name: "Since", Value: "13:53:20 UTC", Note: "11 min ago"}, {Name: "Last contact", Value: "13:53:10 UTC", Note: "11 min ago"}, {Name: "Last news of the step", Value: "13:52:58 UTC", Note: "12 min ago"},
-			{Name: "Step", Value: "Exchange Setup runs as a host task"}, {Name: "Setup was at", Value: "Configuring Mailbox role", Note: "62 %"},
+			{Name: "Since", Value: "13:53:20 UTC", Note: "11 min ago"},
+			{Name: "Last contact", Value: "13:53:10 UTC", Note: "11 min ago"},
+			{Name: "Last news of the step", Value: "13:52:58 UTC", Note: "12 min ago"},
+			{Name: "Step", Value: "Exchange Setup runs as a host task"},
+			{Name: "Setup was at", Value: "Configuring Mailbox role", Note: "62 %"},
 		},
 		Limits: []page.Limit{
-			{Name: "Longer than expected after", Length: "2 h", Words: "passed 20 min ago", Percent: 100, Passed: true}, {Name: "Silent for too long after", Length: "40 min", Words: "in 28 min", Percent: 30},
+			{Name: "Longer than expected after", Length: "2 h", Words: "passed 20 min ago", Percent: 100, Passed: true},
+			{Name: "Silent for too long after", Length: "40 min", Words: "in 28 min", Percent: 30},
 			{Name: "A person decides after", Length: "6 h", Words: "in 3 h 40 min", Percent: 38},
 		},
 		Safe: []string{
