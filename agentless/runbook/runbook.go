@@ -185,6 +185,7 @@ type Outcome struct {
 	Evidence []Evidence    // what the host was read to be, where that may be lost
 	Facts    []Fact        // learned in this tick
 	Build    string        // lowest build configured, when it was read
+	Unheard  bool          // of Again: the host did not answer
 	Answers  bool          // of OutOfSight: the host answers, and a Setup that runs on it is waited for
 
 	troubled bool // Again, because the host did not do or did not answer what it was asked

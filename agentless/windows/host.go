@@ -121,6 +121,15 @@ func (h *Host) runScript(ctx context.Context, name, nonce, text string, stdin []
 // Denied reports whether the host refused the account.
 func Denied(err error) bool { return winrm.Outcome(err) == winrm.OutcomeDenied }
 
+// Unreached reports whether nothing was heard of the host at all.
+func Unreached(err error) bool {
+	switch winrm.Outcome(err) {
+	case winrm.OutcomeUnreachable, winrm.OutcomeTimeout:
+		return true
+	}
+	return false
+}
+
 // clip shortens a host's text for a message.
 func clip(s string) string {
 	s = strings.TrimSpace(s)

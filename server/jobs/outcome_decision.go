@@ -22,7 +22,7 @@ func (c *course) decision(out runbook.Outcome) {
 			out.Message = fmt.Sprintf("Not done within %s: %s", spoken(limit), out.Message)
 			break
 		}
-		c.save.StepTo, c.save.Heard = rollout.Running, out.Kind == runbook.Again
+		c.save.StepTo, c.save.Heard = rollout.Running, out.Kind == runbook.Again && !out.Unheard
 		c.save.To = rollout.Running
 		if c.w.State == rollout.OutOfSight {
 			c.save.To = rollout.OutOfSight

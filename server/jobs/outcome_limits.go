@@ -30,7 +30,7 @@ func (c *course) limits(out runbook.Outcome) {
 		quiet = *c.w.OutputAt
 	}
 	told := row.SilentAt != nil && !row.SilentAt.Before(quiet)
-	if plain.Silence > 0 && !c.save.Output && !told && out.Kind == runbook.Again && c.now.Sub(quiet) > plain.Silence {
+	if plain.Silence > 0 && !c.save.Output && !told && out.Kind == runbook.Again && !out.Unheard && c.now.Sub(quiet) > plain.Silence {
 		c.save.Silent = true
 		c.event(store.EventStep, fmt.Sprintf("%s: nothing new for more than %s; the host answers, and nothing is interrupted", c.words(c.w.Step), spoken(plain.Silence)))
 	}

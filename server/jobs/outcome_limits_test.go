@@ -62,6 +62,7 @@ func TestLimitsSpeakOnce(t *testing.T) {
 		{"silent, said already", toldSilent, again, false, false, false, rollout.Running},
 		{"a line ends the silence", silent, runbook.Outcome{Kind: runbook.Again, Log: []string{"x"}}, false, false, true, rollout.Running},
 		{"out of sight is not silent", silent, runbook.Outcome{Kind: runbook.OutOfSight}, false, false, false, rollout.OutOfSight},
+		{"a host that does not answer is not silent", silent, runbook.Outcome{Kind: runbook.Again, Unheard: true}, false, false, false, rollout.Running},
 		{"beyond the hard limit", setup(7*time.Hour, nil), again, true, false, false, rollout.Unknown},
 		{"the hard limit counts from the look", setup(7*time.Hour, func(_ *store.UpgradeWork, s *store.StepWork) { s.LimitsFrom = ago(time.Hour) }), again, false, false, false, rollout.Running},
 	} {

@@ -143,6 +143,7 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 		}, nil
 	}
 	if refused := e.prepare(ctx, w, lease, work); refused != nil {
+		refused.Unheard = true // the host was not asked
 		return work, outOfReach(step.Step, *refused), nil
 	}
 	out, err := step.Tick(ctx, &work.Work)
