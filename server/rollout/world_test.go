@@ -28,6 +28,7 @@ type world struct {
 
 	outage    map[string]bool      // the truth: out of service by no doing of ours
 	elsewhere map[string]bool      // in work in another rollout
+	untouched map[string]bool      // only verified so far: Setup never began
 	seen      map[string]time.Time // when a server was last seen in service, by a look or by our own verification
 }
 
@@ -51,7 +52,7 @@ func newWorld(t *rapid.T, mild bool) *world {
 	w := &world{
 		t: t, j: newJudge(servers, "standard", scope, pkg.Target), now: time.Date(2008, 1, 7, 20, 0, 0, 0, time.UTC), servers: map[string]exchange.Server{},
 		build: map[string]exchange.Build{}, ends: map[string]time.Time{}, fails: map[string]bool{},
-		mild: mild, outage: map[string]bool{}, elsewhere: map[string]bool{}, seen: map[string]time.Time{},
+		mild: mild, outage: map[string]bool{}, elsewhere: map[string]bool{}, untouched: map[string]bool{}, seen: map[string]time.Time{},
 		s: rollout.Snapshot{Plan: plan, State: rollout.RolloutWaiting, Prepared: rapid.Bool().Draw(t, "prepared") || mild},
 	}
 	for i, names := range plan.Waves {
@@ -158,6 +159,7 @@ func (w *world) start(name string) {
 	u := w.upgrade(name)
 	w.move(u, rollout.Start)
 	u.StartedAt, u.BackInService, u.Accepted = w.now, false, false
+	delete(w.untouched, name)
 	w.ends[name] = w.now.Add(time.Duration(rapid.IntRange(5, 120).Draw(w.t, "minutes")) * time.Minute)
 	w.fails[name] = rapid.IntRange(0, 5).Draw(w.t, "fails") == 0
 }
@@ -184,7 +186,7 @@ func (w *world) look(name string) {
 	*h = rollout.Health{HealthAt: w.now}
 	delete(w.seen, name)
 	if w.outage[name] {
-		if h.Down = len(name)%2 == 0; !h.Down { // by the services, or by no answer
+		if h.Down = name[len(name)-1]%2 == 0; !h.Down { // by the services, or by no answer
 			h.Unseen = true
 		}
 		return
@@ -237,8 +239,12 @@ func (w *world) pass(d time.Duration) {
 			continue
 		}
 		u.Failing = false
-		w.move(u, rapid.SampledFrom([]rollout.Event{rollout.Fail, rollout.Interrupt, rollout.Doubt}).Draw(w.t, "end"))
-		if u.BackInService = u.State == rollout.Failed && rapid.Bool().Draw(w.t, "back"); u.BackInService && !w.elsewhere[u.Server] {
+		ends := []rollout.Event{rollout.Fail, rollout.Interrupt, rollout.Doubt}
+		if w.untouched[u.Server] {
+			ends = ends[:1]
+		}
+		w.move(u, rapid.SampledFrom(ends).Draw(w.t, "end"))
+		if u.BackInService = u.State == rollout.Failed && (w.untouched[u.Server] || rapid.Bool().Draw(w.t, "back")); u.BackInService && !w.elsewhere[u.Server] {
 			u.Health, w.seen[u.Server] = rollout.Health{HealthAt: w.now}, w.now
 		}
 	}
@@ -461,7 +467,7 @@ func (w *world) meddle() {
 			w.move(u, rollout.Repair)
 			u.Accepted, u.BackInService, u.Failing = false, false, false
 			if u.StartedAt.IsZero() {
-				u.StartedAt = w.now
+				u.StartedAt, w.untouched[u.Server] = w.now, true
 			}
 			w.ends[u.Server], w.fails[u.Server] = w.now.Add(time.Minute), rapid.Bool().Draw(w.t, "not repaired")
 		}

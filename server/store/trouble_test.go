@@ -179,7 +179,7 @@ func TestADecisionIsRefused(t *testing.T) {
 	if err := decide(d.operator, rollout.DecideClear, "x"); err != nil {
 		t.Fatal(err)
 	}
-	if err := decide(d.second, rollout.DecideLook, "x"); !errors.Is(err, rollout.ErrConflict) || !strings.Contains(err.Error(), "at work already") {
+	if err := decide(d.second, rollout.DecideLook, "x"); !errors.Is(err, rollout.ErrConflict) || !strings.Contains(err.Error(), "is carried out") {
 		t.Errorf("a second decision: %v, want a conflict that names the first", err)
 	}
 	for _, state := range []rollout.State{rollout.Waiting, rollout.Held, rollout.Running, rollout.Skipped} {
@@ -257,6 +257,13 @@ func TestAPausedRolloutBeginsNothingByRepair(t *testing.T) {
 	}
 	if w := d.work(t, id); w.Step != "verify" || !w.Repaired {
 		t.Errorf("it is at %s, repaired %v", w.Step, w.Repaired)
+	}
+	// It was not, and Setup never began: the server serves as before.
+	d.exec(t, "UPDATE step SET state = 'failed' WHERE upgrade_id = $1 AND name = 'verify'", id)
+	d.exec(t, "UPDATE upgrade SET state = 'failed', due_at = NULL, ended_at = now() WHERE id = $1", id)
+	s, err := d.Store.Snapshot(t.Context(), d.rollout, book)
+	if err != nil || !s.Upgrades[0].BackInService {
+		t.Errorf("%s is back in service %v, %v, want true", s.Upgrades[0].Server, s.Upgrades[0].BackInService, err)
 	}
 }
 

@@ -68,7 +68,7 @@ WHERE u.rollout_id = $1
   AND u.state IN ('failed', 'waiting', 'held', 'skipped')
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state <> 'waiting'))
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state NOT IN ('waiting', 'skipped')))
 `
 
 // Upgrades whose attempt failed before anything that cannot be undone began,

@@ -295,7 +295,7 @@ WHERE u.rollout_id = @rollout_id
   AND u.state IN ('failed', 'waiting', 'held', 'skipped')
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state <> 'waiting'));
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state NOT IN ('waiting', 'skipped')));
 
 -- name: VerifyUpgrade :one
 -- A person says that it is repaired: the attempt begins with the step that verifies.
