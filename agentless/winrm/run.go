@@ -86,7 +86,7 @@ func (c *Conn) run(ctx context.Context, cmd Command) (Result, error) {
 		return result, err
 	}
 	if cmd.Stdin != nil {
-		if err := c.feed(ctx, shell, id, cmd.Stdin); err != nil {
+		if err := c.feed(ctx, shell, id, cmd.Stdin); err != nil && !tooLate(err, cmd.Stdin) {
 			return result, unknown(fmt.Errorf("send input: %w", err))
 		}
 	}
@@ -193,6 +193,16 @@ func (c *Conn) feed(ctx context.Context, shell, id string, data []byte) error {
 			return nil
 		}
 	}
+}
+
+// tooLate reports whether the host refused nothing but the end of an empty
+// input: a short program is over before that arrives, and its pipe with it. A
+// fault of code 232 (ERROR_NO_DATA) says so; what became of the command, its
+// output says, whatever the code. Source: issues of Ansible, "attempting to
+// recover", code 232 from the Receiver; its connection plugin does the same.
+func tooLate(err error, input []byte) bool {
+	var fault *Fault
+	return len(input) == 0 && errors.As(err, &fault) && fault.Blame != ""
 }
 
 // collect asks for output until the command is done. The host's time limit

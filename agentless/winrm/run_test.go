@@ -148,6 +148,21 @@ func TestInputIsSentInPiecesAndClosed(t *testing.T) {
 	}
 }
 
+// TestAProgramThatIsOverBeforeItsInputEnds: its output and exit code count; a
+// refused piece of real input leaves the outcome unknown.
+func TestAProgramThatIsOverBeforeItsInputEnds(t *testing.T) {
+	t.Parallel()
+	h := newFakeHost(t).on("Send", answer(500, soapFault("Receiver", "InternalError", 232))).on("Receive", answer(200, received("said", "", 3)))
+	c := h.dial(t)
+	got, err := c.Run(withDeadline(t, 5*time.Second), Command{Line: "schtasks.exe", SkipShell: true, Stdin: []byte{}})
+	if err != nil || got.Exit != 3 || string(got.Stdout) != "said" {
+		t.Errorf("exit %d, stdout %q, %v; want 3 and said", got.Exit, got.Stdout, err)
+	}
+	if _, err := c.Run(withDeadline(t, 5*time.Second), Command{Line: "more", Stdin: []byte("a")}); Outcome(err) != OutcomeUnknown {
+		t.Errorf("refused input: %v, want an unknown outcome", err)
+	}
+}
+
 func TestTheHostsOwnTimeLimitIsNoEnd(t *testing.T) {
 	t.Parallel()
 	timedOut := answer(500, soapFault("Receiver", "TimedOut", CodeTimedOut))
