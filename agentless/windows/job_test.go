@@ -47,7 +47,7 @@ func TestAFileOfTaskScheduler1IsReadByItsPlaces(t *testing.T) {
 
 func TestWhatTaskLookSaysIsNotTrusted(t *testing.T) {
 	t.Parallel()
-	for _, bad := range []Record{{"entry", "a"}, {"entry", "a|f|x"}, {"rc", "%"}, {"rc", "eA=="}, {"job", "%"}, {"task", "a|b|c"}, {"task", "a|1|zz"}, {"task", "a"}} {
+	for _, bad := range []Record{{"entry", "a"}, {"entry", "a|f|x"}, {"rc", "%"}, {"job", "%"}, {"task", "a|b|c"}, {"task", "a|1|zz"}, {"task", "a"}} {
 		if look, err := lookOf(Records{{"exists", "1"}, bad}); err == nil {
 			t.Errorf("%v is %+v", bad, look)
 		}
@@ -55,5 +55,17 @@ func TestWhatTaskLookSaysIsNotTrusted(t *testing.T) {
 	look, err := lookOf(Records{{"exists", "1"}, {"entry", "alive|f|0"}, {"held", "System.UnauthorizedAccessException 80070005"}})
 	if err != nil || look.Life != LifeUntold {
 		t.Errorf("a file that could not be tried says %q, %v", look.Life, err)
+	}
+}
+
+// TestAResultThatAPowerLossToreIsNone: else nothing of the upgrade could ever be
+// looked at, put back or tidied again.
+func TestAResultThatAPowerLossToreIsNone(t *testing.T) {
+	t.Parallel()
+	for rc, want := range map[string]TaskState{"": TaskStarted, "AAAA": TaskStarted, "eA==": TaskStarted, "MQ0K": TaskEnded} {
+		look, err := lookOf(Records{{"exists", "1"}, {"entry", "started|d|0"}, {"entry", "rc|f|3"}, {"rc", rc}})
+		if err != nil || look.State != want || !look.Has("rc") {
+			t.Errorf("result %q is %+v, %v, want %s", rc, look, err, want)
+		}
 	}
 }

@@ -65,6 +65,8 @@ type TaskLook struct {
 	Exit  int              // of the body, when State is TaskEnded
 	Last  uint32           // HRESULT or exit code of the scheduler's last run; 0 when it is not told
 	Life  Life             // of the body
+
+	torn bool // there is a result that is no exit code
 }
 
 // Refused is why the scheduler could not start the task, nil when it says
@@ -142,9 +144,8 @@ func lookOf(records Records) (TaskLook, error) {
 			if err != nil {
 				return TaskLook{}, fmt.Errorf("result: %w", err)
 			}
-			if look.Exit, err = strconv.Atoi(strings.TrimSpace(string(raw))); err != nil {
-				return TaskLook{}, fmt.Errorf("result %q is no exit code", raw)
-			}
+			look.Exit, err = strconv.Atoi(strings.TrimSpace(string(raw)))
+			look.torn = err != nil
 		case "held":
 			switch {
 			case r.Value == "no":
@@ -172,12 +173,14 @@ func lookOf(records Records) (TaskLook, error) {
 }
 
 // taskState decides from what is there. A registered task without a folder
-// counts as absent: its body is gone, so it can do nothing.
+// counts as absent: its body is gone, so it can do nothing. A result that is no
+// exit code is none: Windows makes a file's length lasting before its bytes, so
+// a power loss right after the end leaves it empty or full of zeros.
 func taskState(folder bool, look TaskLook) TaskState {
 	switch {
 	case !folder:
 		return TaskAbsent
-	case look.Has("rc"):
+	case look.Has("rc") && !look.torn:
 		return TaskEnded
 	case look.Has("started"):
 		return TaskStarted
