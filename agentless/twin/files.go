@@ -182,11 +182,20 @@ func (h *host) entries(folder string) []*file {
 	return all
 }
 
-// removeTree removes a folder with all in it.
+// removeTree removes a folder with all in it, but files that are held open and
+// the folders above them.
 func (h *host) removeTree(path string) {
 	low := strings.ToLower(path)
+	kept := func(p string) bool {
+		for held := range h.held {
+			if held == p || strings.HasPrefix(held, p+`\`) {
+				return true
+			}
+		}
+		return false
+	}
 	for p := range h.state.Files {
-		if p == low || strings.HasPrefix(p, low+`\`) {
+		if (p == low || strings.HasPrefix(p, low+`\`)) && !kept(p) {
 			delete(h.state.Files, p)
 		}
 	}

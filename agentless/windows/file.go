@@ -148,14 +148,22 @@ func removable(path string) bool {
 }
 
 // RemoveFolder deletes the folder of a host task with everything in it; one
-// that is not there is fine. Whether it is gone, only List says: rd gives no
-// exit code.
+// that is not there is fine. Whether it is gone, only a list says: rd gives no
+// exit code. A folder that stays, since a program holds a file of it open or has
+// it as its current one, is an error.
 func (h *Host) RemoveFolder(ctx context.Context, path string) error {
 	if !removable(path) {
 		return fmt.Errorf("remove folder %s: it is no folder of a host task", path)
 	}
 	if _, err := h.Run(ctx, `rd /s /q "`+path+`"`); err != nil {
 		return fmt.Errorf("remove folder %s: %w", path, err)
+	}
+	left, there, err := h.List(ctx, path)
+	if err != nil {
+		return fmt.Errorf("remove folder %s: %w", path, err)
+	}
+	if there {
+		return fmt.Errorf("remove folder %s: it is still there with %d entries; a program holds it or a file in it open", path, len(left))
 	}
 	return nil
 }

@@ -40,13 +40,22 @@ func TestABodyIsSeenToLiveWithoutAListOfProcesses(t *testing.T) {
 			look, err := h.LookTask(ctx, name)
 			return err == nil && look.State == windows.TaskStarted && look.Life == windows.LifeLives && look.Has("out.txt")
 		})
+		if err := h.RemoveFolder(ctx, task.Folder()); err == nil {
+			t.Errorf("%s: the folder of a body that lives was removed", os)
+		}
+		if look, err := h.LookTask(ctx, name); err != nil || look.State == windows.TaskAbsent || look.Life != windows.LifeLives {
+			t.Errorf("%s: after an attempt to remove its folder: %+v, %v", os, look, err)
+		}
 		if err := h.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
 		within(t, 20*time.Second, "the body is seen dead", func() bool {
 			look, err := h.LookTask(ctx, name)
-			return err == nil && look.State == windows.TaskStarted && look.Life == windows.LifeOver
+			return err == nil && look.State != windows.TaskAbsent && look.Life == windows.LifeOver
 		})
+		if err := h.RemoveFolder(ctx, task.Folder()); err != nil {
+			t.Errorf("%s: %v", os, err)
+		}
 	}
 }
 
