@@ -5,6 +5,7 @@ package torture
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -42,6 +43,21 @@ var shortLimits = map[string]time.Duration{
 	"setup": 30 * time.Second, "verify": 15 * time.Second, "put-back": 15 * time.Second, "tidy": 15 * time.Second,
 }
 
+// causes are what a message must say where a fault alone ends with a decision.
+var causes = map[string]string{
+	"planted-folder":                "was not made by Wavekeeper",
+	"credentials-storage-forbidden": "forbids to store passwords",
+	"runas-no-batch-right":          "Log on as a batch job",
+	"runas-locked":                  "locked out",
+	"foreign-setup":                 `CORP\\otheradmin`,
+	"service-will-not-stop":         "BackupAgent|MailScan",
+	"setup-fails":                   "Setup",
+	"disk-full":                     "(?i)disk|space",
+	"wmi-stopped":                   "RPC server is unavailable|WMI|winmgmt|Setup",
+	"address-lost":                  "unreachable|timeout|time-out|not answer",
+	"slow-restart":                  "unreachable|timeout|time-out|not answer",
+}
+
 // outlasting are faults that can last longer than the step's hard limit.
 var outlasting = []string{"address-lost", "slow-restart", "power-loss", "unauthorized", "connection-reset", "hang"}
 
@@ -55,6 +71,9 @@ func oneFault() []twin.Fault {
 		}
 		for _, step := range steps {
 			f := twin.Fault{Host: victim, Name: name, Step: step}
+			if name == "clock-off" {
+				f.Offset = farFromMidnight()
+			}
 			all = append(all, f)
 			if slices.Contains(outlasting, name) && slices.Contains([]string{"stop-services", "setup", "put-back"}, step) {
 				long := f
@@ -70,6 +89,16 @@ func oneFault() []twin.Fault {
 		}
 	}
 	return all
+}
+
+// farFromMidnight is how far a clock is off: by three hours, unless it is then
+// near midnight, when no task is registered for some minutes and a test waits.
+func farFromMidnight() time.Duration {
+	off := 3 * time.Hour
+	if at := time.Now().UTC().Add(off); at.Hour() == 23 && at.Minute() > 45 || at.Hour() == 0 && at.Minute() < 5 {
+		off = 5 * time.Hour
+	}
+	return off
 }
 
 // blocks are addresses for four hosts, one block for each trial at a time.
@@ -206,6 +235,11 @@ func (tr *trial) clear(t *testing.T, u store.UpgradeRow) {
 	t.Logf("%s at %s: %s Remedy: %s", u.State, u.Step, u.Message, u.Remedy)
 	if strings.TrimSpace(u.Message) == "" || strings.TrimSpace(u.Remedy) == "" {
 		t.Errorf("%s at %s: message %q, remedy %q", u.State, u.Step, u.Message, u.Remedy)
+	}
+	if len(tr.faults) == 1 && len(tr.decided) == 0 {
+		if want := causes[tr.faults[0].Name]; !regexp.MustCompile(want).MatchString(u.Message) {
+			t.Errorf("%s: message %q does not say %s", tr.faults[0], u.Message, want)
+		}
 	}
 }
 
@@ -359,7 +393,7 @@ func TestEveryFaultAlone(t *testing.T) {
 	if !*fullFlag {
 		random := chance(t)
 		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:6]
+		all = all[:4]
 	}
 	for n, f := range all {
 		name := strings.ReplaceAll(f.String(), " on "+victim, "")
@@ -381,7 +415,7 @@ func TestEveryFaultAlone(t *testing.T) {
 // TestPairsOfFaults: two at a time.
 func TestPairsOfFaults(t *testing.T) {
 	t.Parallel()
-	all, random, pairs := oneFault(), chance(t), 2
+	all, random, pairs := oneFault(), chance(t), 1
 	if *fullFlag {
 		pairs = 100 * *roundsFlag
 	}
