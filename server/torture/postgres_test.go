@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ type postgres struct {
 	server *localpg.Server
 }
 
+// starting lets one be initialised at a time: together they are slow.
+var starting sync.Mutex
+
 // ownPostgres starts one in dir ("" = a new folder). What is committed survives
 // a crash of its processes: the disk is not waited for, the kernel is.
 func ownPostgres(t testing.TB, dir string) *postgres {
@@ -35,6 +39,8 @@ func ownPostgres(t testing.TB, dir string) *postgres {
 		must(t, err)
 		t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	}
+	starting.Lock()
+	defer starting.Unlock()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	server, err := localpg.Start(ctx, localpg.Options{Dir: dir, Settings: []string{
