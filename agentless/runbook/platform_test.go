@@ -1,11 +1,13 @@
 package runbook_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
 )
 
 // platformFixture is a host of a kind: "2003 1.1 de-DE".
@@ -86,5 +88,35 @@ func TestASetupLogInAnotherLanguageIsADecision(t *testing.T) {
 			}
 			f.upgraded(t, before)
 		})
+	}
+}
+
+// TestADelayedStartIsPutBackAsOne: WMI says Auto of a service that starts with a
+// delay, and sc.exe takes the delay away with the first other start type.
+func TestADelayedStartIsPutBackAsOne(t *testing.T) {
+	t.Parallel()
+	f := platformFixture(t, "2008 2.0 en-US", false)
+	ctx, name := context.Background(), f.server.Services[0]
+	if err := f.host.SetStartMode(ctx, name, windows.StartDelayed); err != nil {
+		t.Fatal(err)
+	}
+	delayed := func(name string) bool {
+		got, err := f.host.Delayed(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if !delayed(name) || delayed(f.server.Services[1]) || delayed("MSExchangeIS") {
+		t.Fatal("one service starts with a delay, and it alone")
+	}
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s, %s: %s", step, out.Kind, out.Message)
+	}
+	if !delayed(name) || delayed(f.server.Services[1]) {
+		t.Error("the start types are not as they were")
+	}
+	if len(f.book.deviations) > 0 {
+		t.Errorf("deviations: %v", f.book.deviations)
 	}
 }

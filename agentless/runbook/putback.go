@@ -205,7 +205,11 @@ func putBackStart(ctx context.Context, w *Work, s windows.Service, e Entry) (Out
 	if err := w.intend(ctx, "set start type of service "+s.Name+" to "+e.Before["start"]); err != nil {
 		return Outcome{}, err
 	}
-	if err := w.Host.SetStartMode(ctx, s.Name, e.Before["start"]); err != nil {
+	mode := e.Before["start"]
+	if mode == windows.StartAuto && e.Before[delayedStart] != "" {
+		mode = windows.StartDelayed
+	}
+	if err := w.Host.SetStartMode(ctx, s.Name, mode); err != nil {
 		return trouble("put back the start type of service "+s.Name, err)
 	}
 	return onward("The start type of service %s is put back", s.Name), nil

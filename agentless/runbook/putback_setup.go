@@ -44,10 +44,13 @@ func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 		if !ok || open || now.StartMode == was.StartMode && (was.State != windows.Running || now.State == windows.Running) {
 			continue
 		}
+		before := map[string]string{"state": was.State, "start": was.StartMode}
+		if slices.Contains(strings.Split(b.Notes["record"][delayedStart], ","), was.Name) {
+			before[delayedStart] = "yes"
+		}
 		if err := b.change(ctx, Entry{
-			Kind: ServiceEntry, Name: now.Name,
-			Before: map[string]string{"state": was.State, "start": was.StartMode},
-			Meant:  map[string]string{"state": now.State, "start": now.StartMode, "by": "setup"},
+			Kind: ServiceEntry, Name: now.Name, Before: before,
+			Meant: map[string]string{"state": now.State, "start": now.StartMode, "by": "setup"},
 		}); err != nil {
 			return true, err
 		}

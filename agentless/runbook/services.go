@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,12 +35,43 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 		if err != nil {
 			return Outcome{}, fmt.Errorf("encode services: %w", err)
 		}
-		w.Memory["services"] = string(text)
+		var delayed []string
+		for _, name := range append(slices.Clone(w.Server.Services), setupTouches...) { // Exchange's own never are
+			s, ok := windows.FindService(all, name)
+			if !ok {
+				continue
+			}
+			before, err := stateOf(ctx, w, s)
+			if err != nil {
+				return trouble("read how the services start", err)
+			}
+			if before[delayedStart] != "" {
+				delayed = append(delayed, s.Name)
+			}
+		}
+		w.Memory["services"], w.Memory[delayedStart] = string(text), strings.Join(delayed, ",")
 	}
 	return Outcome{
 		Kind: Done, Message: fmt.Sprintf("The state of %d services is recorded", len(found)),
 		Facts: []Fact{{Name: "services", Value: all, Source: "Win32_Service", At: w.Now.UTC()}},
 	}, nil
+}
+
+// delayedStart stands in Before of an entry of a service that starts by itself,
+// and with a delay; and for the list of those in the record.
+const delayedStart = "delayed"
+
+// stateOf is a service as it has to be put back.
+func stateOf(ctx context.Context, w *Work, s windows.Service) (map[string]string, error) {
+	state := map[string]string{"state": s.State, "start": s.StartMode}
+	if s.StartMode != windows.StartAuto {
+		return state, nil
+	}
+	delayed, err := w.Host.Delayed(ctx, s.Name)
+	if delayed {
+		state[delayedStart] = "yes"
+	}
+	return state, err
 }
 
 // servicesOf are the services that matter on a server: Exchange's own by its
@@ -122,10 +154,13 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 		if s.StartMode == windows.StartDisabled && s.State == windows.Stopped {
 			continue
 		}
+		before, err := stateOf(ctx, w, s)
+		if err != nil {
+			return trouble("read how service "+s.Name+" starts", err)
+		}
 		if err := w.change(ctx, Entry{
-			Kind: ServiceEntry, Name: s.Name,
-			Before: map[string]string{"state": s.State, "start": s.StartMode},
-			Meant:  map[string]string{"state": windows.Stopped, "start": windows.StartDisabled},
+			Kind: ServiceEntry, Name: s.Name, Before: before,
+			Meant: map[string]string{"state": windows.Stopped, "start": windows.StartDisabled},
 		}); err != nil {
 			return Outcome{}, err
 		}

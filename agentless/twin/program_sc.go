@@ -81,14 +81,26 @@ func (h *host) control(verb, name string, rest []string) (int, string) {
 }
 
 // configure changes the start mode: `start= auto`, with the blank that sc wants.
+// `delayed-auto` is of Windows Server 2008 and later; any other mode takes the
+// delay away.
 func (h *host) configure(s *service, rest []string) (int, string) {
 	modes := map[string]string{"auto": automatic, "demand": manual, "disabled": disabled}
+	if !h.platform.before6() {
+		modes["delayed-auto"] = automatic
+	}
 	for i := 0; i+1 < len(rest); i += 2 {
 		mode, ok := modes[strings.ToLower(rest[i+1])]
 		if !strings.EqualFold(rest[i], "start=") || !ok {
 			return 1639, ""
 		}
 		s.StartMode = mode
+		key, delay := `HKLM\SYSTEM\CurrentControlSet\Services\`+s.Name, "DelayedAutostart"
+		switch {
+		case strings.EqualFold(rest[i+1], "delayed-auto"):
+			h.regSet(key, dword(delay, 1))
+		case h.regGet(key, delay) != nil:
+			h.regSet(key, dword(delay, 0))
+		}
 	}
 	if len(rest) == 0 || len(rest)%2 != 0 {
 		return 1639, ""

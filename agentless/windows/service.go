@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"wavekeeper/agentless/winrm"
@@ -18,6 +19,11 @@ const (
 	StartAuto     = "Auto"
 	StartManual   = "Manual"
 	StartDisabled = "Disabled"
+
+	// StartDelayed is Auto with a delay after the start of Windows, from Windows
+	// Server 2008 on. It is for SetStartMode only: WMI says Auto of both, and
+	// Delayed tells them apart.
+	StartDelayed = "Auto Delayed"
 )
 
 // Service is one Windows service.
@@ -157,9 +163,51 @@ func (h *Host) StartService(ctx context.Context, name string) error {
 }
 
 // scStart are sc.exe's words for Win32_Service's.
-var scStart = map[string]string{StartAuto: "auto", StartManual: "demand", StartDisabled: "disabled", "Boot": "boot", "System": "system"}
+var scStart = map[string]string{StartAuto: "auto", StartManual: "demand", StartDisabled: "disabled", StartDelayed: "delayed-auto", "Boot": "boot", "System": "system"}
 
-// SetStartMode sets how a service starts, in Win32_Service's words.
+// keyServices holds one key per service.
+const keyServices = `SYSTEM\CurrentControlSet\Services`
+
+// Delayed reports whether a service that starts by itself does so with a delay:
+// value DelayedAutostart of its key, which sc.exe config takes away with any
+// other start type. Windows Server 2003 has no such thing.
+func (h *Host) Delayed(ctx context.Context, name string) (bool, error) {
+	q, err := quotedService(name)
+	if err != nil {
+		return false, err
+	}
+	if old, err := h.oldScheduler(ctx); err != nil || old {
+		return false, err
+	}
+	value, err := h.DWORDValue(ctx, LocalMachine, keyServices+`\`+name, "DelayedAutostart")
+	switch {
+	case err == nil:
+		return value != 0, nil
+	case errors.Is(err, ErrNoKey):
+		return false, nil
+	case !withoutWMI(err):
+		return false, fmt.Errorf("service %s: %w", name, err)
+	}
+	result, err := h.Run(ctx, `reg.exe query "HKLM\`+keyServices+`\`+strings.Trim(q, `"`)+`" /v DelayedAutostart`)
+	if err != nil {
+		return false, fmt.Errorf("service %s: %w", name, err)
+	}
+	out, _ := result.Text()
+	return result.Exit == 0 && delayedIn(out), nil
+}
+
+// delayedIn reads the answer of reg.exe.
+func delayedIn(out string) bool {
+	for _, line := range strings.Split(out, "\n") {
+		if f := strings.Fields(line); len(f) == 3 && strings.EqualFold(f[0], "DelayedAutostart") {
+			n, err := strconv.ParseUint(f[2], 0, 32)
+			return err == nil && n != 0
+		}
+	}
+	return false
+}
+
+// SetStartMode sets how a service starts, in Win32_Service's words, or delayed.
 func (h *Host) SetStartMode(ctx context.Context, name, mode string) error {
 	q, err := quotedService(name)
 	if err != nil {

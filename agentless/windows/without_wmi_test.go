@@ -29,6 +29,12 @@ func TestWhatMattersIsReadWithoutWMI(t *testing.T) {
 			Sessions []int
 			OS       windows.OS
 			One      windows.Service
+			Delayed  bool
+		}
+		if c.os == "2008" {
+			if err := h.SetStartMode(ctx, "RemoteRegistry", windows.StartDelayed); err != nil {
+				t.Fatal(err)
+			}
 		}
 		look := func() (s seen) {
 			t.Helper()
@@ -45,6 +51,11 @@ func TestWhatMattersIsReadWithoutWMI(t *testing.T) {
 			check()
 			s.One, _, err = h.Service(ctx, "msexchangeis")
 			check()
+			s.Delayed, err = h.Delayed(ctx, "RemoteRegistry")
+			check()
+			if s.Delayed != (c.os == "2008") {
+				t.Errorf("%v: RemoteRegistry starts with a delay: %t", c, s.Delayed)
+			}
 			s.OS, err = h.OS(ctx)
 			check()
 			all, err := h.Processes(ctx)
