@@ -101,9 +101,15 @@ func (t *txn) applyWave(ctx context.Context, v *view, event rollout.WaveEvent, a
 	if !ok {
 		return fmt.Errorf("wave %d is not in the rollout", action.Wave)
 	}
+	to, err := rollout.WaveTable.After(rollout.WaveState(w.State), event)
+	if err != nil {
+		return err
+	}
 	if err := t.moveWave(ctx, db.WaveByIDRow{ID: w.ID, RolloutID: v.rollout, Number: w.Number, State: w.State}, event, action.Text); err != nil {
 		return err
 	}
+	w.State = string(to) // one that opens may be stopped by its threshold at once
+	v.waves[action.Wave] = w
 	return t.appendEvent(ctx, Event{Rollout: v.rollout, Kind: EventWave, Wave: action.Wave, Text: action.Text, Data: map[string]any{"event": string(event)}})
 }
 

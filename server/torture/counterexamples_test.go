@@ -73,3 +73,28 @@ CAS2,ClientAccess,HQ,8.0.685.25,127.0.108.92,5985,BackupAgent
 	tr.finish(t, time.Minute)
 	tr.check(t)
 }
+
+// TestAWaveThatOpensIsStoppedAtOnce: a server of a wave that had not opened was
+// verified in vain; the wave opens over its threshold. Opening and stopping in
+// one advance were refused, and with them everything else in the rollout, for
+// good.
+func TestAWaveThatOpensIsStoppedAtOnce(t *testing.T) {
+	t.Parallel()
+	tr := idleTrial(t)
+	c := tr.coordinator(t)
+	u := tr.upgrade(tr.view(t), "HUB1")
+	must(t, tr.Store.VerifyUpgrade(t.Context(), tr.operator, u.ID, "repaired by hand", tr.book))
+	tr.await(t, "the verification ends", restWithin, func(v store.RolloutView) bool {
+		return tr.upgrade(v, "HUB1").State == rollout.Failed
+	})
+	tr.approveAll(t)
+	tr.await(t, "the wave is stopped", restWithin, func(v store.RolloutView) bool {
+		return v.State == rollout.RolloutRunning && v.Waves[0].State == rollout.WaveStopped
+	})
+	must(t, tr.Store.RetryUpgrade(t.Context(), tr.operator, u.ID, "then by Setup", tr.book))
+	tr.finish(t, time.Minute)
+	tr.check(t)
+	if said := c.said(t); strings.Contains(said, "is not possible") {
+		t.Errorf("the coordinator was refused: %s", said)
+	}
+}

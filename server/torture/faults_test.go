@@ -221,7 +221,7 @@ func (tr *trial) bystanders(t *testing.T, v store.RolloutView) {
 	if s := tr.upgrade(v, "HUB1").State; s != rollout.Done {
 		t.Errorf("HUB1 is %s: nothing befell it", s)
 	}
-	if other := tr.upgrade(v, "MBX2"); other.State != rollout.Done && !(u.State.Broken() && other.StartedAt == nil) {
+	if other := tr.upgrade(v, "MBX2"); other.State != rollout.Done && (!u.State.Broken() || other.StartedAt != nil) {
 		t.Errorf("MBX2 is %s: nothing befell it", other.State)
 	}
 	if last := tr.upgrade(v, "UM1"); last.StartedAt != nil && u.State != rollout.Done {
