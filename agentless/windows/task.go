@@ -71,7 +71,7 @@ type TaskLook struct {
 
 // Refused is why the scheduler could not start the task, nil when it says
 // nothing of that kind: a task that was run and does not begin is refused.
-func (l TaskLook) Refused(name, account string) error { return refusal(name, account, l.Last) }
+func (l TaskLook) Refused(name, account string) error { return refusedStart(name, account, l.Last) }
 
 // Has reports whether a file or folder of that name lies in the task's folder.
 func (l TaskLook) Has(name string) bool { _, ok := l.Files[name]; return ok }

@@ -11,6 +11,8 @@ type TaskRefusedError struct {
 	Task    string
 	Account string // empty = SYSTEM
 	Code    uint32 // HRESULT
+
+	starting bool // it is registered, and could not be started
 }
 
 // The refusals that have a name; ask with errors.Is.
@@ -27,18 +29,32 @@ var (
 	ErrLogonRestricted = errors.New("the account may not log on")
 	// ErrSchedulerDenied is the scheduler's refusal of the account that asks.
 	ErrSchedulerDenied = errors.New("the scheduler refuses the WinRM account")
+	// ErrStartDenied is a registered task whose account may not run its program.
+	ErrStartDenied = errors.New("the account may not run the task's program")
 	// ErrSchedulerDisabled is a Task Scheduler service that cannot start; one that
 	// has not started yet is no refusal.
 	ErrSchedulerDisabled = errors.New("the Task Scheduler service is disabled")
 )
 
+// why is what a refusal means and what helps.
+type why struct {
+	kind         error
+	what, remedy string
+}
+
+// startDenied is 0x80070005 as the result of a start: the scheduler took the
+// task, so it is not the WinRM account that lacks a right. Source: KB867466
+// (cmd.exe of Windows Server 2003 is closed to batch logons that are no
+// administrators').
+var startDenied = why{
+	ErrStartDenied, "Windows denies the account the task's program or folder",
+	"Put the run-as account into the local group Administrators (on Windows Server 2003 nobody else may run cmd.exe in a task) and enter its password anew in the profile, then retry.",
+}
+
 // refusals are the HRESULTs of refusals (winerror.h; those of Task Scheduler:
 // "Task Scheduler Error and Success Constants") with what they mean and what
 // helps.
-var refusals = map[uint32]struct {
-	kind         error
-	what, remedy string
-}{
+var refusals = map[uint32]why{
 	0x80070520: {ErrCredentialStorage, "the security policy of the host forbids to store passwords", "Set the policy \"Network access: Do not allow storage of passwords and credentials for network authentication\" to Disabled on the host (registry: HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa, DisableDomainCreds = 0), then retry."},
 	0x80070569: {ErrBatchRight, "the account lacks the right \"Log on as a batch job\"", "Give the run-as account the right \"Log on as a batch job\" (local or group policy; the group Administrators has it by default) and take it out of \"Deny log on as a batch job\", then retry."},
 	0x8007052e: {ErrLogon, "the user name or the password is wrong", "Correct the run-as account and its password in the profile, then retry. Mind that each try with a wrong password counts towards a lockout."},
@@ -65,19 +81,34 @@ func refusal(task, account string, code uint32) error {
 	return &TaskRefusedError{Task: task, Account: account, Code: code}
 }
 
+// refusedStart is refusal for a task that is registered and was told to run.
+func refusedStart(task, account string, code uint32) error {
+	if _, known := refusals[code]; !known {
+		return nil
+	}
+	return &TaskRefusedError{Task: task, Account: account, Code: code, starting: true}
+}
+
+func (e *TaskRefusedError) why() why {
+	if e.starting && e.Code == 0x80070005 {
+		return startDenied
+	}
+	return refusals[e.Code]
+}
+
 // Error says the task, the account, what Windows answered and its code.
 func (e *TaskRefusedError) Error() string {
 	who := e.Account
 	if who == "" {
 		who = "SYSTEM"
 	}
-	return fmt.Sprintf("task %s as %s is refused: %s (0x%08x)", e.Task, who, refusals[e.Code].what, e.Code)
+	return fmt.Sprintf("task %s as %s is refused: %s (0x%08x)", e.Task, who, e.why().what, e.Code)
 }
 
 // Remedy says in words what a person can do.
-func (e *TaskRefusedError) Remedy() string { return refusals[e.Code].remedy }
+func (e *TaskRefusedError) Remedy() string { return e.why().remedy }
 
 // Is reports the kind of refusal.
 func (e *TaskRefusedError) Is(target error) bool {
-	return target != nil && refusals[e.Code].kind == target
+	return target != nil && e.why().kind == target
 }

@@ -31,6 +31,11 @@ func TestEveryRefusalHasARemedy(t *testing.T) {
 	if err := (TaskLook{Last: 0x80070569}).Refused("t", "a"); !errors.Is(err, ErrBatchRight) {
 		t.Errorf("a last result: %v", err)
 	}
+	var denied *TaskRefusedError
+	err := (TaskLook{Last: 0x80070005}).Refused("t", "a")
+	if !errors.As(err, &denied) || !errors.Is(err, ErrStartDenied) || errors.Is(err, ErrSchedulerDenied) || strings.Contains(denied.Remedy(), "WinRM") {
+		t.Errorf("a start that was denied: %v", err)
+	}
 }
 
 func TestATaskIsDescribedInOneLineOfXML(t *testing.T) {
