@@ -45,9 +45,9 @@ func (t checkedTB) Cleanup(f func())         { t.check.Cleanup(f) }
 func (t checkedTB) Context() context.Context { return t.check.Context() }
 func (t checkedTB) Failed() bool             { return t.said.failed }
 func (t checkedTB) Log(args ...any)          { t.note(false, fmt.Sprint(args...)) }
-func (t checkedTB) Error(args ...any) { t.note(true, fmt.Sprint(args...)); t.check.Error(args...) }
+func (t checkedTB) Error(args ...any)        { t.Errorf("%s", fmt.Sprint(args...)) }
 
-func (t checkedTB) Fatal(args ...any) { t.note(true, fmt.Sprint(args...)); t.check.Fatal(args...) }
+func (t checkedTB) Fatal(args ...any) { t.Fatalf("%s", fmt.Sprint(args...)) }
 
 func (t checkedTB) Logf(f string, args ...any) { t.note(false, fmt.Sprintf(f, args...)) }
 
