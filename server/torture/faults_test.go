@@ -192,7 +192,7 @@ func busy(v store.RolloutView) bool {
 					return true // it is started or held in a moment
 				}
 			case rollout.Held:
-				if w.State == rollout.WaveRunning && len(u.Reasons) > 0 && (u.Reasons[0].Rule == "facts-are-old" || u.Reasons[0].Rule == "health-is-old") {
+				if v.State == rollout.RolloutRunning && w.State == rollout.WaveRunning && len(u.Reasons) > 0 && (u.Reasons[0].Rule == "facts-are-old" || u.Reasons[0].Rule == "health-is-old") {
 					return true // it is being read
 				}
 			case rollout.Paused, rollout.Interrupted, rollout.Unknown, rollout.Failed, rollout.Skipped, rollout.Done:
