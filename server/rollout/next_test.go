@@ -115,6 +115,13 @@ func TestHeldServerSaysWhy(t *testing.T) {
 			s.Outside[0].Down = true
 		}, "hold CAS1 floor; hold CAS2 floor"},
 		{"one at once", func(s *rollout.Snapshot) { s.Plan.Policy.AtOnce = 1 }, "start CAS1; hold CAS2 at-once"},
+		{"one at once, and the first is in work in another rollout", func(s *rollout.Snapshot) {
+			s.Plan.Policy.AtOnce, s.Upgrades[0].InWorkElsewhere = 1, true
+		}, "hold CAS1 in-work-in-another-rollout; start CAS2"},
+		{"another rollout left something on it", func(s *rollout.Snapshot) { s.Upgrades[0].OwedElsewhere = true }, "hold CAS1 not-put-back-in-another-rollout; start CAS2"},
+		{"nobody waives that", func(s *rollout.Snapshot) {
+			s.Upgrades[0].OwedElsewhere, s.Upgrades[0].Waived = true, []string{"not-put-back-in-another-rollout"}
+		}, "hold CAS1 not-put-back-in-another-rollout; start CAS2"},
 		{"one per site", func(s *rollout.Snapshot) { s.Plan.Policy.AtOncePerSite = 1 }, "start CAS1; hold CAS2 at-once-per-site"},
 		{"pilot", func(s *rollout.Snapshot) { s.Plan.Policy.PilotMinutes = 30 }, "start CAS1; hold CAS2 pilot"},
 		{"not prepared", func(s *rollout.Snapshot) { s.Prepared = false }, "hold CAS1 organization-is-not-prepared; hold CAS2 organization-is-not-prepared"},

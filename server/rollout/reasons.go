@@ -12,7 +12,7 @@ import (
 // reasons says what keeps a server of an open wave from starting. Limits are
 // looked at only when nothing else does, readings only when limits do not.
 func (d *decision) reasons(u *UpgradeStatus) []Reason {
-	if reasons := u.unwaived(append(d.approvalReasons(u), d.orderReasons(u)...)); len(reasons) > 0 {
+	if reasons := append(u.elsewhereReasons(), u.unwaived(append(d.approvalReasons(u), d.orderReasons(u)...))...); len(reasons) > 0 {
 		return reasons
 	}
 	reasons := u.unwaived(d.limits.reasons(d.units[u.Server], u))
@@ -21,6 +21,18 @@ func (d *decision) reasons(u *UpgradeStatus) []Reason {
 		reasons = d.readingReasons(u)
 	}
 	return reasons
+}
+
+// elsewhereReasons is what another rollout does on the server, or left there:
+// what is found on it now is not the state to come back to. Nobody waives that.
+func (u *UpgradeStatus) elsewhereReasons() []Reason {
+	switch {
+	case u.InWorkElsewhere:
+		return []Reason{plainReason("in-work-in-another-rollout", u.Server+" is in work in another rollout.")}
+	case u.OwedElsewhere:
+		return []Reason{plainReason("not-put-back-in-another-rollout", "What another rollout changed on "+u.Server+" is not put back. Decide there: skip "+u.Server+", which puts it back, or run it again.")}
+	}
+	return nil
 }
 
 // unwaived leaves out what a person waived.

@@ -60,6 +60,9 @@ type UpgradeStatus struct {
 	Failing       bool      // failed already; what it changed is being put back
 	Returns       State     // where it goes when the decision step in work has ended; "" = none is
 
+	InWorkElsewhere bool // another rollout has the server in work
+	OwedElsewhere   bool // another rollout changed something on it that is not put back
+
 	Health
 
 	Reasons []Reason // as last recorded; Next repeats a hold only when its reasons change

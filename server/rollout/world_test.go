@@ -112,6 +112,9 @@ func (w *world) turn() {
 	for name := range w.elsewhere {
 		*w.health(name) = rollout.Health{Down: true, HealthAt: w.now}
 	}
+	for i := range w.s.Upgrades {
+		w.s.Upgrades[i].InWorkElsewhere = w.elsewhere[w.s.Upgrades[i].Server]
+	}
 	actions := rollout.Next(w.s, w.now)
 	if again := rollout.Next(w.s, w.now); !reflect.DeepEqual(actions, again) {
 		w.t.Fatalf("two answers to one question: %v, %v", actions, again)
@@ -135,9 +138,8 @@ func (w *world) turn() {
 			if len(why[a.Server]) > 0 {
 				w.t.Fatalf("%s starts although %v", a.Server, why[a.Server])
 			}
-			if w.elsewhere[a.Server] { // the store finds that out, and holds it
-				w.move(w.upgrade(a.Server), rollout.Hold)
-				continue
+			if w.elsewhere[a.Server] {
+				w.t.Fatalf("%s starts while another rollout has it in work", a.Server)
 			}
 			w.judgeStart(a.Server)
 			w.start(a.Server)

@@ -126,7 +126,7 @@ func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, bo
 		return fmt.Errorf("look for other work: %w", err)
 	}
 	if busy {
-		return t.holdElsewhere(ctx, v, u, action)
+		return rollout.Conflict("%s is in work in another rollout", action.Server)
 	}
 	if err := t.q.FreezeServer(ctx, u.ServerID); err != nil {
 		return fmt.Errorf("freeze server: %w", err)
@@ -165,24 +165,6 @@ func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, bo
 	return t.appendEvent(ctx, Event{
 		Rollout: v.rollout, Kind: EventUpgrade, Wave: action.Wave, Server: action.Server, Step: step, Text: action.Text,
 		Data: map[string]any{"upgrade": u.ID, "state": string(rollout.Running)},
-	})
-}
-
-// holdElsewhere holds a server that another rollout has in work: one that the
-// snapshot does not show, since it is another rollout's. It is said once.
-func (t *txn) holdElsewhere(ctx context.Context, v *view, u db.UpgradesOfRolloutRow, action rollout.Action) error {
-	const rule = "in-work-in-another-rollout"
-	var have []rollout.Reason
-	if err := json.Unmarshal(u.Reasons, &have); err != nil {
-		return fmt.Errorf("read reasons: %w", err)
-	}
-	if u.State == string(rollout.Held) && len(have) == 1 && have[0].Rule == rule {
-		return nil
-	}
-	text := action.Server + " is in work in another rollout."
-	return t.applyHold(ctx, v, rollout.Action{
-		Kind: rollout.DoHold, Wave: action.Wave, Server: action.Server, Text: text,
-		Reasons: []rollout.Reason{{Rule: rule, Servers: []string{}, Text: text}},
 	})
 }
 

@@ -110,6 +110,7 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			Build:    f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
 			BackInService: slices.Contains(safe, u.ID), Accepted: u.Accepted,
 			Failing: u.Unwinding && !u.Skipping && u.State != string(rollout.Failed), Returns: rollout.State(u.Returns),
+			InWorkElsewhere: f.elsewhere, OwedElsewhere: f.owed,
 			Health: f.health(v.at),
 		}
 		vouch(&status, u, v.at)
@@ -142,6 +143,7 @@ type reading struct {
 	triedAt    time.Time
 	refreshing bool
 	elsewhere  bool      // in work in another rollout
+	owed       bool      // another rollout changed something that is not put back
 	until      time.Time // the last one elsewhere ended
 	doubts     []string
 	hosts      int
@@ -178,7 +180,7 @@ func (t *txn) fleet(ctx context.Context, id int64, now time.Time) (fleet, error)
 			if build, err := exchange.ParseBuild(r.Build); err == nil {
 				one.server.Build, one.build = build, build
 			}
-			one.elsewhere, one.until = r.Elsewhere, r.ElsewhereUntil
+			one.elsewhere, one.owed, one.until = r.Elsewhere, r.Owed, r.ElsewhereUntil
 		}
 		one.add(r, now, t.s.askedFor())
 		all.by[r.Name] = one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,6 +16,9 @@ import (
 // MaxEvidence is how large one piece of evidence may be; what is longer keeps
 // its end.
 const MaxEvidence = 1 << 20
+
+// mostName is how long a piece's name may be, in bytes; a longer one keeps its end.
+const mostName = 512
 
 // EvidenceRow is one thing read from a host in trouble, without its data.
 type EvidenceRow struct {
@@ -98,6 +102,9 @@ func (t *txn) saveEvidence(ctx context.Context, k TickSave) error {
 		}
 		if e.Data == nil {
 			e.Data = []byte{}
+		}
+		if over := len(e.Name) - mostName; over > 0 { // a host names its files as it likes
+			e.Name = strings.ToValidUTF8(e.Name[over:], "")
 		}
 		if err := t.q.InsertEvidence(ctx, db.InsertEvidenceParams{
 			UpgradeID: k.Upgrade, HostID: k.Host, Step: k.Step, Kind: e.Kind, Name: e.Name, Data: e.Data,

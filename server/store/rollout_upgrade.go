@@ -193,6 +193,9 @@ func (t *txn) giveUp(ctx context.Context, actor Actor, upgrade int64, u db.Upgra
 	if !ok {
 		return rollout.Conflict("The runbook has no step that puts back what was changed.")
 	}
+	if err := t.takeServer(ctx, u); err != nil {
+		return err
+	}
 	if _, err := t.renewFrom(ctx, upgrade, step); err != nil {
 		return err
 	}

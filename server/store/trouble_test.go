@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -288,10 +289,39 @@ func TestTwoRolloutsDoNotShareAServerByADecision(t *testing.T) {
 	for name, err := range map[string]error{
 		"clear":  d.Store.DecideUpgrade(t.Context(), d.operator, id, store.Decision{Step: rollout.DecideClear, Reason: "x"}, book),
 		"verify": d.Store.VerifyUpgrade(t.Context(), d.operator, id, "x", book),
+		"skip":   d.Store.SkipUpgrade(t.Context(), d.operator, id, store.Skip{Reason: "x"}, book),
 	} {
 		if !errors.Is(err, rollout.ErrConflict) || !strings.Contains(err.Error(), "another rollout") {
 			t.Errorf("%s: %v, want a conflict with the other rollout", name, err)
 		}
+	}
+}
+
+// TestWhatAnotherRolloutLeftKeepsAServerFromStarting: what is found on it would
+// else be taken for the state to come back to.
+func TestWhatAnotherRolloutLeftKeepsAServerFromStarting(t *testing.T) {
+	t.Parallel()
+	d, id := broken(t, rollout.Unknown)
+	other := d.another(t)
+	here := func() rollout.UpgradeStatus {
+		t.Helper()
+		s, err := d.Store.Snapshot(t.Context(), other, book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := slices.IndexFunc(s.Upgrades, func(u rollout.UpgradeStatus) bool { return u.Server == "CAS1" })
+		return s.Upgrades[at]
+	}
+	if u := here(); !u.InWorkElsewhere || !u.OwedElsewhere {
+		t.Errorf("unknown in another rollout: %+v, want in work and owed", u)
+	}
+	d.exec(t, "UPDATE upgrade SET state = 'failed', ended_at = now() WHERE id = $1", id)
+	if u := here(); u.InWorkElsewhere || !u.OwedElsewhere {
+		t.Errorf("failed there, not put back: %+v, want owed", u)
+	}
+	d.exec(t, "UPDATE ledger SET restored_at = now() WHERE upgrade_id = $1", id)
+	if u := here(); u.InWorkElsewhere || u.OwedElsewhere {
+		t.Errorf("put back there: %+v, want free", u)
 	}
 }
 
@@ -382,13 +412,13 @@ func TestEvidenceIsKeptAsItWas(t *testing.T) {
 	err := d.Store.SaveTick(t.Context(), lease, store.TickSave{
 		Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Wave: w.Wave, Server: "CAS1", ServerID: w.ServerID, Host: w.Hosts[0].ID,
 		From: rollout.Running, To: rollout.Interrupted, Step: w.Step, StepFrom: rollout.Running, StepTo: rollout.Interrupted, Show: w.Step,
-		Evidence: []store.Evidence{{Kind: "roles", Name: "roles.txt", Data: []byte("a\x00b")}, {Kind: "log-tail", Name: "ExchangeSetup.log", Data: long}, {Kind: "sessions", Name: "sessions.txt"}},
+		Evidence: []store.Evidence{{Kind: "roles", Name: "roles.txt", Data: []byte("a\x00b")}, {Kind: "log-tail", Name: "ExchangeSetup.log", Data: long}, {Kind: "sessions", Name: "sessions.txt"}, {Kind: "folder", Name: strings.Repeat("\u30d5", 200) + ".log"}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	rows, err := d.Store.Evidence(t.Context(), w.ID)
-	if err != nil || len(rows) != 3 || rows[0].Step != "facts" || rows[0].Host != "CAS1" || rows[0].Attempt != 1 || rows[1].Size != store.MaxEvidence || rows[2].Size != 0 {
+	if err != nil || len(rows) != 4 || rows[0].Step != "facts" || rows[0].Host != "CAS1" || rows[0].Attempt != 1 || rows[1].Size != store.MaxEvidence || rows[2].Size != 0 {
 		t.Fatalf("Evidence = %+v, %v", rows, err)
 	}
 	file, err := d.Store.EvidenceFile(t.Context(), w.ID, rows[0].ID)
@@ -397,6 +427,9 @@ func TestEvidenceIsKeptAsItWas(t *testing.T) {
 	}
 	if file, err = d.Store.EvidenceFile(t.Context(), w.ID, rows[1].ID); err != nil || !bytes.HasSuffix(file.Data, []byte("the end")) {
 		t.Errorf("what is too long does not keep its end: %v", err)
+	}
+	if name := rows[3].Name; !utf8.ValidString(name) || !strings.HasSuffix(name, "\u30d5.log") {
+		t.Errorf("a name that is too long does not keep its end: %q", name)
 	}
 	if _, err := d.Store.EvidenceFile(t.Context(), w.ID+1, rows[0].ID); !errors.Is(err, rollout.ErrNotFound) {
 		t.Errorf("evidence of another upgrade: %v, want not found", err)

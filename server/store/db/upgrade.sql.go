@@ -139,6 +139,8 @@ SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, 
        d.value AS services_down,
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1
                AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere,
+       EXISTS (SELECT 1 FROM upgrade u JOIN ledger l ON l.upgrade_id = u.id AND l.restored_at IS NULL
+               WHERE u.server_id = s.id AND u.rollout_id <> $1) AS owed,
        COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1), 'epoch')::timestamptz AS elsewhere_until
 FROM server s
 JOIN server_host sh ON sh.server_id = s.id
@@ -175,6 +177,7 @@ type FleetRow struct {
 	RolesAt          *time.Time
 	ServicesDown     []byte
 	Elsewhere        bool
+	Owed             bool
 	ElsewhereUntil   time.Time
 }
 
@@ -215,6 +218,7 @@ func (q *Queries) Fleet(ctx context.Context, rolloutID int64) ([]FleetRow, error
 			&i.RolesAt,
 			&i.ServicesDown,
 			&i.Elsewhere,
+			&i.Owed,
 			&i.ElsewhereUntil,
 		); err != nil {
 			return nil, err
