@@ -3,6 +3,7 @@ package runbook_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
+	"wavekeeper/agentless/winrm"
 )
 
 // decide runs one decision step to its end, as the engine does: nothing of an
@@ -72,6 +74,36 @@ func TestAnInterruptionKeepsItsEvidence(t *testing.T) {
 	}
 	if !strings.Contains(out.Message, "started anew") {
 		t.Errorf("the restart is not named: %s", out.Message)
+	}
+}
+
+// TestEvidenceKeepsNoCommandLinesOfOthers: they may hold other people's passwords.
+func TestEvidenceKeepsNoCommandLinesOfOthers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *twin.Options) { o.Speed = 1 })
+	ctx, cancel := context.WithCancel(context.Background())
+	theirs, err := winrm.New(winrm.Config{Address: f.server.Address, Port: f.server.Port, User: user, Password: password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = windows.New(theirs).Run(ctx, "ping.exe -n 900 127.0.0.1 & rem somebodys-Secret3") // ended by cancel
+	}()
+	defer func() { cancel(); <-ended }()
+	f.until(t, "the other program runs", func() bool {
+		all, err := f.host.Processes(ctx)
+		return err == nil && slices.ContainsFunc(all, func(p windows.Process) bool { return strings.Contains(p.CommandLine, "somebodys-Secret3") })
+	})
+	for _, e := range runbook.Collect(ctx, f.work("setup")) {
+		if strings.Contains(string(e.Data), "somebodys-Secret3") {
+			t.Errorf("%s keeps the command line of a program that is not Setup's", e.Name)
+		}
+		if e.Kind == "processes" && (!strings.Contains(string(e.Data), "cmd.exe") || !strings.Contains(string(e.Data), "(not kept)")) {
+			t.Errorf("processes: %s", e.Data)
+		}
 	}
 }
 

@@ -138,10 +138,21 @@ func utf16Text(s string) []byte {
 	return out
 }
 
+// processes lists the programs. A command line is kept of Setup's and of our own
+// tasks' only: those of other programs may hold other people's passwords, and
+// that of schtasks.exe holds ours.
 func (c *collector) processes() ([]byte, error) {
 	all, err := c.w.Host.Processes(c.ctx)
 	if err != nil {
 		return nil, err
+	}
+	l := livingOf(c.w, all)
+	theirs := append(append(ofTask(all, c.w.prefix()), l.setup...), l.installer...)
+	for i, p := range all {
+		keep := slices.ContainsFunc(theirs, func(kept windows.Process) bool { return kept.ID == p.ID })
+		if p.CommandLine != "" && (!keep || strings.EqualFold(p.Name, "schtasks.exe")) {
+			all[i].CommandLine = "(not kept)"
+		}
 	}
 	return json.MarshalIndent(all, "", "  ")
 }
