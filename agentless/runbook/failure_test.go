@@ -265,3 +265,35 @@ func TestAFailedSetupIsUnwoundAndCanBeRetried(t *testing.T) {
 	}
 	f.clean(t)
 }
+
+// TestOnlyWhatSetupDisablesOrStopsIsPutBack: a start type that a Setup which came
+// to nothing gave a service to keep is not taken away again.
+func TestOnlyWhatSetupDisablesOrStopsIsPutBack(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFixture(t, nil), context.Background()
+	before := f.allServices(t)
+	f.lost = func(step string, tick int) bool {
+		if step == "setup" && tick == 0 {
+			for _, err := range []error{
+				f.host.SetDWORD(ctx, windows.LocalMachine, keyNET20, "SP", 0), // so that Setup fails
+				f.host.SetStartMode(ctx, "MSExchangeMailSubmission", windows.StartManual),
+				f.host.SetStartMode(ctx, "RemoteRegistry", windows.StartDisabled),
+			} {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		return false
+	}
+	if step, out := f.walk(t, "facts"); step != "setup" || out.Kind != runbook.Failed {
+		t.Fatalf("%s ended %s: %s", step, out.Kind, out.Message)
+	}
+	after := f.allServices(t)
+	if got := after["MSExchangeMailSubmission"]; got != "Running Manual" {
+		t.Errorf("MSExchangeMailSubmission is %s, want Running Manual as Setup left it", got)
+	}
+	if got := after["RemoteRegistry"]; got != before["RemoteRegistry"] {
+		t.Errorf("RemoteRegistry is %s, want %s", got, before["RemoteRegistry"])
+	}
+}

@@ -21,8 +21,9 @@ func unlike(w *Work) bool {
 
 // leftBySetup takes into the ledger what a Setup that failed or was broken off
 // left behind: services that it disabled or stopped and would have put back
-// itself at its end. From then on they are put back like everything else. After
-// a Setup that went well, what it left is meant.
+// itself at its end. From then on they are put back like everything else. Any
+// other start type is one that Setup gave it to keep; after a Setup that went
+// well, everything that it left is meant.
 func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 	if !unlike(b.Work) {
 		return false, nil
@@ -41,11 +42,16 @@ func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 		was := recorded[name]
 		now, ok := windows.FindService(b.services, was.Name)
 		open := slices.ContainsFunc(b.Ledger, func(e Entry) bool { return e.Kind == ServiceEntry && strings.EqualFold(e.Name, was.Name) })
-		if !ok || open || now.StartMode == was.StartMode && (was.State != windows.Running || now.State == windows.Running) {
+		disabled := now.StartMode == windows.StartDisabled && was.StartMode != windows.StartDisabled
+		stopped := was.State == windows.Running && now.State != windows.Running
+		if !ok || open || !disabled && !stopped {
 			continue
 		}
-		before := map[string]string{"state": was.State, "start": was.StartMode}
-		if slices.Contains(strings.Split(b.Notes["record"][delayedStart], ","), was.Name) {
+		before := map[string]string{"state": was.State, "start": now.StartMode}
+		if disabled {
+			before["start"] = was.StartMode
+		}
+		if before["start"] == windows.StartAuto && slices.Contains(strings.Split(b.Notes["record"][delayedStart], ","), was.Name) {
 			before[delayedStart] = "yes"
 		}
 		if err := b.change(ctx, Entry{
