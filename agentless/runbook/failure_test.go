@@ -297,3 +297,33 @@ func TestOnlyWhatSetupDisablesOrStopsIsPutBack(t *testing.T) {
 		t.Errorf("RemoteRegistry is %s, want %s", got, before["RemoteRegistry"])
 	}
 }
+
+// TestAStartTypeThatALaterSetupGaveIsKept: what a broken Setup left waits in the
+// ledger; a later one that went well may have given the service another start type.
+func TestAStartTypeThatALaterSetupGaveIsKept(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFixture(t, nil), context.Background()
+	for name, mode := range map[string]string{"MSExchangeMailSubmission": windows.StartManual, "RemoteRegistry": windows.StartDisabled} {
+		e := runbook.Entry{
+			Kind: runbook.ServiceEntry, Name: name, Before: map[string]string{"state": windows.Running, "start": windows.StartAuto},
+			Meant: map[string]string{"state": windows.Stopped, "start": windows.StartDisabled, "by": "setup"},
+		}
+		if _, err := f.book.Change(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.host.SetStartMode(ctx, name, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, _ := runbook.Standalone().Step(runbook.PutBack)
+	if out := f.step(t, s); out.Kind != runbook.Done {
+		t.Fatalf("put-back: %+v", out)
+	}
+	after := f.allServices(t)
+	if after["MSExchangeMailSubmission"] != "Running Manual" || after["RemoteRegistry"] != "Running Auto" {
+		t.Errorf("MSExchangeMailSubmission %s, want Running Manual; RemoteRegistry %s, want Running Auto", after["MSExchangeMailSubmission"], after["RemoteRegistry"])
+	}
+	if len(f.book.deviations) == 0 || len(f.book.open()) > 0 {
+		t.Errorf("deviations %v, open %+v, want the kept start type said", f.book.deviations, f.book.open())
+	}
+}

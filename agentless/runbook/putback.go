@@ -146,7 +146,7 @@ func (b *putter) startTypes(ctx context.Context) (ended bool, err error) {
 			}
 		}
 		s, ok := windows.FindService(b.services, e.Name)
-		if !ok || s.StartMode == e.Before["start"] {
+		if !ok || s.StartMode == e.Before["start"] || keeps(s, e) {
 			continue
 		}
 		out, err := putBackStart(ctx, b.Work, s, e)

@@ -56,7 +56,7 @@ func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 		}
 		if err := b.change(ctx, Entry{
 			Kind: ServiceEntry, Name: now.Name, Before: before,
-			Meant: map[string]string{"state": now.State, "start": now.StartMode, "by": "setup"},
+			Meant: map[string]string{"state": now.State, "start": now.StartMode, byWhom: bySetup},
 		}); err != nil {
 			return true, err
 		}

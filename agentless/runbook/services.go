@@ -243,7 +243,7 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 	if !ok {
 		return Outcome{}, true, w.restored(ctx, e, fmt.Sprintf("service %s no longer exists on the host", e.Name))
 	}
-	if s.StartMode != e.Before["start"] {
+	if s.StartMode != e.Before["start"] && !keeps(s, e) {
 		out, err := putBackStart(ctx, w, s, e)
 		return out, false, err
 	}
@@ -273,6 +273,18 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 	}
 	return Outcome{}, true, w.restored(ctx, e, deviation)
 }
+
+// keeps reports whether a service that a broken Setup left disabled has another
+// start type since: a later Setup gave it, or a person.
+func keeps(s windows.Service, e Entry) bool {
+	return e.Meant[byWhom] == bySetup && s.StartMode != windows.StartDisabled
+}
+
+// What Meant of an entry says of a service that a broken Setup left so.
+const (
+	byWhom  = "by"
+	bySetup = "setup"
+)
 
 func same(a, b map[string]string) bool { return a["state"] == b["state"] && a["start"] == b["start"] }
 
