@@ -49,18 +49,6 @@ func (w *Work) raise(key string) int {
 	return n
 }
 
-// since is how long ago the moment under key was; it is set when absent.
-func (w *Work) since(key string) time.Duration {
-	unix, err := strconv.ParseInt(w.Memory[key], 10, 64)
-	if err != nil {
-		w.Memory[key] = strconv.FormatInt(w.Now.Unix(), 10)
-		return 0
-	}
-	return w.Now.Sub(time.Unix(unix, 0))
-}
-
-func (w *Work) stamp(key string) { w.Memory[key] = strconv.FormatInt(w.Now.Unix(), 10) }
-
 // drive moves a short, repeat-safe host task on by one action. The outcome is
 // Done when it has a result, Failed when it cannot come to one, else Again.
 func drive(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, windows.TaskLook, error) {
@@ -183,7 +171,7 @@ func waitFor(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook
 	return Outcome{
 		Kind:    Failed,
 		Message: "The task began and ended without a result: " + words,
-		Remedy:  "Look for a restart or a crash of the host at this time, then retry.",
+		Remedy:  "Look for a restart or a crash of the host at this time, then run again.",
 	}, nil
 }
 

@@ -98,6 +98,7 @@ type Work struct {
 	Markers      []Marker                     // cleared on the host in this upgrade and not put back
 	Book         Book
 	Now          time.Time
+	Away         time.Duration // how long nobody looked at this step until now, since Memory was begun; it only grows
 }
 
 // Book is what must be in the database before an effect may happen on a host.
@@ -186,6 +187,7 @@ type Outcome struct {
 	Facts    []Fact        // learned in this tick
 	Build    string        // lowest build configured, when it was read
 	Unheard  bool          // of Again: the host did not answer
+	Barred   bool          // of Again: the host answers, and takes no command from us for a while; this time counts for no limit
 	Answers  bool          // of OutOfSight: the host answers, and a Setup that runs on it is waited for
 
 	troubled bool // Again, because the host did not do or did not answer what it was asked

@@ -60,7 +60,7 @@ func setup(ctx context.Context, w *Work) (Outcome, error) {
 // else is known and nothing else is done.
 func outOfReach(w *Work, doing string, err error) (Outcome, error) {
 	out, err := trouble(doing, err)
-	if err == nil && out.Kind == Again && w.Memory["created"] != "" {
+	if err == nil && out.Kind == Again && !out.Barred && w.Memory["created"] != "" {
 		out.Kind = OutOfSight
 		out.Message = "Setup may be running out of sight: " + out.Message
 	}

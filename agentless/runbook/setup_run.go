@@ -40,7 +40,7 @@ func setupRun(ctx context.Context, w *Work, task windows.Task, look windows.Task
 // sightless is a trouble while the task is registered: what was sent may have
 // arrived.
 func sightless(out Outcome) Outcome {
-	if out.Kind == Again && out.troubled {
+	if out.Kind == Again && out.troubled && !out.Barred {
 		out.Kind = OutOfSight
 	}
 	return out
@@ -66,7 +66,7 @@ func closedBefore() Outcome {
 	return Outcome{
 		Kind:    Failed,
 		Message: "The Setup task of this attempt was closed before it began, since it was not what is approved; Setup did not run",
-		Remedy:  "See what the wave's approval binds, then retry.",
+		Remedy:  "See what the wave's approval binds, then run again.",
 	}
 }
 
@@ -94,7 +94,7 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.T
 	l := livingOf(w, processes)
 	if len(l.setup) > 0 || look.Life == windows.LifeLives {
 		delete(w.Memory, "dead")
-		delete(w.Memory, "installer")
+		w.unstamp("installer")
 		out.After = 2 * time.Second
 		if w.since("began") > 5*time.Minute {
 			out.After = 5 * time.Second
@@ -128,7 +128,7 @@ func restarted(ctx context.Context, w *Work, task windows.Task) string {
 	if err != nil {
 		return ""
 	}
-	told := max(w.since(task.Name+".run_at"), w.since("began"))
+	told := max(w.ago(task.Name+".run_at"), w.ago("began"))
 	if up := os.Now.Sub(os.Boot); up >= 0 && up < told {
 		return fmt.Sprintf("; Windows was started anew %s ago, after Setup had begun", up.Round(time.Second))
 	}

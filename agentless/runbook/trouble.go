@@ -101,6 +101,10 @@ func trouble(doing string, err error) (Outcome, error) {
 	if errors.As(err, &book) || errors.Is(err, context.Canceled) {
 		return Outcome{}, fmt.Errorf("%s: %w", doing, err)
 	}
+	var full *windows.ShellsFull
+	if errors.As(err, &full) {
+		return barred(doing, full), nil
+	}
 	message := fmt.Sprintf("%s: %v", doing, err)
 	var foreign *windows.ForeignFolderError
 	if errors.As(err, &foreign) {
@@ -117,7 +121,7 @@ func trouble(doing string, err error) (Outcome, error) {
 	if errors.As(err, &script) && script.Code() == codeDiskFull {
 		return Outcome{
 			Kind: Failed, Message: message + ": the disk is full",
-			Remedy: "Free disk space on the host's system drive, then retry.",
+			Remedy: "Free disk space on the host's system drive, then run again.",
 		}, nil
 	}
 	if errors.As(err, &script) && script.FIPS() {
@@ -140,6 +144,17 @@ func trouble(doing string, err error) (Outcome, error) {
 		out.Remedy = "Check the WinRM account and its password in the server's profile."
 	}
 	return out, nil
+}
+
+// barred is a host that has no shell left for us: mostly it is kept by programs
+// of ours that were killed. It ends by itself, and nothing was sent.
+func barred(doing string, full *windows.ShellsFull) Outcome {
+	return Outcome{
+		Kind: Again, After: full.Pause(), Barred: true, troubled: true,
+		Message: fmt.Sprintf("Waits (%s): %v. Then this goes on by itself", doing, full),
+		Remedy: "Nothing has to be done. What runs as a host task, such as Setup, is not touched by this. Who cannot wait, or finds that it lasts, " +
+			"ends the other programs that use the account on the host, or restarts the service Windows Remote Management there.",
+	}
 }
 
 // again is an outcome that comes back soon.

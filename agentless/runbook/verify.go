@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,7 +39,7 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 		}
 		return Outcome{
 			Kind: Failed, Build: lowest.String(), Message: "The server is not at the target: " + list(wrong),
-			Remedy: "Read the setup log; a retry lets Setup resume.", Evidence: collect(ctx, w),
+			Remedy: "Read the setup log; running again lets Setup resume.", Evidence: collect(ctx, w),
 		}, nil
 	}
 	all, err := w.Host.Services(ctx)
@@ -70,7 +71,7 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 	if waited > servicesLimit {
 		return Outcome{
 			Kind: Failed, Build: lowest.String(), Message: "Services that have to run do not: " + list(missing),
-			Remedy: "Start them on the host and read the event log; then retry.",
+			Remedy: "Start them on the host and read the event log; then run again.",
 		}, nil
 	}
 	if waited > servicesNudge && w.Memory["started"] == "" {
@@ -88,6 +89,10 @@ func startMissing(ctx context.Context, w *Work, missing []string) (Outcome, erro
 		return Outcome{}, err
 	}
 	if err := w.Host.StartService(ctx, name); err != nil {
+		var full *windows.ShellsFull
+		if errors.As(err, &full) {
+			return trouble("start service "+name, err)
+		}
 		w.Memory["refused."+name] = err.Error() // the step's limit decides
 	}
 	if w.raise("next") >= len(missing) {

@@ -121,6 +121,10 @@ func (h *Host) runScript(ctx context.Context, name, nonce, text string, stdin []
 // Denied reports whether the host refused the account.
 func Denied(err error) bool { return winrm.Outcome(err) == winrm.OutcomeDenied }
 
+// ShellsFull is a host that takes no shell now, for their number: it answers, and
+// nothing ran.
+type ShellsFull = winrm.ShellsFull
+
 // Unreached reports whether nothing was heard of the host at all.
 func Unreached(err error) bool {
 	switch winrm.Outcome(err) {

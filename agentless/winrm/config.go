@@ -48,7 +48,10 @@ type TLS struct {
 const (
 	defaultOperationTimeout = 10 * time.Second
 	longestPoll             = 20 * time.Second // what a host is told to wait for output; hosts allow 60 s
-	shellsPerHost           = 2                // of 5 per user in WinRM 2.0
+	// shellsPerHost is how many a connection has open at once, of the 5 per user
+	// that hosts allow: each kill of this program leaves so many behind.
+	shellsPerHost = 1
+	connsPerHost  = 3 // a waiting Receive, what ends it, and one for the rest
 )
 
 // Conn is the connection to one host. It is safe for concurrent use; HTTP
@@ -63,6 +66,8 @@ type Conn struct {
 
 	mu       sync.Mutex
 	identity *Identity
+	noIdle   bool       // the host does not take an idle time with Create
+	full     ShellsFull // the last refusal of a shell for their number; zero when one came since
 }
 
 // New prepares a connection; nothing is sent. A *Refused comes back for a

@@ -361,7 +361,7 @@ func ourMessage(t *testing.T, recorded *node, want *fields) string {
 		}
 		body.kids[0].kids = kept
 		want.Body = written(body.kids[0])
-		return c.createMessage(437).String()
+		return c.createMessage(437, 0).String()
 	case "Command":
 		// Stdin as a console, as pywinrm and Ansible ask for.
 		want.Options["WINRS_CONSOLEMODE_STDIN"] = "TRUE"

@@ -18,6 +18,7 @@ const (
 	CodeShellQuota      uint32 = 2150859173 // 0x803381A5: shells per user
 	CodeOperationQuota  uint32 = 2150859174 // 0x803381A6: operations per user
 	CodeUserQuota       uint32 = 2150859179
+	CodeSchema          uint32 = 2150858817 // 0x80338041: the XML is not as the schema says
 	CodeCodePage        uint32 = 2150859072 // 0x80338140 ERROR_WINRS_CODE_PAGE_NOT_SUPPORTED, on Create
 	CodeAccessDenied    uint32 = 5
 	CodeAccessDeniedHR  uint32 = 2147942405 // 0x80070005

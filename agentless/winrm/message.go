@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"strconv"
+	"time"
 
 	mz "github.com/masterzen/winrm"
 	"github.com/masterzen/winrm/soap"
@@ -31,13 +32,18 @@ func (c *Conn) shellHeader(action string) (*soap.SoapMessage, *soap.SoapHeader) 
 
 // createMessage opens a shell in a code page. masterzen's has code page 65001
 // fixed; the profile is not loaded, because a profile that is being unloaded
-// makes Create fail with 2147943418 and nothing here needs one.
-func (c *Conn) createMessage(codePage int) *soap.SoapMessage {
+// makes Create fail with 2147943418 and nothing here needs one. The elements
+// stand in the order of the schema (MS-WSMV 2.2.4.37); an idle of 0 leaves the
+// idle time to the host.
+func (c *Conn) createMessage(codePage int, idle time.Duration) *soap.SoapMessage {
 	m, h := c.shellHeader("http://schemas.xmlsoap.org/ws/2004/09/transfer/Create")
 	h.AddOption(soap.NewHeaderOption("WINRS_NOPROFILE", "TRUE")).
 		AddOption(soap.NewHeaderOption("WINRS_CODEPAGE", strconv.Itoa(codePage))).
 		Build()
 	body := m.CreateBodyElement("Shell", soap.DOM_NS_WIN_SHELL)
+	if idle > 0 {
+		m.CreateElement(body, "IdleTimeOut", soap.DOM_NS_WIN_SHELL).SetContent(isoSeconds(idle))
+	}
 	m.CreateElement(body, "InputStreams", soap.DOM_NS_WIN_SHELL).SetContent("stdin")
 	m.CreateElement(body, "OutputStreams", soap.DOM_NS_WIN_SHELL).SetContent("stdout stderr")
 	return m

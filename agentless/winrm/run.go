@@ -130,7 +130,15 @@ func (c *Conn) codePage(ctx context.Context, asked int) (int, error) {
 func (c *Conn) create(ctx context.Context, page int) (string, error) {
 	lasting, cancel := grace(ctx, c.cfg.OperationTimeout, createGrace)
 	defer cancel()
-	answer, err := c.exchange(call{transport: c.transport, ctx: lasting}, c.createMessage(page).String())
+	idle := c.idle()
+	answer, err := c.exchange(call{transport: c.transport, ctx: lasting}, c.createMessage(page, idle).String())
+	if idle > 0 && ctx.Err() == nil && blamed(err) {
+		// No shell came about. Perhaps it is the element that this host does not take.
+		if answer, err = c.exchange(call{transport: c.transport, ctx: lasting}, c.createMessage(page, 0).String()); err == nil {
+			c.idleRefused()
+		}
+	}
+	err = c.shellFor(err, time.Now())
 	if ctx.Err() != nil && errors.Is(err, ErrTimeout) {
 		return "", fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
 	}

@@ -62,8 +62,8 @@ func newTransport(cfg Config) *transport {
 		DialContext:            dialer.DialContext, // no proxy: nothing but the host is contacted
 		TLSHandshakeTimeout:    min(dialLimit, cfg.OperationTimeout),
 		DisableCompression:     true,
-		MaxConnsPerHost:        shellsPerHost + 1, // a waiting Receive of each shell, and one for the rest
-		MaxIdleConnsPerHost:    shellsPerHost,
+		MaxConnsPerHost:        connsPerHost,
+		MaxIdleConnsPerHost:    connsPerHost - 1,
 		IdleConnTimeout:        60 * time.Second, // http.sys drops after 120 s
 		MaxResponseHeaderBytes: 64 << 10,
 		ForceAttemptHTTP2:      false,

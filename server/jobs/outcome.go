@@ -42,7 +42,7 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 		c.save.Findings = append(c.save.Findings, store.Finding{Rule: f.Rule, Severity: string(f.Severity), Evidence: text, Remedy: f.Remedy})
 	}
 	if out.Remedy == "" && out.Kind != runbook.Again && out.Kind != runbook.Done && out.Kind != runbook.OutOfSight {
-		out.Remedy = "Look at the host and cure the cause; then retry."
+		out.Remedy = "Look at the host and cure the cause; then run again."
 		if !w.Unwinding {
 			c.save.Remedy = out.Remedy
 		}
@@ -77,7 +77,7 @@ func (c *course) move(out runbook.Outcome) {
 	case runbook.OutOfSight:
 		c.outOfSight(out)
 	case runbook.Again:
-		if over, limit := c.overdue(); over {
+		if over, limit := c.overdue(); over && !out.Barred {
 			c.late(out, limit)
 			return
 		}

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"fmt"
-	"time"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/server/rollout"
@@ -18,7 +17,7 @@ func (c *course) decision(out runbook.Outcome) {
 	c.save.Build = out.Build
 	switch out.Kind {
 	case runbook.Again, runbook.OutOfSight:
-		if over, limit := c.decisionOverdue(); over {
+		if over, limit := c.overdue(); over && !out.Barred {
 			out.Message = fmt.Sprintf("Not done within %s: %s", spoken(limit), out.Message)
 			break
 		}
@@ -58,9 +57,4 @@ func (c *course) end(state rollout.State, out runbook.Outcome) {
 func (c *course) decisionEvent(kind, text string) {
 	c.event(kind, text)
 	c.save.Events[len(c.save.Events)-1].Step = c.w.Decision
-}
-
-func (c *course) decisionOverdue() (bool, time.Duration) {
-	limit, row := c.plain(c.w.Decision).Hard, c.step(c.w.Decision)
-	return limit > 0 && row.StartedAt != nil && c.now.Sub(*row.StartedAt) > limit, limit
 }

@@ -18,7 +18,7 @@ func (c *course) limits(out runbook.Outcome) {
 	c.save.Output = len(out.Log) > 0 || out.Phase != "" && out.Phase != c.w.Phase || out.Kind == runbook.Done || out.Kind == runbook.Failed ||
 		out.Percent > 0 && c.percent(out.Percent) > c.w.Percent
 	from := c.from()
-	if from.IsZero() || c.ends(out) {
+	if from.IsZero() || c.ends(out) || out.Barred {
 		return
 	}
 	if plain.Soft > 0 && row.SoftAt == nil && c.now.Sub(from) > plain.Soft {
@@ -53,7 +53,7 @@ func (c *course) from() time.Time {
 
 // counted is when the step's limits began to count.
 func (c *course) counted() time.Time {
-	row := c.step(c.w.Step)
+	row := c.step(worked(c.w))
 	switch {
 	case row.LimitsFrom != nil:
 		return *row.LimitsFrom
@@ -65,7 +65,7 @@ func (c *course) counted() time.Time {
 
 // overdue reports whether the step has been in work beyond its hard limit.
 func (c *course) overdue() (bool, time.Duration) {
-	limit, from := c.plain(c.w.Step).Hard, c.from()
+	limit, from := c.plain(worked(c.w)).Hard, c.from()
 	return limit > 0 && !from.IsZero() && c.now.Sub(from) > limit, limit
 }
 
@@ -119,7 +119,7 @@ func (c *course) keepReason() {
 // repeated may still be running on the host: a person decides.
 func (c *course) late(out runbook.Outcome, limit time.Duration) {
 	message := fmt.Sprintf("Not finished within %s: %s", spoken(limit), out.Message)
-	remedy := cmp.Or(out.Remedy, "See whether the host answers, and what it was last doing; then retry.")
+	remedy := cmp.Or(out.Remedy, "See whether the host answers, and what it was last doing; then run again.")
 	if c.plain(c.w.Step).Repeatable {
 		c.failed(runbook.Outcome{Message: message, Remedy: remedy})
 		return

@@ -15,33 +15,58 @@ const (
 	lookedAt  = "jobs.looked_at" // when it was ticked last, seconds of 1970
 	unwatched = "jobs.unwatched" // how long nobody looked since the limits began to count, seconds
 	countedBy = "jobs.counted"   // when they began to count, to see that they began anew
+	awayFor   = "jobs.away"      // how long nobody looked in all, seconds: what the runbook's patience leaves out
+	barredAt  = "jobs.barred"    // when it was ticked last the host took no command: nobody could look since
 )
+
+// gap is how much of the time since the step was looked at last nobody looked.
+func (c *course) gap(memory map[string]string, last time.Time) time.Duration {
+	since := c.now.Sub(last)
+	if since > unwatchedAfter || memory[barredAt] != "" && since > 0 {
+		return since
+	}
+	return 0
+}
 
 // unwatched is how much of the time since the step's limits began to count
 // nobody looked at it.
 func (c *course) unwatched(from time.Time) time.Duration {
-	memory := c.step(c.w.Step).Memory
-	var total time.Duration
-	last := from // it was not looked at since
+	memory := c.step(worked(c.w)).Memory
 	if seconds(memory[countedBy]) == from.Unix() {
-		total = time.Duration(seconds(memory[unwatched])) * time.Second
-		last = time.Unix(seconds(memory[lookedAt]), 0)
+		return time.Duration(seconds(memory[unwatched]))*time.Second + c.gap(memory, time.Unix(seconds(memory[lookedAt]), 0))
 	}
-	if gap := c.now.Sub(last); gap > unwatchedAfter {
-		total += gap
-	}
-	return total
+	return c.gap(nil, from) // it was not looked at since
 }
 
-// looked notes in the memory that is saved that the step was looked at now.
-func (c *course) looked(memory map[string]string) {
+// away is how long nobody looked at the step since it was begun, also while its
+// limits did not count.
+func (c *course) away() time.Duration {
+	memory := c.step(worked(c.w)).Memory
+	last := c.counted()
+	if at := seconds(memory[lookedAt]); at > 0 {
+		last = time.Unix(at, 0)
+	}
+	if last.IsZero() {
+		return 0
+	}
+	return time.Duration(seconds(memory[awayFor]))*time.Second + c.gap(memory, last)
+}
+
+// looked notes in the memory that is saved that the step was looked at now;
+// barred, that the host was, but took no command.
+func (c *course) looked(memory map[string]string, barred bool) {
 	from := c.counted()
 	if memory == nil || from.IsZero() {
 		return
 	}
 	memory[lookedAt] = strconv.FormatInt(c.now.Unix(), 10)
 	memory[unwatched] = strconv.FormatInt(int64(c.unwatched(from)/time.Second), 10)
+	memory[awayFor] = strconv.FormatInt(int64(c.away()/time.Second), 10)
 	memory[countedBy] = strconv.FormatInt(from.Unix(), 10)
+	delete(memory, barredAt)
+	if barred {
+		memory[barredAt] = "yes"
+	}
 }
 
 func seconds(s string) int64 {

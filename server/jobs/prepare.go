@@ -36,7 +36,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		return &runbook.Outcome{
 			Kind:    runbook.Failed,
 			Message: fmt.Sprintf("No media of %s is known for language %s and architecture %s", target.Words, w.Server.Language, w.Server.Arch),
-			Remedy:  "Register the package with its folder on the hosts and the SHA-256 of its setup.com, then retry.",
+			Remedy:  "Register the package with its folder on the hosts and the SHA-256 of its setup.com, then run again.",
 		}
 	}
 	way, err := e.way(ctx, w.Hosts[0], w.Server.FQDN, w.Server.Profile)
@@ -85,6 +85,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Notes:        notes,
 		Book:         &book{store: e.store, page: page, secrets: work.secrets},
 		Now:          w.Now,
+		Away:         (&course{w: w, table: e.plain, now: w.Now}).away(),
 	}
 	for _, l := range w.Ledger {
 		work.Ledger = append(work.Ledger, runbook.Entry{ID: l.ID, Kind: l.Kind, Name: l.Name, Before: l.Before, Meant: l.Meant})
@@ -100,7 +101,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 func otherAccount(w store.UpgradeWork, step rollout.Step, now string) *runbook.Outcome {
 	refused := &runbook.Outcome{
 		Kind: runbook.Failed, Message: fmt.Sprintf("The run-as account was approved as %q and is %q now: nothing runs as another one", w.RunAs, now),
-		Remedy: "Set the credential of the approved account again, or approve the wave again and retry.",
+		Remedy: "Set the credential of the approved account again, or approve the wave again and run again.",
 	}
 	if !step.PutBack {
 		return refused

@@ -97,8 +97,8 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	}
 	save := after(w, e.plain, out, now())
 	save.Memory = work.Memory
-	if work.Memory != nil && save.Step == w.Step {
-		(&course{w: w, table: e.plain, now: now()}).looked(save.Memory)
+	if work.Memory != nil && save.Step == worked(w) {
+		(&course{w: w, table: e.plain, now: now()}).looked(save.Memory, out.Barred)
 	}
 	if save.Facts, err = factsOf(out.Facts); err != nil {
 		return 0, false, err
