@@ -119,6 +119,30 @@ func (a *arena) checkStarts(t testing.TB) {
 		}
 	}
 	must(t, rows.Err())
+	for _, host := range a.truth.overlapping() {
+		t.Errorf("%s: a Setup was started while another one ran", host)
+	}
+}
+
+// overlapping are the hosts on which a Setup was started while another one ran:
+// it ends by itself or with the machine.
+func (j *truth) overlapping() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var wrong []string
+	runs := map[string]bool{}
+	for _, e := range j.entries {
+		switch e.What {
+		case "setup-started":
+			if runs[e.Host] {
+				wrong = append(wrong, e.Host)
+			}
+			runs[e.Host] = true
+		case "setup-ended", "power-loss", "restart":
+			runs[e.Host] = false
+		}
+	}
+	return wrong
 }
 
 func (a *arena) checkLedger(t testing.TB, upgrade int64, server string) {
@@ -190,8 +214,8 @@ func (a *arena) checkEvents(t testing.TB) {
 	}
 }
 
-// checkSecrets looks for the passwords in every table, in the coordinators'
-// logs and on the hosts.
+// checkSecrets looks for the passwords in every table, byte for byte in what was
+// kept of the hosts, and in the coordinators' logs.
 func (a *arena) checkSecrets(t testing.TB) {
 	t.Helper()
 	ctx := t.Context()
@@ -211,6 +235,14 @@ func (a *arena) checkSecrets(t testing.TB) {
 			t.Errorf("a password is in table %s", table)
 		}
 	}
+	for _, password := range []string{winrmPassword, runasPassword} {
+		var n int // a row's text shows bytes as hexadecimal digits
+		must(t, a.Store.Pool().QueryRow(ctx, "SELECT count(*) FROM evidence WHERE position($1::bytea in data) > 0 OR position($2::bytea in data) > 0",
+			[]byte(password), utf16Bytes(password)).Scan(&n))
+		if n > 0 {
+			t.Errorf("a password is in %d pieces of evidence", n)
+		}
+	}
 	a.mu.Lock()
 	logs := a.logs
 	a.mu.Unlock()
@@ -219,4 +251,13 @@ func (a *arena) checkSecrets(t testing.TB) {
 			t.Errorf("a password is in %s", log)
 		}
 	}
+}
+
+// utf16Bytes is an ASCII text as Windows writes it.
+func utf16Bytes(text string) []byte {
+	var out []byte
+	for _, c := range []byte(text) {
+		out = append(out, c, 0)
+	}
+	return out
 }
