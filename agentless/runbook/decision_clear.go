@@ -60,6 +60,7 @@ func cleared(w *Work) Outcome {
 	switch {
 	case w.Memory["cleared"] != "":
 		out.Message = "Cleared and read again: " + w.Memory["cleared"]
+		out.Remedy = "Run again: Setup begins anew now, it does not go on where it stopped; verification then shows what is missing. The values can be put back."
 	case len(w.Markers) == 0:
 		out.Message = "Nothing was cleared: no role carries Action or Watermark"
 	}

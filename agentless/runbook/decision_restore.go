@@ -54,7 +54,10 @@ func restoreMarkers(ctx context.Context, w *Work) (Outcome, error) {
 	if w.count("back") == 0 {
 		return Outcome{Kind: Done, Percent: 100, Message: "Nothing was put back: no cleared value is on record"}, nil
 	}
-	return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("Put back and read again: %d values of Action and Watermark", w.count("back"))}, nil
+	return Outcome{
+		Kind: Done, Percent: 100, Message: fmt.Sprintf("Put back and read again: %d values of Action and Watermark", w.count("back")),
+		Remedy: "Run again: Setup is meant to go on from its Watermark. Where it refuses to begin, clear Action and Watermark.",
+	}, nil
 }
 
 func putMarker(ctx context.Context, w *Work, m windows.Marker) (Outcome, error) {

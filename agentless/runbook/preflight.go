@@ -51,7 +51,7 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	if len(blockers) > 0 {
 		out.Kind = Failed
 		out.Message = strings.Join(blockers, "; ")
-		out.Remedy = "Cure what blocks and retry; nothing was changed on the host. " + strings.Join(remedies, " ")
+		out.Remedy = "Cure what blocks and run again; nothing was changed on the host. " + strings.Join(remedies, " ")
 	}
 	if broken {
 		out.Evidence = collect(ctx, w)

@@ -104,7 +104,7 @@ func putBackRevocation(ctx context.Context, w *Work, e Entry) (Outcome, bool, er
 	if !isValue(after) {
 		return Outcome{
 			Kind: Failed, Message: fmt.Sprintf("Whether the revocation switch of %s is back at %s cannot be said: task %s ended and wrote no value", e.Name, value, from),
-			Remedy: fmt.Sprintf("Put value State of WinTrust's Software Publishing key back to %s by hand for %s, or retry.", value, e.Name),
+			Remedy: fmt.Sprintf("Put value State of WinTrust's Software Publishing key back to %s by hand for %s, or run again.", value, e.Name),
 		}, false, nil
 	}
 	deviation := ""

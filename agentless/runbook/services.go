@@ -208,7 +208,7 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 // stops is a service that was told to stop, or comes back after it did.
 func stops(name string) Outcome {
 	out := again("Service %s is being stopped", name)
-	out.Remedy = fmt.Sprintf("Stop service %s by hand and see what starts it again, or end its process; then retry.", name)
+	out.Remedy = fmt.Sprintf("Stop service %s by hand and see what starts it again, or end its process; then run again.", name)
 	return out
 }
 

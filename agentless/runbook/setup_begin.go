@@ -118,7 +118,7 @@ func asApproved(ctx context.Context, w *Work, task windows.Task) (Outcome, error
 		if !exists || got != check.want {
 			return Outcome{
 				Kind: Failed, Message: fmt.Sprintf("%s is not what was approved: its SHA-256 is %s, want %s", check.path, said(got), check.want),
-				Remedy: "Put the right media on the host and find out who changed the file; then retry.",
+				Remedy: "Put the right media on the host and find out who changed the file; then run again.",
 			}, nil
 		}
 	}
@@ -136,7 +136,7 @@ func othersSetup(ctx context.Context, w *Work, marked []string) (Outcome, error)
 	if len(l.setup) > 0 {
 		return Outcome{
 			Kind: Failed, Message: "A Setup that is not ours runs on the host: " + l.who(),
-			Remedy: "Let it come to its end, or have its owner end it; then retry.",
+			Remedy: "Let it come to its end, or have its owner end it; then run again.",
 		}, nil
 	}
 	if len(marked) > 0 && w.Memory[setupRan] == "" {
@@ -148,5 +148,5 @@ func othersSetup(ctx context.Context, w *Work, marked []string) (Outcome, error)
 	return Outcome{}, nil
 }
 
-const foreignRemedy = "Find out whose Setup it was and run it to its end on the host, then mark the server as repaired or retry. " +
+const foreignRemedy = "Find out whose Setup it was and run it to its end on the host, then mark the server as repaired or run again. " +
 	"Where it refuses to begin, clear Action and Watermark: the old values are kept and can be put back."

@@ -56,9 +56,9 @@ func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 		out.Message += "; its log's last error: " + w.Memory[errorLine]
 	}
 	out.Evidence = collect(ctx, w)
-	out.Remedy = "Read the end of the setup log, cure the cause and retry: Setup resumes where it stopped."
+	out.Remedy = "Read the end of the setup log, cure the cause and run again: Setup resumes where it stopped."
 	if len(wrong) == 1 && verdict == exchange.VerdictNone {
-		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. A retry proves the roles and does not run Setup again."
+		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. Running again proves the roles and does not run Setup again."
 	}
 	return out, nil
 }

@@ -34,7 +34,7 @@ func tidy(ctx context.Context, w *Work) (Outcome, error) {
 	if len(left) == 0 && len(kept) > 0 {
 		return Outcome{
 			Kind: Failed, Message: fmt.Sprintf("Not everything is put back: the folders of %s are kept on the host", list(kept)),
-			Remedy: "Cure what keeps it from being put back and retry.",
+			Remedy: "Cure what keeps it from being put back and run again.",
 		}, nil
 	}
 	if len(left) == 0 {

@@ -48,29 +48,29 @@ type why struct {
 // administrators').
 var startDenied = why{
 	ErrStartDenied, "Windows denies the account the task's program or folder",
-	"Put the run-as account into the local group Administrators (on Windows Server 2003 nobody else may run cmd.exe in a task) and enter its password anew in the profile, then retry.",
+	"Put the run-as account into the local group Administrators (on Windows Server 2003 nobody else may run cmd.exe in a task) and enter its password anew in the profile, then run again.",
 }
 
 // refusals are the HRESULTs of refusals (winerror.h; those of Task Scheduler:
 // "Task Scheduler Error and Success Constants") with what they mean and what
 // helps.
 var refusals = map[uint32]why{
-	0x80070520: {ErrCredentialStorage, "the security policy of the host forbids to store passwords", "Set the policy \"Network access: Do not allow storage of passwords and credentials for network authentication\" to Disabled on the host (registry: HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa, DisableDomainCreds = 0), then retry."},
-	0x80070569: {ErrBatchRight, "the account lacks the right \"Log on as a batch job\"", "Give the run-as account the right \"Log on as a batch job\" (local or group policy; the group Administrators has it by default) and take it out of \"Deny log on as a batch job\", then retry."},
-	0x8007052e: {ErrLogon, "the user name or the password is wrong", "Correct the run-as account and its password in the profile, then retry. Mind that each try with a wrong password counts towards a lockout."},
-	0x80070534: {ErrLogon, "there is no account of that name", "Correct the run-as account's name in the profile (DOMAIN\\name), then retry."},
-	0x80070775: {ErrLockedOut, "the account is locked out", "Unlock the run-as account and find out who used a wrong password, then retry."},
-	0x80070533: {ErrLogonRestricted, "the account is disabled", "Enable the run-as account, then retry."},
-	0x80070532: {ErrLogonRestricted, "the account's password has expired", "Set a new password for the run-as account and enter it in the profile, then retry."},
-	0x80070773: {ErrLogonRestricted, "the account's password must be changed before the first logon", "Change the run-as account's password once, enter it in the profile, then retry."},
-	0x80070701: {ErrLogonRestricted, "the account has expired", "Extend the run-as account, then retry."},
-	0x8007052f: {ErrLogonRestricted, "restrictions of the account forbid the logon", "Check the run-as account's restrictions (an empty password, smart card only, logon hours), then retry."},
-	0x80070530: {ErrLogonRestricted, "the account may not log on at this time of day", "Extend the run-as account's logon hours, then retry."},
-	0x80070531: {ErrLogonRestricted, "the account may not log on to this computer", "Add the host to the run-as account's workstations, then retry."},
-	0x80070005: {ErrSchedulerDenied, "the scheduler refuses the WinRM account", "The WinRM account must be a full administrator over the network: the built-in Administrator, a domain account in the group Administrators, or a local one where LocalAccountTokenFilterPolicy is 1. Then retry."},
-	0x80070422: {ErrSchedulerDisabled, "the Task Scheduler service is disabled", "Set the service Task Scheduler (Schedule) to start automatically and start it, then retry."},
-	0x8004130f: {ErrLogon, "the scheduler stored no account for the task: its name or password was wrong, or a policy forbids to store it", "Correct the run-as account and its password in the profile, and see that the policy \"Network access: Do not allow storage of credentials or .NET Passports for network authentication\" is Disabled on the host, then retry."},
-	0x80041310: {ErrLogon, "the scheduler knows no account of that name", "Correct the run-as account's name in the profile (DOMAIN\\name), then retry."},
+	0x80070520: {ErrCredentialStorage, "the security policy of the host forbids to store passwords", "Set the policy \"Network access: Do not allow storage of passwords and credentials for network authentication\" to Disabled on the host (registry: HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lsa, DisableDomainCreds = 0), then run again."},
+	0x80070569: {ErrBatchRight, "the account lacks the right \"Log on as a batch job\"", "Give the run-as account the right \"Log on as a batch job\" (local or group policy; the group Administrators has it by default) and take it out of \"Deny log on as a batch job\", then run again."},
+	0x8007052e: {ErrLogon, "the user name or the password is wrong", "Correct the run-as account and its password in the profile, then run again. Mind that each try with a wrong password counts towards a lockout."},
+	0x80070534: {ErrLogon, "there is no account of that name", "Correct the run-as account's name in the profile (DOMAIN\\name), then run again."},
+	0x80070775: {ErrLockedOut, "the account is locked out", "Unlock the run-as account and find out who used a wrong password, then run again."},
+	0x80070533: {ErrLogonRestricted, "the account is disabled", "Enable the run-as account, then run again."},
+	0x80070532: {ErrLogonRestricted, "the account's password has expired", "Set a new password for the run-as account and enter it in the profile, then run again."},
+	0x80070773: {ErrLogonRestricted, "the account's password must be changed before the first logon", "Change the run-as account's password once, enter it in the profile, then run again."},
+	0x80070701: {ErrLogonRestricted, "the account has expired", "Extend the run-as account, then run again."},
+	0x8007052f: {ErrLogonRestricted, "restrictions of the account forbid the logon", "Check the run-as account's restrictions (an empty password, smart card only, logon hours), then run again."},
+	0x80070530: {ErrLogonRestricted, "the account may not log on at this time of day", "Extend the run-as account's logon hours, then run again."},
+	0x80070531: {ErrLogonRestricted, "the account may not log on to this computer", "Add the host to the run-as account's workstations, then run again."},
+	0x80070005: {ErrSchedulerDenied, "the scheduler refuses the WinRM account", "The WinRM account must be a full administrator over the network: the built-in Administrator, a domain account in the group Administrators, or a local one where LocalAccountTokenFilterPolicy is 1. Then run again."},
+	0x80070422: {ErrSchedulerDisabled, "the Task Scheduler service is disabled", "Set the service Task Scheduler (Schedule) to start automatically and start it, then run again."},
+	0x8004130f: {ErrLogon, "the scheduler stored no account for the task: its name or password was wrong, or a policy forbids to store it", "Correct the run-as account and its password in the profile, and see that the policy \"Network access: Do not allow storage of credentials or .NET Passports for network authentication\" is Disabled on the host, then run again."},
+	0x80041310: {ErrLogon, "the scheduler knows no account of that name", "Correct the run-as account's name in the profile (DOMAIN\\name), then run again."},
 }
 
 // refusal is the typed error for an HRESULT, nil when it is no refusal.

@@ -125,7 +125,7 @@ func (s *server) noteRefused(r *http.Request, permission string) {
 // back leads to the page that the request came from, when it was one of ours.
 func back(r *http.Request) ui.Link {
 	if u, err := url.Parse(r.Referer()); err == nil && u.Host == r.Host && u.Path != "" {
-		return ui.Link{Href: ours(u.RequestURI()), Text: "Look again"}
+		return ui.Link{Href: ours(u.RequestURI()), Text: "Back to the page"}
 	}
 	return ui.Link{Href: "/", Text: "Go to the home page"}
 }

@@ -169,7 +169,7 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 			if !strings.HasPrefix(why, "Wave ") {
 				why = strings.TrimSpace(fmt.Sprintf("Wave %d is stopped. %s", w.Number, why))
 			}
-			return why + " Its servers start again when a person has decided about what failed: a retry resumes the wave; after a skip, resume it by hand.", "stopped"
+			return why + " Its servers start again when a person has decided about what failed: running again resumes the wave; after a skip, resume it by hand.", "stopped"
 		case rollout.WavePaused:
 			return fmt.Sprintf("Wave %d is paused; no server of it starts.", w.Number), "paused"
 		case rollout.WaveRunning:

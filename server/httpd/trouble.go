@@ -70,6 +70,28 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 	return t, nil
 }
 
+// withoutWMI stands in evidence between what was read and what WMI answered.
+const withoutWMI = " without WMI: "
+
+// hereOf splits the evidence of sessions: who is on the host, and in one sentence
+// what was read without WMI when that did not answer. WMI's own words stay in the
+// evidence.
+func hereOf(lines []string) (here []string, without string) {
+	var nouns []string
+	for _, line := range lines {
+		noun, _, found := strings.Cut(line, withoutWMI)
+		if !found {
+			here = append(here, clean(line))
+			continue
+		}
+		nouns = append(nouns, clean(noun))
+	}
+	if len(nouns) > 0 {
+		without = "WMI did not answer on the host. Read without it: " + strings.Join(nouns, ", ") + "."
+	}
+	return here, without
+}
+
 // newest returns the last piece of evidence of a kind.
 func newest(all []store.EvidenceRow, kind string) (store.EvidenceRow, bool) {
 	for _, e := range slices.Backward(all) {
@@ -128,9 +150,7 @@ func (s *server) troubleView(v viewer, t trouble, o store.RolloutView, clock ui.
 	}
 	if !t.hereAt.IsZero() {
 		out.HereAsOf = clock.Moment(t.hereAt).Text
-		for _, one := range t.here {
-			out.Here = append(out.Here, clean(one))
-		}
+		out.Here, out.Without = hereOf(t.here)
 	}
 	for _, m := range t.cleared {
 		out.Cleared = append(out.Cleared, page.ClearedRow{

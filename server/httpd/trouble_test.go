@@ -92,12 +92,15 @@ func TestInterruptedUpgradeSaysWhatIsKnownSafeAndToDecide(t *testing.T) {
 	t.Parallel()
 	c, base := in(t, rollout.Interrupted)
 	c.shows(t, "registry", "markers.reg", utf16Bytes(markersReg))
-	c.shows(t, "sessions", "sessions", []byte("session 2: CONTOSO\\maria\r\n"))
+	c.shows(t, "sessions", "sessions", []byte("session 2: CONTOSO\\maria\r\nroles without WMI: query: The RPC server is unavailable.\r\nsystem without WMI: query: no\r\n"))
 	operator := c.signedIn(t, "operator")
 	operator.page(base, "What is known", "What is safe", "What you can decide", "Last contact", "Configuring Mailbox role",
-		`MailboxRole\Action`, "BuildToBuildUpgrade", "2a2fa9a4-\\-&lt;b&gt;", "session 2: CONTOSO\\maria",
+		`MailboxRole\Action`, "BuildToBuildUpgrade", "2a2fa9a4-\\-&lt;b&gt;", "session 2: CONTOSO\\maria", "WMI did not answer on the host. Read without it: roles, system.",
 		base+"/retry", base+"/verify", base+"/look", base+"/clear", base+"/skip", "Stop the rollout", "Setup is meant to go on from its Watermark", "2 values are deleted on the host")
 	page := operator.page(base)
+	if strings.Contains(page, "RPC server") {
+		t.Error("WMI's own words stand where it says who is on the host")
+	}
 	if strings.Contains(page, base+"/undo") || strings.Contains(page, "skip?leave") {
 		t.Errorf("decisions are offered that the store refuses: %s", words(page))
 	}

@@ -39,7 +39,7 @@ func notApproved(work *prepared, err error) runbook.Outcome {
 	if work.Now.After(until) {
 		out.Kind, out.After = runbook.Failed, 0
 		out.Message = fmt.Sprintf("Not begun within %s, and what was stopped for it is started again: %v", spoken(unapproved), err)
-		out.Remedy = "Approve the wave again, or change back what changed; then retry."
+		out.Remedy = "Approve the wave again, or change back what changed; then run again."
 		return out
 	}
 	out.Message += fmt.Sprintf(". The services that were stopped for it stay stopped until %s UTC, then they are put back", until.UTC().Format("15:04"))

@@ -39,7 +39,7 @@ func (e *Engine) refusal(err error) *runbook.Outcome {
 	if errors.As(err, &rule) || errors.As(err, &refused) {
 		return &runbook.Outcome{
 			Kind: runbook.Failed, Message: err.Error(),
-			Remedy: "Correct the server's address or have an admin widen the profile, then retry.",
+			Remedy: "Correct the server's address or have an admin widen the profile, then run again.",
 		}
 	}
 	return &runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: err.Error()}

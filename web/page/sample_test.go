@@ -72,7 +72,7 @@ func entries(theme string) []entry {
 		})},
 		{"failure-away", page.FailurePage(page.Failure{
 			Frame: plain, Title: "The database is away", Text: "It is restarting, cannot be reached or has no room, so nothing can be shown or decided now.",
-			Safe: "Nothing of what you asked was carried out. Do it again when the database is back.", Next: ui.Link{Href: "/rollouts/42", Text: "Look again"}, ID: "7f3a9c21",
+			Safe: "Nothing of what you asked was carried out. Do it again when the database is back.", Next: ui.Link{Href: "/rollouts/42", Text: "Back to the page"}, ID: "7f3a9c21",
 			Hosts: "Setup that runs on a server goes on there. No coordinator starts anything before the database is back; then each server is asked first how it stands.",
 		})},
 	}

@@ -52,7 +52,7 @@ func upgradeInterrupted(f ui.Frame, viewer string) page.Upgrade {
 			{Name: "Step", Value: "Exchange Setup runs as a host task, attempt 2"},
 			{Name: "Setup was at", Value: "Configuring Mailbox role", Note: "62 %"},
 		},
-		Markers: marked, MarksAsOf: "13:41:02 UTC", Here: []string{`session 2: CONTOSO\maria`}, HereAsOf: "13:41:02 UTC",
+		Markers: marked, MarksAsOf: "13:41:02 UTC", Here: []string{`session 2: CONTOSO\maria`}, HereAsOf: "13:41:02 UTC", Without: "WMI did not answer on the host. Read without it: processes, roles.",
 		Safe: []string{
 			"Nothing is started on MBX01 before a person decides, however long that takes.", "Action and Watermark stay as Setup left them; they are never deleted without a person's decision.",
 			"Still changed for a while: service SMTPFILTER. The states found before are on record below.", "Servers that wait for MBX01 stay held.", "Wave 2 is stopped: no further server of it starts. Servers in work come to their end.",
