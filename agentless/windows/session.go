@@ -2,10 +2,13 @@ package windows
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"wavekeeper/agentless/winrm"
 )
@@ -17,25 +20,29 @@ var ownedImages = append([]string{"setup.exe", "msiexec.exe", desktop}, setupIma
 // desktop is the program that every person who is logged on has.
 const desktop = "explorer.exe"
 
+// ownersWithin is how long owners are asked for at most: Windows asks a domain
+// controller for a name, which may be out of reach.
+const ownersWithin = 3 * time.Second
+
 // owners fills in who runs the programs whose owner matters. One that cannot be
-// told (the program has ended, the host will not say) stays empty.
-func (h *Host) owners(ctx context.Context, ps []Process) error {
+// told (the program has ended, the host will not say, or not in time) stays
+// empty: the list of programs is what decides, and never hangs on a name.
+func (h *Host) owners(ctx context.Context, ps []Process) {
+	ctx, cancel := context.WithTimeout(ctx, ownersWithin)
+	defer cancel()
 	for i, p := range ps {
-		for _, image := range ownedImages {
-			if !strings.EqualFold(p.Name, image) {
-				continue
-			}
-			out, err := h.conn.Invoke(ctx, cimv2+"/Win32_Process", map[string]string{"Handle": strconv.FormatInt(p.ID, 10)}, "GetOwner", nil)
-			if err != nil && gone(err) {
-				return fmt.Errorf("owner of process %d: %w", p.ID, err)
-			}
-			if err == nil {
-				ps[i].Owner = ownerOf(out)
-			}
-			break
+		if !slices.ContainsFunc(ownedImages, func(image string) bool { return strings.EqualFold(p.Name, image) }) {
+			continue
+		}
+		out, err := h.conn.Invoke(ctx, cimv2+"/Win32_Process", map[string]string{"Handle": strconv.FormatInt(p.ID, 10)}, "GetOwner", nil)
+		var fault *winrm.Fault
+		switch {
+		case err == nil:
+			ps[i].Owner = ownerOf(out)
+		case !errors.As(err, &fault) || fault.Blame == "": // no word about this program
+			return
 		}
 	}
-	return nil
 }
 
 // ownerOf is DOMAIN\name, or "" where GetOwner did not return 0.
