@@ -95,19 +95,30 @@ func (s *server) evidence(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, page.EvidencePage(view))
 }
 
-// evidenceRaw is one piece as it is kept, byte for byte.
+// evidenceRaw is one piece as it is kept, byte for byte. Taking it away stands on
+// the record.
 func (s *server) evidenceRaw(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.allowed(r, auth.Export); err != nil {
+	v, err := s.allowed(r, auth.Export)
+	if err != nil {
 		return err
 	}
 	u, file, err := s.evidenceOf(r)
 	if err != nil {
 		return err
 	}
+	if err := s.noteTaken(r, v, u, map[string]any{"piece": file.ID, "sha256": file.SHA256}); err != nil {
+		return err
+	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="%s-%s"`, strings.Map(plainName, u.Server), evidenceFile(file.EvidenceRow)))
 	_, _ = w.Write(file.Data) // a browser that is gone needs no answer
 	return nil
+}
+
+// noteTaken records who takes which evidence away, before it goes.
+func (s *server) noteTaken(r *http.Request, v viewer, u store.UpgradeView, what map[string]any) error {
+	what["upgrade"] = u.ID
+	return s.Store.Note(r.Context(), v.actor(r), store.Record{What: "evidence.export", Subject: u.Server, Rollout: u.Rollout, Detail: what})
 }
 
 // evidenceFile is a plain name for a piece: "0042-log-tail-ExchangeSetup.log".
@@ -157,8 +168,7 @@ func (s *server) evidenceZip(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	record := store.Record{What: "evidence.export", Subject: u.Server, Rollout: u.Rollout, Detail: map[string]any{"upgrade": u.ID, "pieces": len(rows)}}
-	if err := s.Store.Note(r.Context(), v.actor(r), record); err != nil {
+	if err := s.noteTaken(r, v, u, map[string]any{"pieces": len(rows)}); err != nil {
 		return err
 	}
 	unlimited(r)

@@ -291,6 +291,7 @@ func TestEvidenceIsShownAndTakenAway(t *testing.T) {
 	if _, got := auditor.get(base + "/evidence/1/raw"); got != string(reg) {
 		t.Errorf("the download is not what was kept: %q", got)
 	}
+	auditor.page("/history", "Evidence exported")
 	for _, path := range []string{"/evidence/1/raw", "/evidence.zip"} {
 		_, header := auditor.status(http.MethodGet, base+path)
 		if !strings.HasPrefix(header.Get("Content-Disposition"), "attachment") || strings.Contains(header.Get("Content-Type"), "html") {
