@@ -9,8 +9,9 @@ import (
 )
 
 // setupRun is a registered task that did not begin. Before it is told to, it is
-// compared with what is approved once more; a task of an earlier approval is
-// closed, so that it never can.
+// compared with what is approved once more, and another person's Setup is looked
+// for; a task of an earlier approval, or one that came second, is closed, so that
+// it never can.
 func setupRun(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	w.Memory["created"] = "yes"
 	if out := refusedStart(w, task, look, setupWords); out.Kind != "" {
@@ -29,6 +30,16 @@ func setupRun(ctx context.Context, w *Work, task windows.Task, look windows.Task
 		case out.Kind != Done:
 			return sightless(out), nil
 		}
+		processes, err := w.Host.Processes(ctx)
+		if err != nil {
+			return outOfReach(w, "look for a running Setup", err)
+		}
+		if theirs := windows.SetupProcesses(processes); len(theirs) > 0 {
+			return otherThanApproved(ctx, w, task, Outcome{
+				Kind: Failed, Message: "A Setup that is not ours began while ours was prepared: " + running(theirs[0]),
+				Remedy: "Let it come to its end, or have its owner end it; then run again.",
+			})
+		}
 	}
 	out, err := run(ctx, w, task, setupWords)
 	if err == nil {
@@ -46,7 +57,8 @@ func sightless(out Outcome) Outcome {
 	return out
 }
 
-// otherThanApproved takes a task that did not begin out of its reach for good.
+// otherThanApproved takes a task that must not begin, and did not, out of its
+// reach for good.
 func otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outcome) (Outcome, error) {
 	look, out, err := disarmOne(ctx, w, task.Name)
 	switch {
@@ -61,12 +73,13 @@ func otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outc
 }
 
 // closedBefore is a task whose guard was taken before it began: by a tick that
-// found that it is not what is approved, or by a later attempt.
+// found that it is not what is approved or that another Setup runs, or by a
+// later attempt.
 func closedBefore() Outcome {
 	return Outcome{
 		Kind:    Failed,
-		Message: "The Setup task of this attempt was closed before it began, since it was not what is approved; Setup did not run",
-		Remedy:  "See what the wave's approval binds, then run again.",
+		Message: "The Setup task of this attempt was closed before it began, since it was not what is approved or another Setup ran; Setup did not run",
+		Remedy:  "See what the wave's approval binds and that no other Setup runs, then run again.",
 	}
 }
 

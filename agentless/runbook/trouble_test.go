@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,38 @@ func TestNothingIsPutBackUnderAForeignSetup(t *testing.T) {
 	if got := f.services(t); strings.Contains(got, "Disabled") || strings.Contains(got, "Stopped") {
 		t.Errorf("services: %s", got)
 	}
+}
+
+// TestASetupThatCameFirstIsNotJoined: another person's Setup began after ours was
+// registered and before it was told to run.
+func TestASetupThatCameFirstIsNotJoined(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *twin.Options) { o.Speed = 300 })
+	f.beginSetup(t, "task-created")
+	if err := f.fleet.Inject(twin.Fault{Host: "MBX1", Name: "foreign-setup", Lasts: 20 * time.Minute}); err != nil {
+		t.Fatal(err)
+	}
+	out := f.tick(t, "setup")
+	if out.Kind != runbook.Failed || !strings.Contains(out.Message, "not ours") || !strings.Contains(out.Message, "in session") || out.Remedy == "" {
+		t.Fatalf("%+v", out)
+	}
+	f.late(t)
+	if again := f.tick(t, "setup"); again.Kind != runbook.Failed || !strings.Contains(again.Message, "did not run") {
+		t.Errorf("after a late start: %+v", again)
+	}
+	f.unwinding = true
+	for _, step := range []string{runbook.PutBack, runbook.Tidy} {
+		s, _ := runbook.Standalone().Step(step)
+		if out := f.step(t, s); out.Kind != runbook.Done {
+			t.Fatalf("%s: %+v", step, out)
+		}
+	}
+	for _, e := range f.journal.entries(t) {
+		if e.What == "setup-started" && strings.Contains(fmt.Sprint(e.Detail), `Wavekeeper\media`) {
+			t.Errorf("ours started: %v", e.Detail)
+		}
+	}
+	f.clean(t)
 }
 
 // TestMarkersAreClearedWithoutWMI, too: an aborted Setup leaves it disabled.
