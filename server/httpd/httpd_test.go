@@ -46,7 +46,7 @@ var runbook = rollout.Runbook{Name: "standalone-service-pack", Version: 1, Decis
 	{Name: "facts", Words: "The host is asked what it is", Expected: time.Minute, Repeatable: true},
 	{Name: "setup", Words: "Exchange Setup runs as a host task", Expected: time.Hour, Soft: 2 * time.Hour, Hard: 6 * time.Hour, Silence: 40 * time.Minute, NoReturn: true},
 	{Name: "verify", Words: "Builds and services are verified", Expected: time.Minute, Repeatable: true},
-	{Name: "tidy", Words: "Tasks and folders are removed", Expected: time.Minute, PutBack: true, Repeatable: true},
+	{Name: "tidy", Words: "Tasks and folders are removed", Expected: time.Minute, Hard: 2 * time.Hour, PutBack: true, Repeatable: true},
 }}
 
 // console is a console over a database of its own.

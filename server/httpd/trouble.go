@@ -142,7 +142,7 @@ func (s *server) troubleView(v viewer, t trouble, o store.RolloutView, clock ui.
 		return nil
 	}
 	out := &page.Trouble{
-		State: stateOf(t.state), Lead: troubleLead(t), Known: s.troubleKnown(t, clock), Limits: s.limitsOf(t, clock),
+		State: stateOf(t.state), Lead: s.troubleLead(t), Known: s.troubleKnown(t, clock), Limits: s.limitsOf(t, clock),
 		Safe: s.troubleSafe(t, o, clock), Decisions: s.decisionsAbout(v, t, o, clock),
 	}
 	if !t.marks.at.IsZero() && t.marks.fault == "" {
@@ -166,10 +166,20 @@ func (s *server) troubleView(v viewer, t trouble, o store.RolloutView, clock ui.
 	return out
 }
 
-func troubleLead(t trouble) string {
+// watches reports whether what is out of sight waits for a Setup that runs on a
+// host that answers: in a step that can be repeated nothing else is out of sight.
+func (s *server) watches(t trouble) bool {
+	plain, _, ok := s.stepNow(t.UpgradeRow)
+	return ok && plain.Repeatable && t.state == rollout.OutOfSight
+}
+
+func (s *server) troubleLead(t trouble) string {
 	step := shortStep(t.Step)
 	switch t.state {
 	case rollout.OutOfSight:
+		if s.watches(t) {
+			return fmt.Sprintf("A Setup runs on %s; the step %s waits for its end.", t.Server, step)
+		}
 		return fmt.Sprintf("%s does not answer; the step %s may go on there.", t.Server, step)
 	case rollout.Interrupted:
 		return fmt.Sprintf("The host says that the step %s began, did not end, and nothing of it runs.", step)
@@ -285,14 +295,14 @@ func (s *server) troubleSafe(t trouble, o store.RolloutView, clock ui.Clock) []s
 	switch t.state {
 	case rollout.OutOfSight:
 		say("Nothing else is tried on %s. What runs there goes on by itself and is not touched.", t.Server)
-		say("It is asked again and again; when it answers, the step goes on by itself. Nothing has to be decided.")
+		until, come := "when it answers", "does not answer"
+		if s.watches(t) {
+			until, come = "when nothing of Setup runs any more", "is not so far"
+		}
+		say("It is asked again and again; %s, the step goes on by itself. Nothing has to be decided.", until)
 		if plain, work, ok := s.stepNow(t.UpgradeRow); ok && work.StartedAt != nil && plain.Hard > 0 {
 			end := clock.Moment(limitsFrom(work).Add(plain.Hard)).Text
-			if plain.Repeatable {
-				say("If it does not answer until %s, the step fails.", end)
-			} else {
-				say("If it does not answer until %s, the outcome counts as unknown and a person decides. Setup is not started a second time.", end)
-			}
+			say("If it %s until %s, the outcome counts as unknown and a person decides. Setup is not started a second time.", come, end)
 		}
 	case rollout.Interrupted, rollout.Unknown:
 		say("Nothing is started on %s before a person decides, however long that takes.", t.Server)

@@ -153,6 +153,25 @@ func TestDecisionsAreThoseOfTheState(t *testing.T) {
 	}
 }
 
+// TestASetupThatIsWaitedForIsNoLostHost: a step that can be repeated waits for a Setup that runs, on
+// a host that answers, and its limit makes it unknown, too.
+func TestASetupThatIsWaitedForIsNoLostHost(t *testing.T) {
+	t.Parallel()
+	c, base := in(t, rollout.OutOfSight)
+	const ofMBX01 = " AND upgrade_id = (SELECT u.id FROM upgrade u JOIN server s ON s.id = u.server_id WHERE s.name = 'MBX01')"
+	c.db.Admin(t,
+		"UPDATE step SET state = 'failed', ended_at = now() WHERE name = 'setup'"+ofMBX01,
+		"UPDATE step SET state = 'out-of-sight', started_at = now() - interval '5 minutes' WHERE name = 'tidy'"+ofMBX01,
+		"UPDATE upgrade SET step = 'tidy', unwinding = true WHERE state = 'out-of-sight'",
+	)
+	body := c.signedIn(t, "operator").page(base, "A Setup runs on MBX01", "when nothing of Setup runs any more", "the outcome counts as unknown")
+	for _, wrong := range []string{"MBX01 does not answer", "the step fails"} {
+		if strings.Contains(body, wrong) {
+			t.Errorf("the page says %q", wrong)
+		}
+	}
+}
+
 func TestOutOfSightSaysHowFarItsLimitsAre(t *testing.T) {
 	t.Parallel()
 	c, base := in(t, rollout.OutOfSight)
