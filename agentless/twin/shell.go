@@ -22,7 +22,8 @@ type shell struct {
 	operations int
 	commands   map[string]*command
 	idle       *time.Timer
-	waiting    int // pending Receives count as activity
+	idleFor    time.Duration // in the host's time
+	waiting    int           // pending Receives count as activity
 }
 
 // command is one running program of a shell with its streams.
@@ -57,7 +58,11 @@ func (h *host) createShell(r *request) (reply, *fault) {
 	for _, v := range body.child("Environment").all("Variable") {
 		s.env[v.attr("Name")] = v.text
 	}
-	var bad *fault
+	asked, bad := h.platform.idleOf(body)
+	if bad != nil {
+		return reply{}, bad
+	}
+	s.idleFor = asked
 	h.look(func() {
 		mine := 0
 		for _, other := range h.shells {
@@ -71,7 +76,7 @@ func (h *host) createShell(r *request) (reply, *fault) {
 		}
 		h.shells[shellKey(s.id)] = s
 		boot := h.boot
-		s.idle = time.AfterFunc(h.shellIdle(), func() { h.idleShell(boot, s) })
+		s.idle = time.AfterFunc(h.shellIdle(s), func() { h.idleShell(boot, s) })
 	})
 	if bad != nil {
 		return reply{}, bad
@@ -79,12 +84,9 @@ func (h *host) createShell(r *request) (reply, *fault) {
 	return h.created(r, s.id), nil
 }
 
-// shellIdle is how long a shell may idle.
-func (h *host) shellIdle() time.Duration {
-	if d := h.fleet.opt.ShellIdle; d > 0 {
-		return d
-	}
-	return h.platform.quotas().idle
+// shellIdle is how long a shell may idle, in real time.
+func (h *host) shellIdle(s *shell) time.Duration {
+	return time.Duration(float64(s.idleFor) / max(h.fleet.opt.ShellSpeed, 1))
 }
 
 // idleShell ends a shell that nobody used for the idle time.
@@ -94,7 +96,7 @@ func (h *host) idleShell(boot context.Context, s *shell) {
 	}
 	h.look(func() {
 		if s.waiting > 0 {
-			s.idle.Reset(h.shellIdle())
+			s.idle.Reset(h.shellIdle(s))
 			return
 		}
 		h.endShell(s)
@@ -117,7 +119,7 @@ func (h *host) shellOf(r *request) *shell {
 	if s == nil || !strings.EqualFold(s.user, r.user) {
 		return nil
 	}
-	s.idle.Reset(h.shellIdle())
+	s.idle.Reset(h.shellIdle(s))
 	return s
 }
 
@@ -289,7 +291,7 @@ func (h *host) receive(ctx context.Context, r *request) (reply, *fault) {
 	if c == nil {
 		return reply{}, faultNoCommand()
 	}
-	defer h.look(func() { s.waiting--; s.idle.Reset(h.shellIdle()) })
+	defer h.look(func() { s.waiting--; s.idle.Reset(h.shellIdle(s)) })
 	timeout := time.NewTimer(r.timeout)
 	defer timeout.Stop()
 	for {

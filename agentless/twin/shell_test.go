@@ -2,6 +2,7 @@ package twin_test
 
 import (
 	"testing"
+	"time"
 
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
@@ -33,6 +34,52 @@ func TestShellRunsCommands(t *testing.T) {
 		exit, out, errs := c.run(tc.line)
 		if exit != tc.exit || out != tc.out || errs != tc.err {
 			t.Errorf("run(%q) = %s, %q, %q; want %s, %q, %q", tc.line, exit, out, errs, tc.exit, tc.out, tc.err)
+		}
+	}
+}
+
+// TestAShellIdlesAsLongAsItsClientAskedFor, but no shorter than a minute and no
+// longer than the host lets it.
+func TestAShellIdlesAsLongAsItsClientAskedFor(t *testing.T) {
+	t.Parallel()
+	const create, minute = "http://schemas.xmlsoap.org/ws/2004/09/transfer/Create", time.Second // at this speed
+	ask := func(idle string) string {
+		return `<rsp:Shell><rsp:IdleTimeOut>` + idle + `</rsp:IdleTimeOut></rsp:Shell>`
+	}
+	for idle, want := range map[string]time.Duration{"PT60S": minute, "PT1S": minute, "PT90.5S": 90500 * time.Millisecond / 60, "PT1H": 3 * minute, "": 3 * minute} {
+		t.Run(idle, func(t *testing.T) {
+			t.Parallel()
+			s := server(t, "cas1", "CAS")
+			start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000, ShellSpeed: 60})
+			c := dial(t, s)
+			body := ask(idle)
+			if idle == "" {
+				body = `<rsp:Shell/>`
+			}
+			began := time.Now()
+			for range 5 {
+				if status, n := c.ask(create, shellURI+"/cmd", "", "", body); status != 200 {
+					t.Fatal(status, code(n))
+				}
+			}
+			for every := time.NewTicker(20 * time.Millisecond); ; <-every.C {
+				if status, _ := c.ask(create, shellURI+"/cmd", "", "", body); status == 200 {
+					break
+				}
+				if time.Since(began) > want+20*time.Second {
+					t.Fatal("no shell ends")
+				}
+			}
+			if took := time.Since(began); took < want {
+				t.Errorf("a shell ended after %s, want %s", took, want)
+			}
+		})
+	}
+	for kindOf, body := range map[string]string{"2003 2.0 en-US": ask("60"), "2003 1.1 en-US": ask("PT60S")} {
+		s := kind(t, "cas1", kindOf)
+		start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 1000})
+		if status, n := dial(t, s).ask(create, shellURI+"/cmd", "", "", body); status != 500 || code(n) != "2150858817" {
+			t.Errorf("%s: %d %s, want a fault of the schema", kindOf, status, code(n))
 		}
 	}
 }

@@ -61,10 +61,10 @@ type Options struct {
 	// Faults are what goes wrong, and when. More can be injected while it runs.
 	Faults []Fault
 
-	// ShellIdle is how long a shell may idle, in real time; 0 = what the host's
-	// WinRM allows, minutes. A killed client leaves its shells open, and a host
-	// has few of them: tests that kill often need a short one.
-	ShellIdle time.Duration
+	// ShellSpeed divides how long shells may idle; 0 is 1. A killed client leaves
+	// its shells open for minutes, and a host has few of them: tests whose clients
+	// are killed faster than real ones need their hosts faster, too.
+	ShellSpeed float64
 
 	// Observe is called before each command line runs (What "command") and
 	// after each journal entry was written, in the goroutine that did it.

@@ -28,6 +28,28 @@ func (p platform) quotas() quotas {
 	return quotas{shells: 5, operations: 15, idle: 180 * time.Second}
 }
 
+// leastIdle is what smaller idle times count as (the policy "Specify idle
+// Timeout" of WindowsRemoteShell.admx; MS-WSMV for IdleTimeoutms).
+const leastIdle = time.Minute
+
+// idleOf is how long the shell that a Create asks for may idle: what the client
+// wants, and no more than the host's own limit (WSMAN_SHELL_STARTUP_INFO_V10;
+// recorded answers give a wanted minute back). Whether a longer time is cut, as
+// here, or refused, and whether WinRM 1.1 knows the element, which is refused
+// here, is not known.
+func (p platform) idleOf(shell *element) (time.Duration, *fault) {
+	most := p.quotas().idle
+	wanted := shell.child("IdleTimeOut")
+	if wanted == nil {
+		return most, nil
+	}
+	idle, err := parseDuration(wanted.value())
+	if err != nil || p.winrm == "1.1" {
+		return 0, faultSchema()
+	}
+	return min(max(idle, leastIdle), most), nil
+}
+
 // newShellID is an identifier of a shell or a command: WinRM 1.1 writes them
 // with their scheme in front (recorded for shells).
 func (p platform) newShellID() string {

@@ -79,7 +79,7 @@ func (s *ShellsFull) Error() string {
 	if s.Late {
 		return fmt.Sprintf(why+", also after %s, when those that nobody uses should have ended: another program uses the account, or the host lets them idle for longer", s.Fault.Code, until)
 	}
-	return fmt.Sprintf(why+"; those that a program left open when it was killed end by themselves after %d min, by %s at the latest", s.Fault.Code, s.Idle/time.Minute, until)
+	return fmt.Sprintf(why+"; those that a program left open when it was killed end by themselves within %d min, by %s at the latest", s.Fault.Code, s.Idle/time.Minute, until)
 }
 
 // Unwrap gives the host's fault.

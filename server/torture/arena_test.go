@@ -84,7 +84,9 @@ func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 	}
 	o := twin.Options{
 		Servers: a.inv.Servers, User: "wk", Password: winrmPassword, RunAs: runasAccount, RunAsPassword: runasPassword,
-		Speed: a.options.Speed, Journal: a.truth, Observe: a.observe, ShellIdle: a.options.Lease / 2,
+		Speed: a.options.Speed, Journal: a.truth, Observe: a.observe,
+		// A shell that a killed coordinator left idles for as many leases as it would.
+		ShellSpeed: float64(store.LeaseTTL) / float64(a.options.Lease),
 	}
 	if a.options.Twin != nil {
 		a.options.Twin(&o)
