@@ -119,7 +119,7 @@ func (s *server) lookThen(t trouble) string {
 	case rollout.OutOfSight:
 		return "It is asked at once, and the step's limits count from now. Nothing on the host is changed."
 	case rollout.Unknown:
-		return fmt.Sprintf("The host is asked how it stands, and its answers are kept. Then the step %s goes on with its limits counted from now: it watches a Setup that runs, and starts none a second time.", shortStep(t.Step))
+		return fmt.Sprintf("The host is asked how it stands, and its answers are kept. Then the step %s goes on with its limits counted from now: it watches a Setup that runs, begins one that was approved and has not begun, and starts none a second time.", shortStep(t.Step))
 	default:
 		return "The host is asked how it stands, and its answers are kept as evidence. Nothing on it is changed; the decision is yours again."
 	}
