@@ -14,6 +14,7 @@ import (
 
 	"wavekeeper/server/audit"
 	"wavekeeper/server/auth"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
 	"wavekeeper/web/ui"
@@ -199,7 +200,7 @@ func entryWords(e store.HistoryEntry) string {
 		delete(detail, "after")
 	}
 	for _, key := range sortedKeys(detail) {
-		if text := detailWords(detail[key]); text != "" {
+		if text := spokenDetail(key, detailWords(detail[key])); text != "" {
 			parts = append(parts, strings.ReplaceAll(key, "_", " ")+" "+text)
 		}
 	}
@@ -207,6 +208,25 @@ func entryWords(e store.HistoryEntry) string {
 		words += " · "
 	}
 	return words + strings.Join(parts, ", ")
+}
+
+// decisionWords are the names of decisions on the upgrade's page.
+var decisionWords = map[string]string{
+	rollout.DecideLook: "Look again", rollout.DecideClear: "Clear Action and Watermark", rollout.DecideUndo: "Put the cleared values back",
+}
+
+// spokenDetail says states and decisions as the other pages do; exports keep
+// what is on record.
+func spokenDetail(key, text string) string {
+	switch key {
+	case "state":
+		return rollout.State(text).Words()
+	case "decision":
+		if words, ok := decisionWords[text]; ok {
+			return words
+		}
+	}
+	return text
 }
 
 // changes says each value that differs: what it was and what it is.

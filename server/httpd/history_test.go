@@ -12,6 +12,7 @@ func TestHistorySaysBeforeAndAfter(t *testing.T) {
 	for detail, want := range map[string]string{
 		`{"before":{"auth":"basic","ranges":["10.0.0.0/8"],"https":false},"after":{"auth":"basic","ranges":["10.0.0.0/8","127.0.0.0/8"],"https":true}}`: "moved · https false → true, ranges 10.0.0.0/8 → 10.0.0.0/8, 127.0.0.0/8",
 		`{"before":null,"after":{"ca":"","plain_basic":true}}`: "moved · plain basic – → true",
+		`{"decision":"clear-markers","state":"out-of-sight"}`:  "moved · decision Clear Action and Watermark, state out of sight",
 		`{"servers":2,"empty":null}`:                           "moved · servers 2",
 	} {
 		if got := entryWords(store.HistoryEntry{Source: "a", Reason: "moved", Detail: detail}); got != want {

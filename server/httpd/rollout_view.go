@@ -333,8 +333,8 @@ func upgradeState(u store.UpgradeRow) ui.State {
 }
 
 func stepTook(st store.StepWork, now time.Time) string {
-	if st.State == rollout.Waiting {
-		return ""
+	if st.State == rollout.Waiting || st.State.Broken() && st.EndedAt == nil {
+		return "" // when something ended that was found broken is not known
 	}
 	return took(st.StartedAt, st.EndedAt, now)
 }

@@ -358,3 +358,20 @@ func TestSilenceAndDeviationsAreOnTheHomePage(t *testing.T) {
 	operator.page("/", "MBX01: 1 thing is not put back")
 	operator.page(base, "nothing does it by itself any more")
 }
+
+// TestAnUpgradeThatRunsSaysWhoDoesNotAnswer: a host that is asked in vain is not
+// shown as one that works.
+func TestAnUpgradeThatRunsSaysWhoDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	c, base := in(t, rollout.Running)
+	mbx01 := " FROM server s WHERE s.id = server_id AND s.name = 'MBX01'"
+	c.db.Admin(t, "UPDATE upgrade SET step = 'put-back', unwinding = true, skipping = true"+mbx01)
+	operator := c.signedIn(t, "operator")
+	operator.page(base, "MBX01 was heard last at", "and is asked again")
+	c.db.Admin(t, "UPDATE upgrade SET last_heard_at = now()"+mbx01)
+	if page := operator.page(base); strings.Contains(page, "was heard last at") {
+		t.Errorf("a host that answers: %s", words(page))
+	}
+	c.db.Admin(t, "UPDATE upgrade SET state = 'skipped', unwinding = false, skipping = false, ended_at = now()"+mbx01)
+	operator.page(base, "out of this rollout")
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/live"
@@ -17,6 +18,9 @@ import (
 )
 
 const linesOfLog = 500
+
+// unheard is how long a host that is asked may be quiet before its page says so.
+const unheard = time.Minute
 
 // upgradeOf loads the upgrade that the address names.
 func (s *server) upgradeOf(r *http.Request) (store.UpgradeView, error) {
@@ -161,6 +165,9 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 		}
 	}
 	t.Slow = s.slowness(u, clock)
+	if u.State == rollout.Running && !t.Busy && u.LastHeardAt != nil && clock.Now.Sub(*u.LastHeardAt) > unheard {
+		t.Now += "; " + u.Server + " was heard last at " + clock.Moment(*u.LastHeardAt).Text + " and is asked again"
+	}
 	if u.Decision != "" {
 		t.Busy, t.Slow = false, ""
 		if step, ok := s.Runbook.Decision(u.Decision); ok {
@@ -170,6 +177,8 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	switch u.State {
 	case rollout.Done:
 		t.Now = "done: verified at " + orDash(u.Build)
+	case rollout.Skipped:
+		t.Now = "out of this rollout"
 	case rollout.Waiting, rollout.Held:
 		for _, one := range u.Reasons {
 			t.Reasons = append(t.Reasons, one.Text)
@@ -181,7 +190,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 				}
 			}
 		}
-	case rollout.Failed, rollout.Interrupted, rollout.Unknown, rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Skipped:
+	case rollout.Failed, rollout.Interrupted, rollout.Unknown, rollout.Running, rollout.Paused, rollout.OutOfSight:
 	}
 	if t.Busy {
 		t.Message = "" // the progress says it

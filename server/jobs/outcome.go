@@ -87,7 +87,7 @@ func (c *course) move(out runbook.Outcome) {
 		c.decide(rollout.Unknown)
 	}
 	if c.save.From != c.save.To {
-		c.event(store.EventUpgrade, fmt.Sprintf("%s is %s", c.w.Server.Name, c.save.To))
+		c.event(store.EventUpgrade, fmt.Sprintf("%s is %s", c.w.Server.Name, c.save.To.Words()))
 	}
 }
 

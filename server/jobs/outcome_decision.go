@@ -50,7 +50,7 @@ func (c *course) end(state rollout.State, out runbook.Outcome) {
 	}
 	c.decisionEvent(store.EventStep, fmt.Sprintf("%s: %s: %s", c.words(c.w.Decision), state, out.Message))
 	if c.save.From != c.save.To {
-		c.decisionEvent(store.EventUpgrade, fmt.Sprintf("%s is %s", c.w.Server.Name, c.save.To))
+		c.decisionEvent(store.EventUpgrade, fmt.Sprintf("%s is %s", c.w.Server.Name, c.save.To.Words()))
 	}
 }
 

@@ -95,6 +95,9 @@ func TestOutOfSightSaysWhatIsKnown(t *testing.T) {
 	if got.Heard {
 		t.Error("nothing was heard")
 	}
+	if text := got.Events[len(got.Events)-1].Text; !strings.HasSuffix(text, " is out of sight") {
+		t.Errorf("the event says %q", text)
+	}
 	over := after(atStep("setup", 7*time.Hour, false), plain, runbook.Outcome{Kind: runbook.OutOfSight, Message: "no answer"}, noon)
 	if over.To != rollout.Unknown || over.Remedy == "" || !strings.Contains(over.Message, "6 h") {
 		t.Errorf("beyond the limit: %s: %q, %q", over.To, over.Message, over.Remedy)

@@ -214,6 +214,9 @@ func TestHeldServerSaysWhy(t *testing.T) {
 			word := strings.TrimSpace(fmt.Sprintf("%s %s", a.Kind, a.Server))
 			if len(a.Reasons) > 0 {
 				word += " " + a.Reasons[0].Rule
+				if in := strings.Contains(a.Reasons[0].Text, "CAS2 was skipped in this rollout"); in != (c.name == "skipped predecessor") {
+					t.Errorf("%s: %q", c.name, a.Reasons[0].Text)
+				}
 			}
 			got = append(got, word)
 		}

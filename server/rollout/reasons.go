@@ -149,6 +149,9 @@ func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 		}
 		slices.Sort(r.Servers)
 		r.Text = fmt.Sprintf("Waits for %s to be verified at %s or newer: %s.", shortList(r.Servers), d.s.Plan.Package.Words, g.rule.Reason)
+		if gone := d.skippedOf(r.Servers); len(gone) > 0 {
+			r.Text += fmt.Sprintf(" %s skipped in this rollout, so that cannot come in it: skip what waits, or stop the rollout and plan anew what is left, skipped servers included.", wasOrWere(gone))
+		}
 		r.Servers = r.Servers[:min(len(r.Servers), mostNamed)]
 		out = append(out, r)
 	}
@@ -159,6 +162,25 @@ func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 		}
 	}
 	return out
+}
+
+// skippedOf lists the servers that were skipped here: they never satisfy one
+// that waits for them.
+func (d *decision) skippedOf(servers []string) []string {
+	var out []string
+	for _, name := range servers {
+		if up := d.upgrades[name]; up != nil && up.State == Skipped {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+func wasOrWere(servers []string) string {
+	if len(servers) == 1 {
+		return servers[0] + " was"
+	}
+	return shortList(servers) + " were"
 }
 
 func (d *decision) readOutside(name string) {

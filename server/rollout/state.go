@@ -3,6 +3,8 @@
 // context, log, disk, network or database; now is an argument.
 package rollout
 
+import "strings"
+
 // State is where an upgrade, or one of its steps, stands.
 type State string
 
@@ -19,6 +21,9 @@ const (
 	Skipped     State = "skipped"      // a person decided not to do it; never satisfies a successor
 	Done        State = "done"         // verified at the target
 )
+
+// Words is the state as a sentence has it: "out of sight".
+func (s State) Words() string { return strings.ReplaceAll(string(s), "-", " ") }
 
 // PlanState is where a revision of a plan stands.
 type PlanState string

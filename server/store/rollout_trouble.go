@@ -206,7 +206,7 @@ func (t *txn) mayDecide(ctx context.Context, u db.UpgradeByIDRow, upgrade int64,
 		return rollout.Conflict("A decision of %s (%s) is carried out on %s now.", u.DecidedBy, u.Decision, u.Server)
 	}
 	if !rollout.State(u.State).MayDecide(d.Step) {
-		return rollout.Conflict("%q is not possible while %s is %q.", d.Step, u.Server, u.State)
+		return rollout.Conflict("That is not decided about a server that is %s, as %s is now.", rollout.State(u.State).Words(), u.Server)
 	}
 	if d.Step == rollout.DecideUndo {
 		markers, err := t.q.MarkersOfUpgrade(ctx, upgrade)
