@@ -14,9 +14,42 @@ type Table[S, E ~string] map[S]map[E]S
 func (t Table[S, E]) After(from S, event E) (S, error) {
 	to, ok := t[from][event]
 	if !ok {
-		return from, Conflict("%q is not possible while the state is %q", string(event), string(from))
+		return from, Conflict("%s is %s now: %s.", thing(from), State(from).Words(), cannot(string(event)))
 	}
 	return to, nil
+}
+
+// thing is what has a state of this type, as a sentence begins with it.
+func thing[S ~string](state S) string {
+	switch any(state).(type) {
+	case WaveState:
+		return "The wave"
+	case RolloutState:
+		return "The rollout"
+	case PlanState:
+		return "The revision"
+	default:
+		return "The server"
+	}
+}
+
+// cannot says an event that is refused; what no person asks for has no words of
+// its own.
+func cannot(event string) string {
+	done, ok := map[string]string{
+		string(PauseRollout): "paused", string(ResumeRollout): "resumed", string(StopRollout): "stopped", string(RunRollout): "started",
+		string(ApproveWave): "approved", string(OpenWave): "opened", string(Start): "started", string(Hold): "held", string(Retry): "run again",
+		string(Repair): "marked as repaired", string(Decide): "decided about", string(Skip): "skipped", string(GiveUp): "skipped",
+		string(SubmitPlan): "submitted", string(RejectPlan): "rejected", string(SupersedePlan): "replaced",
+	}[event]
+	switch {
+	case ok:
+		return "it cannot be " + done
+	case event == string(WithdrawWave):
+		return "its approval cannot be taken back"
+	default:
+		return "that is not possible"
+	}
 }
 
 // Allows reports whether the event is possible in the state.

@@ -23,6 +23,54 @@ func TestTablesAreComplete(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreSentences: who is refused reads what stands and what cannot be
+// done, in the words of the pages.
+func TestRefusalsAreSentences(t *testing.T) {
+	t.Parallel()
+	_, pause := RolloutTable.After(RolloutStopped, PauseRollout)
+	_, withdraw := WaveTable.After(WaveRunning, WithdrawWave)
+	_, retry := UpgradeTable.After(OutOfSight, Retry)
+	_, submit := PlanTable.After(Superseded, SubmitPlan)
+	for want, err := range map[string]error{
+		"The rollout is stopped now: it cannot be paused.":            pause,
+		"The wave is running now: its approval cannot be taken back.": withdraw,
+		"The server is out of sight now: it cannot be run again.":     retry,
+		"The revision is superseded now: it cannot be submitted.":     submit,
+	} {
+		if got := err.Error(); got != want {
+			t.Errorf("refused with %q, want %q", got, want)
+		}
+	}
+	for _, said := range refusals() {
+		if strings.ContainsAny(said, `"_`) {
+			t.Errorf("a refusal shows a name of the program: %s", said)
+		}
+	}
+}
+
+// refusals is every refusal of the four tables.
+func refusals() []string {
+	return slices.Concat(refusedBy(UpgradeTable), refusedBy(WaveTable), refusedBy(RolloutTable), refusedBy(PlanTable))
+}
+
+func refusedBy[S, E ~string](table Table[S, E]) []string {
+	events := map[E]bool{}
+	for _, row := range table {
+		for event := range row {
+			events[event] = true
+		}
+	}
+	var all []string
+	for from := range table {
+		for event := range events {
+			if _, err := table.After(from, event); err != nil {
+				all = append(all, err.Error())
+			}
+		}
+	}
+	return all
+}
+
 func checkTable[S, E ~string](t *testing.T, table Table[S, E], first S, states int) {
 	t.Helper()
 	reached := map[S]bool{first: true}
