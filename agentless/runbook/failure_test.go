@@ -93,6 +93,7 @@ func TestPowerLossDuringSetupIsAnInterruption(t *testing.T) {
 	if step != "setup" || out.Kind != runbook.Interrupted {
 		t.Fatalf("%s ended %s: %s", step, out.Kind, out.Message)
 	}
+	f.noPassword(t, "while a person decides")
 	// A person decides to skip the server: what was changed is put back.
 	f.lost = nil
 	for _, s := range runbook.Standalone().Steps {
@@ -100,6 +101,7 @@ func TestPowerLossDuringSetupIsAnInterruption(t *testing.T) {
 			if out := f.step(t, s); out.Kind != runbook.Done {
 				t.Fatalf("%s ended %s: %s", s.Name, out.Kind, out.Message)
 			}
+			f.noPassword(t, "after "+s.Name)
 		}
 	}
 	if got := f.switches(t); got != asFound || len(f.book.deviations) > 0 {
@@ -115,6 +117,7 @@ func TestNothingHappensThatTheBookRefuses(t *testing.T) {
 	t.Parallel()
 	for what, forbidden := range map[string]string{
 		"create host task wk-test-u17-setup": "setup-started", "run host task wk-test-u17-setup": "setup-started",
+		"delete host task wk-test-u17-canary": "service-stopped",
 		"stop service": "service-stopped", "disable service": "service-stopped",
 	} {
 		t.Run(what, func(t *testing.T) {

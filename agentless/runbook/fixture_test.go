@@ -306,6 +306,21 @@ func (f *fixture) clean(t *testing.T) {
 	}
 }
 
+// noPassword fails when the scheduler has a task that is registered with an
+// account: it keeps that account's password.
+func (f *fixture) noPassword(t *testing.T, when string) {
+	t.Helper()
+	names, err := f.host.RegisteredTasks(context.Background(), `C:\WINDOWS`)
+	if err != nil {
+		t.Errorf("tasks %s: %v", when, err)
+	}
+	for _, name := range names {
+		if !strings.Contains(name, "-media-") { // it runs as SYSTEM
+			t.Errorf("task %s is registered %s", name, when)
+		}
+	}
+}
+
 // state is the third-party services' state and start type.
 func (f *fixture) services(t *testing.T) string {
 	t.Helper()

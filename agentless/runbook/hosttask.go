@@ -58,7 +58,44 @@ func drive(ctx context.Context, w *Work, t windows.Task, words string) (Outcome,
 		return out, look, err
 	}
 	out, err := step(ctx, w, t, look, words)
+	if err == nil && t.Account != "" && (out.Kind == Done || out.Kind == Failed) {
+		if left, err := unschedule(ctx, w, t.Name, look); err != nil || left.Kind != "" {
+			return left, look, err
+		}
+	}
 	return out, look, err
+}
+
+// unscheduledAtMost bounds how often a task that has ended is tried to be taken
+// out of the scheduler by a host that answers and does not do it.
+const unscheduledAtMost = 3
+
+// unschedule takes a task that has a result, or is dead, or cannot start, out of
+// the scheduler, which keeps the run-as password as long as the task is
+// registered. The folder stays: it says what happened and holds the guard. Its
+// kind is empty when the step may go on. A scheduler that does not do it keeps
+// the step from nothing: tidy asks again.
+func unschedule(ctx context.Context, w *Work, name string, look windows.TaskLook) (Outcome, error) {
+	tries := name + ".unscheduled"
+	if !look.Job || w.count(tries) >= unscheduledAtMost {
+		return Outcome{}, nil
+	}
+	if err := w.intend(ctx, "delete host task "+name); err != nil {
+		return Outcome{}, err
+	}
+	err := w.Host.DeleteTask(ctx, name)
+	if err == nil {
+		return Outcome{}, nil
+	}
+	out, err := trouble("take task "+name+", which has ended, out of the scheduler", err)
+	if err != nil || out.Unheard || out.Barred {
+		return out, err
+	}
+	if w.raise(tries) >= unscheduledAtMost {
+		return Outcome{}, nil
+	}
+	out.Kind, out.After, out.troubled = Again, max(out.After, later), true
+	return out, nil
 }
 
 func step(ctx context.Context, w *Work, t windows.Task, look windows.TaskLook, words string) (Outcome, error) {
@@ -184,13 +221,28 @@ func unreadable(processes []windows.Process) bool {
 }
 
 // ofTask are the processes that a task's body is or has started: their command
-// lines name the task's folder.
+// lines name the task's folder. What we ask of a task names it, too, and may hang
+// without the task being alive: it is left out.
 func ofTask(processes []windows.Process, task string) []windows.Process {
 	var out []windows.Process
 	for _, p := range processes {
-		if strings.Contains(strings.ToLower(p.CommandLine), strings.ToLower(windows.TaskFolder(task))) {
+		if strings.Contains(strings.ToLower(p.CommandLine), strings.ToLower(windows.TaskFolder(task))) && !asksOfTask(p) {
 			out = append(out, p)
 		}
 	}
 	return out
+}
+
+// asksOfTask is a program of ours around a task rather than of it: schtasks.exe,
+// whose command line holds the body's path as what is to run, or a line of
+// cmd.exe that does not run the body ("md ...\started", "rd /s /q ...").
+func asksOfTask(p windows.Process) bool {
+	line := strings.ToLower(p.CommandLine)
+	switch strings.ToLower(p.Name) {
+	case "schtasks.exe":
+		return true
+	case "cmd.exe":
+		return !strings.Contains(line, `\body.cmd`) || strings.Contains(line, "schtasks.exe")
+	}
+	return false
 }

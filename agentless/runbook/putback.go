@@ -22,9 +22,13 @@ func hashOf(b []byte) string {
 // One that cannot be put back keeps no other from it: the step fails at the end,
 // and the entry stays open.
 func putBack(ctx context.Context, w *Work) (Outcome, error) {
+	ended := w.Memory[whole]
 	w.fresh()
+	if ended != "" {
+		w.Memory[whole] = ended
+	}
 	if len(w.Ledger) == 0 && !unlike(w) {
-		return Outcome{Kind: Done, Message: "Nothing is left to put back"}, nil
+		return putBackDone(w, "Nothing is left to put back"), nil
 	}
 	b := &putter{Work: w, skip: map[int64]bool{}}
 	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.leftBySetup, b.lookBack, b.startTypes, b.entries} {
@@ -188,7 +192,7 @@ func (b *putter) entries(ctx context.Context) (ended bool, err error) {
 // end is a tick after which no entry waits for anything.
 func (b *putter) end() Outcome {
 	if len(b.Ledger) == 0 {
-		return Outcome{Kind: Done, Message: "Everything that was changed for a while is put back", Percent: 100}
+		return putBackDone(b.Work, "Everything that was changed for a while is put back")
 	}
 	var wrong, remedies []string
 	for _, e := range b.Ledger {

@@ -16,7 +16,43 @@ const compared = "compared"
 // unlike reports whether services may be other than recorded by a Setup that
 // came to nothing, and were not compared yet.
 func unlike(w *Work) bool {
-	return w.Unwinding && w.Notes["setup"][setupRan] != "" && w.Memory[compared] == ""
+	return w.Unwinding && w.Notes["setup"][setupRan] != "" && w.Memory[compared] == "" && !asRecorded(w, w.Memory)
+}
+
+// What put-back remembers over all attempts of how it ended.
+const (
+	whole   = "whole" // the attempt of step setup after which everything was as recorded, or inPart
+	inPart  = "in part"
+	exactly = ".exact" // ends the key of an entry that was closed without a deviation
+)
+
+// asRecorded reports whether put-back, whose memory is given, ended with every
+// service as it was recorded, and step setup began no attempt since.
+func asRecorded(w *Work, putBack map[string]string) bool {
+	return putBack[whole] != "" && putBack[whole] == wholeNow(w)
+}
+
+// wholeNow is what whole is when everything is as recorded now.
+func wholeNow(w *Work) string { return "setup " + w.Notes["setup"]["attempt"] }
+
+// putBackDone is the end of a put-back after which no entry is open. It
+// remembers whether everything is as recorded. Each entry's own mark is asked,
+// not that of a deviation: a mark that was lost with a killed tick must not make
+// a record of what could not be put back.
+func putBackDone(w *Work, message string) Outcome {
+	exact := true
+	for key := range w.Memory {
+		if id, ok := strings.CutPrefix(key, "entry."); ok && !strings.Contains(id, ".") && w.Memory[key+exactly] == "" {
+			exact = false
+		}
+	}
+	switch {
+	case !exact:
+		w.Memory[whole] = inPart
+	case w.Memory[compared] != "" || w.Memory[whole] != inPart:
+		w.Memory[whole] = wholeNow(w)
+	}
+	return Outcome{Kind: Done, Message: message, Percent: 100}
 }
 
 // leftBySetup takes into the ledger what a Setup that failed or was broken off

@@ -246,7 +246,10 @@ func TestAnOldValueThatIsNotKnownIsADeviation(t *testing.T) {
 			if err := h.MakeTaskFolder(ctx, task); err != nil {
 				return err
 			}
-			for _, file := range []string{"started", "revocation-user.txt", "revocation-system.txt"} {
+			if _, err := h.Run(ctx, `md "`+windows.TaskFolder(task)+`\started"`); err != nil {
+				return err
+			}
+			for _, file := range []string{"revocation-user.txt", "revocation-system.txt"} {
 				if err := h.WriteFile(ctx, windows.TaskFolder(task)+`\`+file, make([]byte, 9)); err != nil {
 					return err
 				}

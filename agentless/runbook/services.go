@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,8 +15,9 @@ import (
 )
 
 // record keeps which of the server's services run, and how they start, before
-// anything is touched. A record of an earlier attempt stays: what it found is
-// the state to come back to.
+// anything is touched. A record of an earlier attempt is made anew once that
+// attempt was put back in full, since what is otherwise now was changed by people
+// meanwhile; before, what it found is the state to come back to.
 func record(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Memory == nil {
 		w.Memory = map[string]string{}
@@ -30,7 +32,8 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 			found[s.Name] = s
 		}
 	}
-	if w.Memory["services"] == "" {
+	attempt := strconv.Itoa(w.Attempt)
+	if w.Memory["services"] == "" || w.Memory["attempt"] != attempt && len(w.Ledger) == 0 && asRecorded(w, w.Notes[PutBack]) {
 		text, err := json.Marshal(found)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("encode services: %w", err)
@@ -50,6 +53,7 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 			}
 		}
 		w.Memory["services"], w.Memory[delayedStart] = string(text), strings.Join(delayed, ",")
+		w.Memory["attempt"] = attempt
 	}
 	return Outcome{
 		Kind: Done, Message: fmt.Sprintf("The state of %d services is recorded", len(found)),

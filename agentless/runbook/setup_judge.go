@@ -17,6 +17,9 @@ func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	if err := learn(ctx, w, task.Name, look); err != nil {
 		return outOfReach(w, "read what Setup's task changed", err)
 	}
+	if left, err := unschedule(ctx, w, task.Name, look); err != nil || left.Kind != "" {
+		return sightless(left), err
+	}
 	out, whole, err := follow(ctx, w, true)
 	if err != nil {
 		return outOfReach(w, "read the end of the setup log", err)

@@ -130,6 +130,10 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.T
 	out.Remedy = "Look at the host, the end of the setup log and the roles' marks, which are kept with this upgrade. Run again lets Setup resume where it stopped. " +
 		"Where Setup refuses to begin, clear Action and Watermark first. Where the server was repaired by hand, mark it as repaired: that is verified."
 	out.Evidence = collect(ctx, w)
+	if left, err := unschedule(ctx, w, task.Name, look); err != nil || left.Kind != "" {
+		left.Log, left.Phase, left.Percent = out.Log, out.Phase, out.Percent
+		return sightless(left), err
+	}
 	return out, nil
 }
 

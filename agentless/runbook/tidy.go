@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,13 +14,20 @@ import (
 // first, since the scheduler keeps the run-as password as long as it is there.
 // A folder that an open ledger entry names stays, and the step fails: it is what
 // is left to put the change back with.
+// A folder of that name that is not ours stays, too, and is said.
 func tidy(ctx context.Context, w *Work) (Outcome, error) {
+	w.fresh()
 	names, err := ourTasks(ctx, w.Host, w.prefix())
 	if err != nil {
 		return trouble("look for our tasks", err)
 	}
 	var kept []string
+	var foreign []string
 	left := slices.DeleteFunc(names, func(name string) bool {
+		if why := w.Memory[name+notOurs]; why != "" {
+			foreign = append(foreign, why)
+			return true
+		}
 		keep := slices.ContainsFunc(w.Ledger, func(e Entry) bool { return e.Before[ofSetup] == name })
 		if keep {
 			kept = append(kept, name)
@@ -37,31 +45,71 @@ func tidy(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "Cure what keeps it from being put back and run again.",
 		}, nil
 	}
+	if len(left) == 0 && len(foreign) > 0 {
+		return Outcome{
+			Kind: Done, Message: "Nothing that Wavekeeper made in this upgrade is left on the host; left alone: " + list(foreign),
+			Remedy: foreignFolder, Percent: 100,
+		}, nil
+	}
 	if len(left) == 0 {
 		return Outcome{Kind: Done, Message: "Nothing of this upgrade is left on the host", Percent: 100}, nil
 	}
-	name := left[0]
-	if out, err := runsNot(ctx, w, name); err != nil || out.Kind != Done {
-		return out, err
+	return tidyOne(ctx, w, left[0], len(left)-1)
+}
+
+// notOurs ends the key under which tidy remembers what a folder is that bears
+// the name of a task of ours and that somebody else made.
+const notOurs = ".not-ours"
+
+// tidyOne removes one task with its folder, or only the task where the folder is
+// not ours.
+func tidyOne(ctx context.Context, w *Work, name string, others int) (Outcome, error) {
+	look, err := w.Host.LookTask(ctx, name)
+	if err != nil {
+		return trouble("look at task "+name, err)
+	}
+	planted, err := plantedFolder(ctx, w.Host, name, look)
+	if err != nil {
+		return trouble("see whose folder that of task "+name+" is", err)
+	}
+	if planted == nil {
+		if out, err := runsNot(ctx, w, name, look); err != nil || out.Kind != Done {
+			return out, err
+		}
 	}
 	if err := w.intend(ctx, "remove host task "+name); err != nil {
 		return Outcome{}, err
 	}
-	if err := remove(ctx, w.Host, name); err != nil {
+	if err := remove(ctx, w.Host, name, look, planted); err != nil {
 		return trouble("remove task "+name, err)
 	}
-	return onward("Removed task %s, %d are left", name, len(left)-1), nil
+	if planted != nil {
+		w.Memory[name+notOurs] = planted.Error()
+		return onward("Left alone: %v", planted), nil
+	}
+	return onward("Removed task %s, %d are left", name, others), nil
+}
+
+// plantedFolder is what a folder is that bears the name of a task and was not
+// made by us, nil where it was or where there is none: whoever made it may have
+// put there what is not ours to delete. It is asked as when a folder is made.
+func plantedFolder(ctx context.Context, h *windows.Host, name string, look windows.TaskLook) (*windows.ForeignFolderError, error) {
+	if look.State == windows.TaskAbsent {
+		return nil, nil
+	}
+	err := h.MakeFolder(ctx, windows.TaskFolder(name))
+	var planted *windows.ForeignFolderError
+	if errors.As(err, &planted) {
+		return planted, nil
+	}
+	return nil, err
 }
 
 // runsNot is Done unless a program of the task runs.
-func runsNot(ctx context.Context, w *Work, name string) (Outcome, error) {
+func runsNot(ctx context.Context, w *Work, name string, look windows.TaskLook) (Outcome, error) {
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
 		return trouble("look for running tasks", err)
-	}
-	look, err := w.Host.LookTask(ctx, name)
-	if err != nil {
-		return trouble("look at task "+name, err)
 	}
 	if len(ofTask(processes, name)) > 0 || look.Life == windows.LifeLives {
 		out := again("Task %s still runs", name)
@@ -73,14 +121,14 @@ func runsNot(ctx context.Context, w *Work, name string) (Outcome, error) {
 
 // unregister takes a task out of the scheduler whose folder stays.
 func unregister(ctx context.Context, w *Work, name string) (Outcome, error) {
-	registered, err := w.Host.TaskRegistered(ctx, name)
+	look, err := w.Host.LookTask(ctx, name)
 	if err != nil {
-		return trouble("look for task "+name, err)
+		return trouble("look at task "+name, err)
 	}
-	if !registered {
+	if !look.Job {
 		return Outcome{Kind: Done}, nil
 	}
-	if out, err := runsNot(ctx, w, name); err != nil || out.Kind != Done {
+	if out, err := runsNot(ctx, w, name, look); err != nil || out.Kind != Done {
 		return out, err
 	}
 	if err := w.intend(ctx, "delete host task "+name); err != nil {
@@ -92,9 +140,15 @@ func unregister(ctx context.Context, w *Work, name string) (Outcome, error) {
 	return onward("Task %s is out of the scheduler", name), nil
 }
 
-func remove(ctx context.Context, h *windows.Host, name string) error {
-	if err := h.DeleteTask(ctx, name); err != nil {
-		return err
+// remove takes a task out of the scheduler and deletes its folder, if it is ours.
+func remove(ctx context.Context, h *windows.Host, name string, look windows.TaskLook, planted *windows.ForeignFolderError) error {
+	if look.Job {
+		if err := h.DeleteTask(ctx, name); err != nil {
+			return err
+		}
+	}
+	if planted != nil || look.State == windows.TaskAbsent {
+		return nil
 	}
 	return h.RemoveFolder(ctx, windows.TaskFolder(name))
 }
@@ -126,7 +180,7 @@ func ourTasks(ctx context.Context, h *windows.Host, prefix string) ([]string, er
 }
 
 // Sweep removes every task and folder of an installation from a host, but those
-// that run and those that keep wants to stay. It returns what it removed.
+// that run, those that keep wants to stay and folders that somebody else made. It returns what it removed.
 func Sweep(ctx context.Context, h *windows.Host, installation string, keep func(task string) bool) ([]string, error) {
 	names, err := ourTasks(ctx, h, "wk-"+installation+"-u")
 	if err != nil {
@@ -148,8 +202,15 @@ func Sweep(ctx context.Context, h *windows.Host, installation string, keep func(
 		if len(ofTask(processes, name)) > 0 || look.Life == windows.LifeLives || keep != nil && keep(name) {
 			continue
 		}
-		if err := remove(ctx, h, name); err != nil {
+		planted, err := plantedFolder(ctx, h, name, look)
+		if err != nil {
+			return removed, fmt.Errorf("see whose folder that of task %s is: %w", name, err)
+		}
+		if err := remove(ctx, h, name, look, planted); err != nil {
 			return removed, fmt.Errorf("remove task %s: %w", name, err)
+		}
+		if planted != nil {
+			continue
 		}
 		removed = append(removed, name)
 	}

@@ -69,6 +69,9 @@ func (w *Work) restored(ctx context.Context, e Entry, deviation string) error {
 	if err := w.Book.Restored(ctx, e.ID, deviation); err != nil {
 		return &bookError{fmt.Errorf("record that %s %s is put back: %w", e.Kind, e.Name, err)}
 	}
+	if deviation == "" {
+		w.Memory[entryKey(e)+exactly] = "yes"
+	}
 	for i, open := range w.Ledger {
 		if open.ID == e.ID {
 			w.Ledger = append(w.Ledger[:i:i], w.Ledger[i+1:]...)
@@ -92,6 +95,9 @@ var remedies = []struct {
 	{windows.ErrNoService, "Correct the server's list of services in the inventory."},
 }
 
+// foreignFolder is what helps where somebody else made a folder of a task's name.
+const foreignFolder = "Find out who made the folder, then remove it or give it back to the Administrators group with a protected access list."
+
 // trouble turns what went wrong on the way to the host into an outcome: an
 // error that coming back cannot cure fails the step, all else is tried again
 // until the step's hard limit. Errors of the Book and of a context that was
@@ -110,7 +116,7 @@ func trouble(doing string, err error) (Outcome, error) {
 	if errors.As(err, &foreign) {
 		return Outcome{
 			Kind: Failed, Message: message,
-			Remedy: "Find out who made the folder, then remove it or give it back to the Administrators group with a protected access list.",
+			Remedy: foreignFolder,
 		}, nil
 	}
 	var refused *windows.TaskRefusedError
