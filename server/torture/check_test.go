@@ -12,6 +12,7 @@ import (
 
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
 )
 
 // truth is the journal of the simulated hosts: what really happened.
@@ -65,6 +66,7 @@ func (a *arena) check(t testing.TB) {
 			if n := a.truth.count(u.Server, "setup-started"); n != 1 {
 				t.Errorf("%s: Setup was started %d times, want once", u.Server, n)
 			}
+			a.checkTold(t, u)
 			a.checkLedger(t, u.ID, u.Server)
 			a.checkPutBack(t, u.Server)
 		}
@@ -143,6 +145,31 @@ func (j *truth) overlapping() []string {
 		}
 	}
 	return wrong
+}
+
+// checkTold: what a tick changes is saved with its events or not at all, so each
+// step that is done was told to be, and so was the server.
+func (a *arena) checkTold(t testing.TB, u store.UpgradeRow) {
+	t.Helper()
+	events, err := a.Store.EventsOfServer(t.Context(), a.rollout, u.Server, 10_000)
+	must(t, err)
+	told := map[string]bool{}
+	for _, e := range events {
+		switch {
+		case e.Kind == store.EventStep && strings.HasSuffix(e.Text, ": done"):
+			told[e.Step] = true
+		case e.Kind == store.EventUpgrade && e.Data["state"] == string(rollout.Done):
+			told[""] = true
+		}
+	}
+	for _, s := range u.Steps {
+		if s.State == rollout.Done && !told[s.Name] {
+			t.Errorf("%s: no event says that the step %s is done", u.Server, s.Name)
+		}
+	}
+	if !told[""] {
+		t.Errorf("%s is done, and no event says so", u.Server)
+	}
 }
 
 func (a *arena) checkLedger(t testing.TB, upgrade int64, server string) {

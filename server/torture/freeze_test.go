@@ -6,9 +6,11 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"testing"
 	"time"
 
+	"wavekeeper/agentless/twin"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
@@ -30,7 +32,7 @@ func TestFreezePastTheLease(t *testing.T) {
 	if !*fullFlag {
 		frozen := 0
 		t.Run("sample", func(t *testing.T) {
-			frozen = freezeThrough(t, random, fleet4("127.107.4"), 3, []string{intent, `@tick/setup$`})
+			frozen = freezeThrough(t, random, fleet4("127.107.4"), 3, []string{intent + "stop-services$", intent + "setup$", intent + "put-back$"})
 		})
 		if frozen == 0 {
 			t.Error("nothing was frozen")
@@ -65,6 +67,7 @@ func TestFreezePastTheLease(t *testing.T) {
 func freezeThrough(t *testing.T, random *rand.Rand, csv string, most int, patterns []string) int {
 	t.Helper()
 	a := newArena(t, csv, packed)
+	told := a.told()
 	a.approveAll(t)
 	end := time.Now().Add(rolloutWithin)
 	frozen, awake := 0, 0
@@ -94,13 +97,49 @@ func freezeThrough(t *testing.T, random *rand.Rand, csv string, most int, patter
 		}
 		sleeper.stop()
 		other.stop()
+		t.Logf("frozen at %q, then: %s", point, sleeper.said(t)[seen:])
 	}
 	a.coordinator(t)
 	a.finish(t, rolloutWithin)
 	a.check(t)
+	for _, twice := range told() {
+		t.Errorf("a host was told twice: %s", twice)
+	}
 	ledger.injected("freeze past the lease, then awake", frozen)
 	ledger.held("an awakened coordinator is refused", awake)
 	return frozen
+}
+
+// effect is a request that starts or changes something on a host. In one attempt
+// each is sent once: who goes on looks first at what is so already.
+var effect = regexp.MustCompile(`(?i)^schtasks(\.exe)? .*/run |^sc(\.exe)? (stop|start|config) `)
+
+// told begins to note the requests that reach hosts; what it returns lists those
+// that came more than once. The guards on the host hide them from what happens
+// there, so that a process that acts without its lease is seen here only.
+func (a *arena) told() func() []string {
+	var mu sync.Mutex
+	times := map[string]int{}
+	a.watch(func(o twin.Observation) {
+		if line, _ := o.Detail["line"].(string); o.What == "command" && effect.MatchString(line) {
+			mu.Lock()
+			defer mu.Unlock()
+			times[o.Host+": "+line]++
+		}
+	})
+	return func() (twice []string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for line, n := range times {
+			if n > 1 {
+				twice = append(twice, line)
+			}
+		}
+		if len(times) == 0 {
+			twice = append(twice, "nothing was seen at all")
+		}
+		return twice
+	}
 }
 
 // takenOver waits until nothing is in a frozen process's hands any more: every

@@ -18,7 +18,7 @@ func TestUndisturbed(t *testing.T) {
 	began := time.Now()
 	a.coordinator(t)
 	a.coordinator(t)
-	a.finish(t, time.Minute)
+	a.finish(t, rolloutWithin)
 	t.Logf("12 servers in %s", time.Since(began).Round(10*time.Millisecond))
 	a.check(t)
 }
