@@ -17,6 +17,8 @@ import (
 const (
 	sweptPause   = 15 * time.Second // another worker holds the host
 	sweptWithin  = 10 * time.Minute // then the look is given up; the next start asks again
+	awaitedPause = 2 * time.Minute  // a host that is waited for did not answer
+	awaitedFor   = 90 * 24 * time.Hour
 	askingSweeps = 10 * time.Second
 )
 
@@ -34,7 +36,7 @@ func (h *hostSweeper) Work(ctx context.Context, job *river.Job[store.HostSweep])
 	e := h.engine
 	lease, taken, err := e.store.AcquireHost(ctx, e.owner, job.Args.Host)
 	if err != nil || !taken {
-		if time.Since(job.CreatedAt) > sweptWithin {
+		if time.Since(job.CreatedAt) > sweptWithin && !job.Args.Wait {
 			return nil
 		}
 		return river.JobSnooze(e.paced(sweptPause))
@@ -49,6 +51,9 @@ func (h *hostSweeper) Work(ctx context.Context, job *river.Job[store.HostSweep])
 	}
 	if err != nil {
 		e.log.Info("host not swept", "host", job.Args.Host, "err", err)
+		if job.Args.Wait && time.Since(job.CreatedAt) < awaitedFor {
+			return river.JobSnooze(e.paced(awaitedPause))
+		}
 	}
 	return nil
 }

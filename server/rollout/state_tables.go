@@ -14,13 +14,14 @@ const (
 	LoseSight Event = "lose"      // no contact while a host task may be running
 	SeeAgain  Event = "see"       // the host answered again
 	Interrupt Event = "interrupt" // the host says: begun, not ended, nothing runs
-	Doubt     Event = "doubt"     // it cannot be said whether something ran
+	Doubt     Event = "doubt"     // it cannot be said whether something ran; or a person waits no longer for what is out of sight
 	Retry     Event = "retry"     // a person; Next starts it again by all its rules
 	Repair    Event = "repair"    // a person says that it is repaired: verification runs, done only if it passes
 	Decide    Event = "decide"    // a person has a decision step done on the host; it ends where it began
 	Skip      Event = "skip"      // a person, when nothing is left on a host
 	GiveUp    Event = "give-up"   // a person skips what has begun: the steps that put back run first
 	LeaveOut  Event = "leave-out" // what was given up is put back
+	LeaveAsIs Event = "leave"     // a person, when what is unwound stays on a host that is silent
 )
 
 // UpgradeTable is the state machine of upgrades and of steps. A retry waits
@@ -28,7 +29,7 @@ const (
 var UpgradeTable = Table[State, Event]{
 	Waiting:     {Start: Running, Hold: Held, Skip: Skipped, GiveUp: Running, Repair: Running},
 	Held:        {Start: Running, Hold: Held, Skip: Skipped, GiveUp: Running, Repair: Running},
-	Running:     {Finish: Done, Fail: Failed, Pause: Paused, LoseSight: OutOfSight, Interrupt: Interrupted, Doubt: Unknown, LeaveOut: Skipped},
+	Running:     {Finish: Done, Fail: Failed, Pause: Paused, LoseSight: OutOfSight, Interrupt: Interrupted, Doubt: Unknown, LeaveOut: Skipped, LeaveAsIs: Skipped},
 	Paused:      {Resume: Running},
 	OutOfSight:  {SeeAgain: Running, Decide: OutOfSight, Fail: Failed, Interrupt: Interrupted, Doubt: Unknown},
 	Interrupted: {Retry: Waiting, Repair: Running, Decide: Running, Fail: Failed, GiveUp: Running},

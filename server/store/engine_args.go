@@ -41,6 +41,7 @@ func (Probe) Kind() string { return "probe" }
 // never touches rollout state.
 type HostSweep struct {
 	Host int64 `json:"host"`
+	Wait bool  `json:"wait,omitempty"` // a host that does not answer is asked until it does
 }
 
 // Kind names the job in River's table.

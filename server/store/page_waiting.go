@@ -37,6 +37,7 @@ type UpgradeToDecide struct {
 	Remedy    string
 	Decision  string // the decision step in work on it; "" = none
 	DecidedBy string // who decided last; "" = nobody yet
+	InVain    bool   // it is put back now, and its host is silent for SilentFor: it may be left as it is
 	Since     time.Time
 }
 
@@ -99,16 +100,19 @@ ORDER BY o.id, w.number`
 const upgradesToDecide = `
 SELECT u.id AS upgrade, o.id AS rollout, o.state IN ('stopped', 'done') AS ended, p.name AS plan_name, s.name AS server,
        CASE WHEN u.returns IN ('failed', 'interrupted', 'unknown') THEN u.returns ELSE u.state END AS state,
-       u.step, u.message, u.remedy, u.decision, u.decided_by,
+       u.step, u.message, u.remedy, u.decision, u.decided_by, ` + unwindsInVain + ` AS in_vain,
        COALESCE(u.ended_at, u.last_heard_at, u.started_at, o.created_at) AS since
 FROM upgrade u
 JOIN rollout o ON o.id = u.rollout_id
 JOIN revision r ON r.id = o.revision_id
 JOIN plan p ON p.id = r.plan_id
 JOIN server s ON s.id = u.server_id
-WHERE (u.state IN ('failed', 'interrupted', 'unknown', 'out-of-sight') OR u.returns IN ('failed', 'interrupted', 'unknown'))
+WHERE (u.state IN ('failed', 'interrupted', 'unknown', 'out-of-sight') OR u.returns IN ('failed', 'interrupted', 'unknown')
+       OR ` + unwindsInVain + `
+       OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL AND o.state IN ('stopped', 'done'))
   AND (o.state IN ('waiting', 'running', 'paused')
-       OR u.state <> 'failed'
+       OR u.state NOT IN ('failed', 'waiting', 'held')
+       OR u.state <> 'failed' AND EXISTS (SELECT 1 FROM step v WHERE v.upgrade_id = u.id AND v.name = 'setup' AND v.state <> 'done' AND v.memory ->> 'created' IS NOT NULL)
        OR EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL))
 ORDER BY since, s.name`
 
@@ -161,7 +165,8 @@ func (s *Store) WavesToApprove(ctx context.Context) ([]WaveToApprove, error) {
 
 // UpgradesToDecide returns what is in trouble, the oldest first: what only a
 // person can move on, also while his decision is carried out, and what is out of
-// sight; in a rollout that was stopped, what may still have something on its host.
+// sight or put back on a host that is silent; in a rollout that was stopped, what may still have something on its host,
+// also when it was to be run again.
 func (s *Store) UpgradesToDecide(ctx context.Context) ([]UpgradeToDecide, error) {
 	return pageRows[UpgradeToDecide](ctx, s, "load upgrades to decide", upgradesToDecide)
 }

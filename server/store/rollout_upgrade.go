@@ -26,6 +26,9 @@ func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 		if _, err := rollout.UpgradeTable.After(rollout.State(u.State), rollout.Retry); err != nil {
 			return err
 		}
+		if err := t.takeServer(ctx, u); err != nil { // while it waits it may count as in work, in one rollout only
+			return err
+		}
 		from := rollout.RetryFrom(book, u.Step)
 		attempt, err := t.renewFrom(ctx, upgrade, from)
 		if err != nil {
@@ -62,7 +65,8 @@ func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 type Skip struct {
 	Reason string
 	// LeaveAsIs takes on what could not be put back: it stays on the host as it
-	// is. It is possible only after the steps that put back were tried and failed.
+	// is. It is possible only after the steps that put back were tried and failed, or
+	// while they are tried on a host that is silent for SilentFor.
 	LeaveAsIs bool
 }
 
@@ -159,6 +163,9 @@ func (t *txn) skip(ctx context.Context, actor Actor, upgrade int64, u db.Upgrade
 // leaveAsIs closes what could not be put back as a deviation that a person took
 // on by name.
 func (t *txn) leaveAsIs(ctx context.Context, actor Actor, upgrade int64, u db.UpgradeByIDRow, reason string, book rollout.Runbook) error {
+	if u.State == string(rollout.Running) {
+		return t.leaveSilent(ctx, actor, upgrade, u, reason)
+	}
 	tried, err := t.putBack(ctx, upgrade, book, rollout.Done, rollout.Failed)
 	if err != nil {
 		return err
@@ -166,9 +173,19 @@ func (t *txn) leaveAsIs(ctx context.Context, actor Actor, upgrade int64, u db.Up
 	if u.State != string(rollout.Failed) || !tried {
 		return rollout.Conflict("What was changed on %s can be left as it is only after putting it back failed.", u.Server)
 	}
+	left, err := t.acceptLedger(ctx, actor, upgrade, u, reason)
+	if err != nil {
+		return err
+	}
+	return t.skip(ctx, actor, upgrade, u, reason, left)
+}
+
+// acceptLedger closes the open entries of an upgrade as deviations by name, and
+// returns what they are of.
+func (t *txn) acceptLedger(ctx context.Context, actor Actor, upgrade int64, u db.UpgradeByIDRow, reason string) ([]string, error) {
 	rows, err := t.q.AcceptLedger(ctx, db.AcceptLedgerParams{Deviation: sentence("left as it is by "+actor.Name, reason), UpgradeID: upgrade})
 	if err != nil {
-		return fmt.Errorf("close the ledger: %w", err)
+		return nil, fmt.Errorf("close the ledger: %w", err)
 	}
 	left := []string{}
 	for _, row := range rows {
@@ -178,10 +195,10 @@ func (t *txn) leaveAsIs(ctx context.Context, actor Actor, upgrade int64, u db.Up
 			Text: fmt.Sprintf("%s left %s %s as it is", actor.Name, row.Kind, row.Name),
 			Data: map[string]any{"kind": row.Kind, "name": row.Name, "deviation": "left as it is by " + actor.Name},
 		}); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return t.skip(ctx, actor, upgrade, u, reason, left)
+	return left, nil
 }
 
 // giveUp begins the steps that put back; their end is the upgrade's.
