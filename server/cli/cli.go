@@ -24,7 +24,7 @@ type Root struct {
 	Serve      ServeCmd      `cmd:"" help:"Run the console and the coordinator."`
 	Demo       DemoCmd       `cmd:"" help:"Run the whole product on this machine: private database, simulated hosts, console, sample accounts."`
 	Migrate    MigrateCmd    `cmd:"" help:"Bring the database up to date and grant the program's role its rights."`
-	User       UserCmd       `cmd:"" help:"Add, list and disable people."`
+	User       UserCmd       `cmd:"" help:"Add and list people, change their roles, disable them."`
 	Profile    ProfileCmd    `cmd:"" help:"Say how hosts are reached, and which hosts may be."`
 	Credential CredentialCmd `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
 	Package    PackageCmd    `cmd:"" help:"Register where a package's media lie on the hosts."`

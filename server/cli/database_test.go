@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"wavekeeper/server/store"
 	"wavekeeper/server/store/storetest"
 )
 
@@ -63,11 +64,26 @@ func TestPeopleAreAddedListedAndDisabled(t *testing.T) {
 	if got := must(t, "", "user", "list", "--database-url", d.URL); got != want {
 		t.Errorf("user list = %q, want %q", got, want)
 	}
+	if got := must(t, "", "user", "roles", "OTTO", "--role", "planner,auditor", "--database-url", d.URL); got != "otto is now planner,auditor, was operator\n" {
+		t.Errorf("user roles says %q", got)
+	}
+	must(t, "", "user", "enable", "otto", "--database-url", d.URL)
+	want = "anna\tadmin,auditor\notto\tplanner,auditor\n"
+	if got := must(t, "", "user", "list", "--database-url", d.URL); got != want {
+		t.Errorf("after the roles changed user list = %q, want %q", got, want)
+	}
+	record, err := d.Store.History(t.Context(), store.HistoryFilter{Kind: "person.roles", Limit: 9})
+	if err != nil || len(record) != 1 || record[0].Subject != "otto" || !strings.HasPrefix(record[0].Who, "command line") || !strings.Contains(record[0].Detail, "operator") {
+		t.Errorf("on record of the roles: %+v, %v", record, err)
+	}
 	for _, tc := range []struct {
 		stdin string
 		args  []string
 		want  string
 	}{
+		{"", []string{"roles", "anna", "--role", "auditor"}, "last admin"},
+		{"", []string{"roles", "otto", "--role", "king"}, "There is no role king"},
+		{"", []string{"roles", "nobody", "--role", "auditor"}, "nobody named"},
 		{"short\n", []string{"add", "x", "--role", "admin"}, "at least 12"},
 		{"\n", []string{"add", "x", "--role", "admin"}, "empty"},
 		{"long enough password\n", []string{"add", "x", "--role", "king"}, "There is no role king"},

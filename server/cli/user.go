@@ -16,6 +16,7 @@ import (
 type UserCmd struct {
 	Add     UserAddCmd     `cmd:"" help:"Add a person. The password is read from a file or standard input, or made and printed."`
 	List    UserListCmd    `cmd:"" help:"List people and their roles."`
+	Roles   UserRolesCmd   `cmd:"" help:"Replace a person's roles: those given stay, all others are taken away. They count from the person's next click on."`
 	Disable UserDisableCmd `cmd:"" help:"Let a person in no longer; ends the person's sessions."`
 	Enable  UserEnableCmd  `cmd:"" help:"Let a disabled person in again."`
 	Passwd  UserPasswdCmd  `cmd:"" help:"Replace a person's password; ends the person's sessions."`
@@ -96,6 +97,32 @@ func (c *UserListCmd) Run(g *Globals) error {
 		fmt.Fprintf(g.Stdout, "%s\t%s%s\n", p.Name, strings.Join(p.Roles, ","), state)
 	}
 	return nil
+}
+
+// UserRolesCmd replaces a person's roles.
+type UserRolesCmd struct {
+	DatabaseFlags
+	Name string   `arg:""`
+	Role []string `required:"" help:"admin, planner, operator or auditor; several with commas." placeholder:"ROLE"`
+}
+
+// Run replaces the roles and says what they were.
+func (c *UserRolesCmd) Run(g *Globals) error {
+	ctx := context.Background()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	p, err := s.PersonByName(ctx, c.Name)
+	if err != nil {
+		return err
+	}
+	if err := s.SetRoles(ctx, commandLine(), p.ID, c.Role); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(g.Stdout, "%s is now %s, was %s\n", p.Name, strings.Join(c.Role, ","), strings.Join(p.Roles, ","))
+	return err
 }
 
 // UserDisableCmd disables a person.
