@@ -37,7 +37,7 @@ func TestEveryDeclaredFaultEndsAsDoneOrAsADecision(t *testing.T) {
 		"Setup fails, phase 9":      {twin.Fault{Name: "setup-fails", At: "phase:9"}, "setup", runbook.Failed, "exit code", "run again"},
 		"power loss in Setup":       {twin.Fault{Name: "power-loss", Step: "setup"}, "setup", runbook.Interrupted, "started anew", "Run again"},
 		"disk full before":          {twin.Fault{Name: "disk-full", Step: "facts"}, "preflight", runbook.Failed, "disk", "disk space"},
-		"disk full in Setup":        {twin.Fault{Name: "disk-full", Step: "setup"}, "setup", runbook.Failed, "", "run again"},
+		"disk full in Setup":        {twin.Fault{Name: "disk-full", Step: "setup", Lasts: 1000 * time.Hour}, "setup", runbook.Failed, "disk C: has 0 MB free", "Free disk space"},
 		"restart in Setup":          {twin.Fault{Name: "slow-restart", Step: "setup", At: "phase:5"}, "setup", runbook.Interrupted, "started anew", "Run again"},
 		"address lost in Setup":     {twin.Fault{Name: "address-lost", Step: "setup", At: "phase:7"}, "tidy", runbook.Done, "", ""},
 		"WMI stopped by Setup":      {twin.Fault{Name: "wmi-stopped", Step: "setup"}, "tidy", runbook.Done, "", ""},

@@ -63,7 +63,30 @@ func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	if len(wrong) == 1 && verdict == exchange.VerdictNone {
 		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. Running again proves the roles and does not run Setup again."
 	}
+	if full := fullDisks(ctx, w); len(full) > 0 {
+		out.Message += "; " + list(full)
+		out.Remedy = "Free disk space and run again: Setup resumes where it stopped."
+	}
 	return out, nil
+}
+
+// fullBelow is so little free space that Setup cannot have written its log.
+const fullBelow = 64 << 20
+
+// fullDisks says which disks of the host are full: of a disk that is, a setup
+// log tells nothing. A host that cannot say so now is not asked again.
+func fullDisks(ctx context.Context, w *Work) []string {
+	disks, err := w.Host.Disks(ctx)
+	if err != nil {
+		return nil // Setup's failure is told without it
+	}
+	var full []string
+	for _, d := range disks {
+		if d.Size > 0 && d.Free < fullBelow {
+			full = append(full, fmt.Sprintf("disk %s has %d MB free", d.Name, d.Free>>20))
+		}
+	}
+	return full
 }
 
 // setupWrong lists what speaks against success.

@@ -74,6 +74,9 @@ func oneFault() []twin.Fault {
 			if name == "clock-off" {
 				f.Offset = farFromMidnight()
 			}
+			if name == "disk-full" && step == "setup" {
+				f.Lasts = 20 * time.Hour // of the hosts: nobody makes room before Setup's end is judged
+			}
 			all = append(all, f)
 			if slices.Contains(outlasting, name) && slices.Contains([]string{"stop-services", "setup", "put-back"}, step) {
 				long := f
