@@ -79,9 +79,9 @@ func (c *course) move(out runbook.Outcome) {
 	case runbook.Again:
 		if over, limit := c.overdue(); over && !out.Barred {
 			c.late(out, limit)
-			return
+		} else {
+			c.again(out.After)
 		}
-		c.again(out.After)
 	default:
 		c.save.Message = fmt.Sprintf("the runbook said %q, which is no outcome", out.Kind)
 		c.decide(rollout.Unknown)
