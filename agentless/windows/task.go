@@ -138,7 +138,11 @@ func lookOf(records Records) (TaskLook, error) {
 			if err != nil {
 				return TaskLook{}, fmt.Errorf("entry %q: %w", r.Value, err)
 			}
-			look.Files[strings.ToLower(f[0])] = length
+			name := strings.ToLower(f[0])
+			look.Files[name] = length
+			if name == started && f[1] != "d" {
+				look.Files[Closed] = 0
+			}
 		case "rc":
 			raw, err := base64.StdEncoding.DecodeString(r.Value)
 			if err != nil {
@@ -182,7 +186,7 @@ func taskState(folder bool, look TaskLook) TaskState {
 		return TaskAbsent
 	case look.Has("rc") && !look.torn:
 		return TaskEnded
-	case look.Has("started"):
+	case look.Has(started):
 		return TaskStarted
 	case look.Job:
 		return TaskCreated
