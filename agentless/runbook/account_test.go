@@ -17,7 +17,7 @@ func TestTheRevocationSwitchOfAnAccountIsPutBackAsThatAccountOnly(t *testing.T) 
 	f.retry("stop-services")
 	f.change = func(w *runbook.Work) { w.RunAs = runbook.Account{Name: `LAB\` + user, Password: password} }
 	step, out := f.walk(t, "stop-services")
-	if step != "tidy" || out.Kind != runbook.Failed {
+	if step != runbook.PutBack || out.Kind != runbook.Failed {
 		t.Fatalf("as another account ended in %s: %+v", step, out)
 	}
 	if got := f.out["setup"]; got.Kind != runbook.Failed || !strings.Contains(got.Message, runas) || !strings.Contains(got.Remedy, runas) {

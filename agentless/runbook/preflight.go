@@ -51,7 +51,11 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	if len(blockers) > 0 {
 		out.Kind = Failed
 		out.Message = strings.Join(blockers, "; ")
-		out.Remedy = "Cure what blocks and run again; nothing was changed on the host. " + strings.Join(remedies, " ")
+		unchanged := "nothing was changed on the host"
+		if w.Attempt > 1 {
+			unchanged += " in this attempt" // what an earlier one changed is on record
+		}
+		out.Remedy = "Cure what blocks and run again; " + unchanged + ". " + strings.Join(remedies, " ")
 	}
 	if broken {
 		out.Evidence = collect(ctx, w)

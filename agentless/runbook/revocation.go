@@ -16,7 +16,41 @@ const (
 	ofSetup  = "task"  // the Setup task that changed the value
 	inFile   = "file"  // of that task's folder, without .txt: where it wrote the value before the change
 	oldValue = "value" // what was in that file: a DWORD as reg.exe writes it, or "absent"
+
+	// ofAccount is the account in whose registry the value lies. It is not said of
+	// SYSTEM's, which every administrator can change, and not in entries of
+	// versions that did not know it: those count as the present account's.
+	ofAccount = "account"
 )
+
+// others reports whether an entry's value lies in the registry of another
+// account than what runs now: a user's registry is loaded only while that user
+// is logged on, so nothing can be compared or put back there. Windows does not
+// tell case in the names of accounts.
+func others(w *Work, e Entry) bool {
+	account := e.Before[ofAccount]
+	return e.Kind == RevocationEntry && account != "" && !strings.EqualFold(account, w.RunAs.Name)
+}
+
+// othersRevocation is an open entry of another account than the one that Setup
+// is to run as now: Setup waits until it is closed, since what comes later would
+// be taken for that account's. Its kind is empty where there is none.
+func othersRevocation(w *Work) Outcome {
+	for _, e := range w.Ledger {
+		if others(w, e) {
+			return Outcome{
+				Kind:    Failed,
+				Message: fmt.Sprintf("The revocation switch of %s is not put back yet, and Setup would run as %s now; Setup was not begun", e.Before[ofAccount], w.RunAs.Name),
+				Remedy:  accountAgain(e),
+			}
+		}
+	}
+	return Outcome{}
+}
+
+func accountAgain(e Entry) string {
+	return fmt.Sprintf("Set the credential of %s again, approve the wave with it and run again: what was changed for it is put back as that account.", e.Before[ofAccount])
+}
 
 // unvalued are the open entries of one Setup task whose old value is not in the
 // ledger yet.
@@ -90,6 +124,12 @@ func putBackRevocation(ctx context.Context, w *Work, e Entry) (Outcome, bool, er
 	}
 	from := task
 	if task != w.Memory[lastRan] || !look.Has("revocation-restored") {
+		if others(w, e) {
+			return Outcome{
+				Kind: Failed, Remedy: accountAgain(e),
+				Message: fmt.Sprintf("The revocation switch of %s was %s before Setup and is not put back: %s runs now, and it was not touched as that account", e.Before[ofAccount], value, w.RunAs.Name),
+			}, false, nil
+		}
 		out, ended, err := repair(ctx, w)
 		if err != nil || out.Kind != Done {
 			return out, false, err
@@ -114,8 +154,8 @@ func putBackRevocation(ctx context.Context, w *Work, e Entry) (Outcome, bool, er
 	return Outcome{}, true, w.restored(ctx, e, deviation)
 }
 
-// repair puts back what the ledger says, for all open entries at once. It does
-// not need what the Setup task left: the values come with it.
+// repair puts back what the ledger says, for all open entries at once that the
+// present account can put back. It does not need what the Setup task left: the values come with it.
 func repair(ctx context.Context, w *Work) (Outcome, string, error) {
 	name := windows.TaskName(w.Installation, w.Upgrade, "revocation", w.Attempt)
 	folder := windows.TaskFolder(name)
@@ -125,7 +165,7 @@ func repair(ctx context.Context, w *Work) (Outcome, string, error) {
 	}
 	task := windows.Task{Name: name, Body: body, Files: map[string][]byte{}, Account: w.RunAs.Name, Password: w.RunAs.Password}
 	for _, e := range w.Ledger {
-		if e.Kind == RevocationEntry && e.Before[oldValue] != "" {
+		if e.Kind == RevocationEntry && e.Before[oldValue] != "" && !others(w, e) {
 			task.Files[e.Before[inFile]+".txt"] = []byte(e.Before[oldValue] + "\r\n")
 		}
 	}

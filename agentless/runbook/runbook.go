@@ -126,7 +126,7 @@ type Marker struct{ Role, Name, Kind, Value string }
 // The kinds of ledger entries.
 const (
 	ServiceEntry    = "service"    // Name = the service; Before and Meant: state, start
-	RevocationEntry = "revocation" // Name = run-as or S-1-5-18; Before: task, file, and value as soon as the task wrote it
+	RevocationEntry = "revocation" // Name = run-as or S-1-5-18; Before: task, file, account, and value as soon as the task wrote it
 )
 
 // Entry is one thing that was changed for a while.

@@ -84,12 +84,15 @@ func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.T
 	if out, err := asApproved(ctx, w, task); err != nil || out.Kind != Done {
 		return out, err
 	}
-	for _, value := range []struct{ name, file string }{{revocationUser, "revocation-user"}, {revocationSystem, "revocation-system"}} {
-		if err := w.change(ctx, Entry{
-			Kind: RevocationEntry, Name: value.name,
-			Before: map[string]string{ofSetup: task.Name, inFile: value.file},
-			Meant:  map[string]string{"bit": "0x200"},
-		}); err != nil {
+	if out := othersRevocation(w); out.Kind != "" {
+		return out, nil
+	}
+	for _, e := range []Entry{
+		{Name: revocationUser, Before: map[string]string{ofSetup: task.Name, inFile: "revocation-user", ofAccount: task.Account}},
+		{Name: revocationSystem, Before: map[string]string{ofSetup: task.Name, inFile: "revocation-system"}},
+	} {
+		e.Kind, e.Meant = RevocationEntry, map[string]string{"bit": "0x200"}
+		if err := w.change(ctx, e); err != nil {
 			return Outcome{}, err
 		}
 	}
