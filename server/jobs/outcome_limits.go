@@ -3,6 +3,7 @@ package jobs
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"wavekeeper/agentless/runbook"
@@ -108,10 +109,15 @@ func (c *course) sight() string {
 	return fmt.Sprintf("Out of sight since %s UTC: ", c.w.HeardAt.UTC().Format("2006-01-02 15:04"))
 }
 
-// keepReason lets the row go on saying why the attempt failed.
+// besides stands between why an attempt failed and what its put-back waits for.
+const besides = " Besides, while it was put back: "
+
+// keepReason lets the row go on saying why the attempt failed, and adds what
+// keeps the put-back from its end: a Setup that still runs, for instance.
 func (c *course) keepReason() {
 	if c.w.Unwinding {
-		c.save.Message, c.save.Remedy = c.w.Message, c.w.Remedy
+		why, _, _ := strings.Cut(c.w.Message, besides) // what an earlier look added is over
+		c.save.Message, c.save.Remedy = why+besides+c.save.Message, c.w.Remedy
 	}
 }
 

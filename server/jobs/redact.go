@@ -24,6 +24,9 @@ type secrets []string
 func (s secrets) redact(text string) string {
 	for _, form := range s.forms() {
 		text = strings.ReplaceAll(text, form, redacted)
+		for _, raw := range inCodePages(form) { // what nobody decoded
+			text = strings.ReplaceAll(text, string(raw), redacted)
+		}
 		for n := len(form) - 1; n >= 4; n-- {
 			text = strings.ReplaceAll(text, form[:n]+"...", redacted+"...")
 		}
@@ -32,19 +35,58 @@ func (s secrets) redact(text string) string {
 }
 
 // redactBytes replaces every occurrence of a secret in what is kept byte for
-// byte, whatever its encoding: as it is and in UTF-16 of either byte order.
+// byte, whatever its encoding: as it is, in UTF-16 of either byte order and in
+// the hosts' code pages. What is kept may be cut out of something longer, or be
+// of a file that is being written: a part of a secret at either end is replaced,
+// too, but for a single character, which may be anything's.
 func (s secrets) redactBytes(data []byte) []byte {
+	var all [][]byte
 	for _, form := range s.forms() {
 		little, big := make([]byte, 0, 2*len(form)), make([]byte, 0, 2*len(form))
 		for _, u := range utf16.Encode([]rune(form)) {
 			little = append(little, byte(u), byte(u>>8))
 			big = append(big, byte(u>>8), byte(u))
 		}
-		for _, found := range [][]byte{[]byte(form), little, big} {
-			data = bytes.ReplaceAll(data, found, []byte(redacted))
-		}
+		all = append(append(all, []byte(form), little, big), inCodePages(form)...)
+	}
+	for _, form := range all {
+		data = bytes.ReplaceAll(data, form, []byte(redacted))
+	}
+	first, last := 0, 0
+	for _, form := range all {
+		first, last = max(first, cutBefore(data, form)), max(last, cutAfter(data, form))
+	}
+	if last > 0 && first+last <= len(data) {
+		data = append(bytes.Clone(data[:len(data)-last]), redacted...)
+	}
+	if first > 0 {
+		data = append([]byte(redacted), data[first:]...)
 	}
 	return data
+}
+
+// leastPart is how many bytes of a secret at an end of something are taken for a
+// part of it.
+const leastPart = 2
+
+// cutBefore is how many bytes at the begin of data are the end of a secret.
+func cutBefore(data, secret []byte) int {
+	for n := min(len(secret)-1, len(data)); n >= leastPart; n-- {
+		if bytes.HasPrefix(data, secret[len(secret)-n:]) {
+			return n
+		}
+	}
+	return 0
+}
+
+// cutAfter is how many bytes at the end of data are the begin of a secret.
+func cutAfter(data, secret []byte) int {
+	for n := min(len(secret)-1, len(data)); n >= leastPart; n-- {
+		if bytes.HasSuffix(data, secret[:n]) {
+			return n
+		}
+	}
+	return 0
 }
 
 // forms are the secrets in all the ways in which they may stand in a text, the

@@ -1,11 +1,13 @@
 package jobs
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"wavekeeper/server/store"
 )
@@ -85,4 +87,56 @@ func TestSaveHoldsNoSecret(t *testing.T) {
 	if text := fmt.Sprintf("%+v %s", save, save.Facts[0].Value); strings.Contains(text, "longer") || strings.Contains(text, "ss<") {
 		t.Errorf("the save holds a secret: %s", text)
 	}
+}
+
+// TestSecretsInTheHostsCodePagesAreRedacted: programs in a console write so, and
+// what a code page does not have they write as the letter without its accent, or
+// as a question mark.
+func TestSecretsInTheHostsCodePagesAreRedacted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ secret, raw string }{
+		{"Schl\u00fcssel1", "Schl\x81ssel1"},               // 437, 850
+		{"Schl\u00fcssel1", "Schl\xfcssel1"},               // 1252
+		{"Schl\u00fcssel1", "Schlussel1"},                  // 932
+		{"\u30d1\u30b9word7", "\x83p\x83Xword7"},           // 932
+		{"\u30d1\u30b9word7", "??word7"},                   // 437
+		{"\u043a\u043b\u044e\u04477", "\xaa\xab\xee\xe77"}, // 866
+	} {
+		if got := string(secrets{c.secret}.redactBytes([]byte("\xff<" + c.raw + ">"))); got != "\xff<[redacted]>" {
+			t.Errorf("%q as %q became %q", c.secret, c.raw, got)
+		}
+		if got := (secrets{c.secret}).redact("<" + c.raw + ">"); got != "<[redacted]>" {
+			t.Errorf("%q as the text %q became %q", c.secret, c.raw, got)
+		}
+	}
+	if got := (secrets{"\u043a\u043b\u044e\u0447"}).redact("what ????"); got != "what ????" {
+		t.Errorf("question marks became %q", got)
+	}
+}
+
+// TestAPartOfASecretAtACutIsRedacted: wherever something longer was cut.
+func TestAPartOfASecretAtACutIsRedacted(t *testing.T) {
+	t.Parallel()
+	const secret = "Zq7#Schl\u00fcssel"
+	for name, raw := range map[string][]byte{
+		"UTF-8": []byte(secret), "1252": []byte("Zq7#Schl\xfcssel"), "850": []byte("Zq7#Schl\x81ssel"), "UTF-16": wide(secret),
+	} {
+		for n := 2; n < len(raw)-1; n++ {
+			for _, data := range [][]byte{append(bytes.Clone(raw[n:]), "\r\nafter"...), append([]byte("before\r\n"), raw[:n]...)} {
+				got := secrets{secret}.redactBytes(bytes.Clone(data))
+				kept := bytes.ReplaceAll(got, []byte(redacted), nil)
+				if kept = bytes.TrimSpace(kept); string(kept) != "after" && string(kept) != "before" {
+					t.Errorf("%s: %q became %q", name, data, got)
+				}
+			}
+		}
+	}
+}
+
+func wide(text string) []byte {
+	var out []byte
+	for _, u := range utf16.Encode([]rune(text)) {
+		out = append(out, byte(u), byte(u>>8))
+	}
+	return out
 }
