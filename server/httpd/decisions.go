@@ -39,6 +39,9 @@ func (s *server) choices(t trouble, clock ui.Clock) []choice {
 	if s.has(rollout.DecideLook) && t.state.MayDecide(rollout.DecideLook) {
 		add(choice{title: "Look again", verb: "look", then: s.lookThen(t)})
 	}
+	if t.state.MayDoubt() {
+		add(choice{title: stopWaiting, verb: "doubt", kind: "danger", then: doubtThen(t)})
+	}
 	if !over && rollout.UpgradeTable.Allows(t.state, rollout.Retry) {
 		add(choice{title: "Run again", verb: "retry", kind: "primary", then: s.retryThen(t)})
 	}
@@ -136,8 +139,13 @@ func (s *server) retryThen(t trouble) string {
 	return text
 }
 
+// startsServices is what verification does on a host beside reading; no approval
+// of a wave binds it.
+const startsServices = " Exchange's services that start by themselves, or ran before, and do not run are started after some minutes; your decision is the approval for that."
+
 func (s *server) verifyThen(t trouble) string {
 	text := "For a server that you repaired or upgraded by hand. Builds and services are verified; it is done only if all are as they must be, else failed with what is missing."
+	text += startsServices
 	if len(openLedger(t.UpgradeView)) > 0 {
 		text += " What was changed for a while is put back afterwards."
 	}

@@ -213,6 +213,7 @@ func entryWords(e store.HistoryEntry) string {
 // decisionWords are the names of decisions on the upgrade's page.
 var decisionWords = map[string]string{
 	rollout.DecideLook: "Look again", rollout.DecideClear: "Clear Action and Watermark", rollout.DecideUndo: "Put the cleared values back",
+	rollout.DecideDoubt: stopWaiting,
 }
 
 // spokenDetail says states and decisions as the other pages do; exports keep

@@ -149,6 +149,8 @@ func (s *server) routes() http.Handler {
 			r.Post("/rollouts/{rollout}/upgrades/{server}/verify", s.on(s.upgradeVerify))
 			r.Get("/rollouts/{rollout}/upgrades/{server}/look", s.on(s.upgradeLookAsk))
 			r.Post("/rollouts/{rollout}/upgrades/{server}/look", s.on(s.upgradeLook))
+			r.Get("/rollouts/{rollout}/upgrades/{server}/doubt", s.on(s.upgradeDoubtAsk))
+			r.Post("/rollouts/{rollout}/upgrades/{server}/doubt", s.on(s.upgradeDoubt))
 			r.Get("/rollouts/{rollout}/upgrades/{server}/clear", s.on(s.upgradeClearAsk))
 			r.Post("/rollouts/{rollout}/upgrades/{server}/clear", s.on(s.upgradeClear))
 			r.Get("/rollouts/{rollout}/upgrades/{server}/undo", s.on(s.upgradeUndoAsk))

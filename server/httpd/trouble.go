@@ -299,7 +299,7 @@ func (s *server) troubleSafe(t trouble, o store.RolloutView, clock ui.Clock) []s
 		if s.watches(t) {
 			until, come = "when nothing of Setup runs any more", "is not so far"
 		}
-		say("It is asked again and again; %s, the step goes on by itself. Nothing has to be decided.", until)
+		say("It is asked again and again; %s, the step goes on by itself. Nothing has to be decided; who knows that it will not, may stop waiting.", until)
 		if plain, work, ok := s.stepNow(t.UpgradeRow); ok && work.StartedAt != nil && plain.Hard > 0 {
 			end := clock.Moment(limitsFrom(work).Add(plain.Hard)).Text
 			say("If it %s until %s, the outcome counts as unknown and a person decides. Setup is not started a second time.", come, end)

@@ -38,6 +38,7 @@ func (s *server) upgradeVerifyAsk(w http.ResponseWriter, r *http.Request) error 
 		view.Parts = []page.ConfirmPart{{Title: "What your word is worth", Lines: []string{
 			"It counts as upgraded only if verification passes: your word alone lets no server start that waits for this one.",
 			"Verification starts no Setup and installs nothing.",
+			"It starts services of Exchange: one that has to run and does not within 3 minutes is asked to start, also on a server on which nothing began.",
 		}}}
 		view.Why = refusedBy(view.Why, t.UpgradeView, rollout.State.MayVerify)
 		if view.Why == "" && !t.state.Broken() && t.RolloutState != rollout.RolloutRunning && t.RolloutState != rollout.RolloutWaiting {

@@ -120,7 +120,7 @@ func TestDecisionsAreThoseOfTheState(t *testing.T) {
 	c, base := in(t, rollout.Waiting)
 	operator := c.signedIn(t, "operator")
 	for state, want := range map[rollout.State][]string{
-		rollout.OutOfSight:  {"look"},
+		rollout.OutOfSight:  {"look", "doubt"},
 		rollout.Interrupted: {"look", "retry", "verify", "clear", "skip"},
 		rollout.Unknown:     {"look", "retry", "verify", "clear", "skip"},
 		rollout.Failed:      {"retry", "verify", "clear", "skip"},
@@ -130,7 +130,7 @@ func TestDecisionsAreThoseOfTheState(t *testing.T) {
 		t.Run(string(state), func(t *testing.T) {
 			c.stands(t, state)
 			page := operator.page(base)
-			for _, verb := range []string{"look", "retry", "verify", "clear", "undo", "skip"} {
+			for _, verb := range []string{"look", "doubt", "retry", "verify", "clear", "undo", "skip"} {
 				offered := strings.Contains(page, `href="`+base+"/"+verb+`"`)
 				if offered != slices.Contains(want, verb) {
 					t.Errorf("%s: %s offered = %t", state, verb, offered)
@@ -176,7 +176,7 @@ func TestOutOfSightSaysHowFarItsLimitsAre(t *testing.T) {
 	t.Parallel()
 	c, base := in(t, rollout.OutOfSight)
 	operator := c.signedIn(t, "operator")
-	operator.page(base, "does not answer", "The step's limits", "in 1 h 9 min", "in 5 h 9 min", "Setup is not started a second time", "Nothing has to be decided.")
+	operator.page(base, "does not answer", "The step's limits", "in 1 h 9 min", "in 5 h 9 min", "Setup is not started a second time", "Nothing has to be decided; who knows that it will not, may stop waiting.")
 	operator.page("/rollouts/1", "last heard ", "Out of sight: MBX01.")
 	operator.page("/", "MBX01 is out of sight")
 	given := form(t, operator.page(base+"/look"))

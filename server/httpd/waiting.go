@@ -114,6 +114,12 @@ func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.De
 	if state == rollout.OutOfSight {
 		w.Title = u.Server + " is out of sight"
 	}
+	if state == rollout.Waiting || state == rollout.Held {
+		w.Detail = clean(u.PlanName) + " · the rollout ended before it was run again, and what was begun may still be on the host: skip it, and what was changed is put back"
+		if len(left) > 0 {
+			w.Detail += " · not put back: " + deviationNames(left)
+		}
+	}
 	if !v.may(auth.Decide) {
 		return w
 	}
@@ -124,8 +130,9 @@ func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.De
 		}
 	}
 	link(s.has(rollout.DecideLook) && state.MayDecide(rollout.DecideLook), "look", "Look again")
+	link(state.MayDoubt(), "doubt", stopWaiting)
 	link(!u.Ended && rollout.UpgradeTable.Allows(state, rollout.Retry), "retry", "Run again")
-	link(s.verifies() && state.MayVerify(), "verify", "Mark repaired and verify")
+	link(s.verifies() && state.MayVerify() && (state.Broken() || !u.Ended), "verify", "Mark repaired and verify")
 	link(state.MaySkip(), "skip", "Skip")
 	return w
 }

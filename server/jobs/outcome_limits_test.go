@@ -125,7 +125,7 @@ func deciding(from, returns rollout.State, decision string, since time.Duration)
 		w.State = rollout.OutOfSight
 	}
 	w = setStep(w, "setup", func(s *store.StepWork) { s.State = from })
-	w.Steps = append(w.Steps, store.StepWork{Position: 101, Name: decision, Attempt: 1, State: rollout.Running, StartedAt: ago(since), Memory: watchedSince(*ago(since))})
+	w.Steps = append(w.Steps, store.StepWork{Position: 101, Name: decision, Attempt: 1, State: rollout.Running, StartedAt: ago(since), Memory: watchedNow()})
 	return w
 }
 

@@ -29,7 +29,7 @@ func atStep(name string, since time.Duration, unwinding bool) store.UpgradeWork 
 		st := store.StepWork{Position: i + 1, Name: s.Name, Attempt: 1, State: state, StartedAt: &began}
 		if s.Name == name {
 			st.State = rollout.Running
-			st.Memory = watchedSince(began)
+			st.Memory = watchedNow()
 			state = rollout.Waiting
 		} else if unwinding && s.Name == "setup" {
 			st.State = rollout.Failed

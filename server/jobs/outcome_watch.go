@@ -3,6 +3,8 @@ package jobs
 import (
 	"strconv"
 	"time"
+
+	"wavekeeper/server/store"
 )
 
 // unwatchedAfter is how long nobody must have looked at a step for the time not
@@ -10,13 +12,12 @@ import (
 // down, and a database's clock that was set forward, are no doing of the host.
 const unwatchedAfter = 5 * time.Minute
 
-// What a step's memory holds beside what the runbook keeps there.
+// What a step's memory holds beside what the runbook keeps there. When its limits
+// count from is no memory but a column: pages read it, too.
 const (
-	lookedAt  = "jobs.looked_at" // when it was ticked last, seconds of 1970
-	unwatched = "jobs.unwatched" // how long nobody looked since the limits began to count, seconds
-	countedBy = "jobs.counted"   // when they began to count, to see that they began anew
-	awayFor   = "jobs.away"      // how long nobody looked in all, seconds: what the runbook's patience leaves out
-	barredAt  = "jobs.barred"    // when it was ticked last the host took no command: nobody could look since
+	lookedAt = "jobs.looked_at" // when it was ticked last, seconds of 1970
+	awayFor  = "jobs.away"      // how long nobody looked in all, seconds: what the runbook's patience leaves out
+	barredAt = "jobs.barred"    // when it was ticked last the host took no command: nobody could look since
 )
 
 // gap is how much of the time since the step was looked at last nobody looked.
@@ -28,12 +29,13 @@ func (c *course) gap(memory map[string]string, last time.Time) time.Duration {
 	return 0
 }
 
-// unwatched is how much of the time since the step's limits began to count
-// nobody looked at it.
+// unwatched is how much of the time since the tick before, or since the step's
+// limits began to count, nobody looked at it. What was before that is in the
+// moment itself: each tick moves it on.
 func (c *course) unwatched(from time.Time) time.Duration {
 	memory := c.step(worked(c.w)).Memory
-	if seconds(memory[countedBy]) == from.Unix() {
-		return time.Duration(seconds(memory[unwatched]))*time.Second + c.gap(memory, time.Unix(seconds(memory[lookedAt]), 0))
+	if last := seconds(memory[lookedAt]); last >= from.Unix() {
+		return c.gap(memory, time.Unix(last, 0))
 	}
 	return c.gap(nil, from) // it was not looked at since
 }
@@ -52,20 +54,21 @@ func (c *course) away() time.Duration {
 	return time.Duration(seconds(memory[awayFor]))*time.Second + c.gap(memory, last)
 }
 
-// looked notes in the memory that is saved that the step was looked at now;
-// barred, that the host was, but took no command.
-func (c *course) looked(memory map[string]string, barred bool) {
+// looked notes in what is saved that the step was looked at now, and from when
+// its limits count; barred, that the host was, but took no command.
+func (c *course) looked(save *store.TickSave, barred bool) {
 	from := c.counted()
-	if memory == nil || from.IsZero() {
+	if save.Memory == nil || from.IsZero() {
 		return
 	}
-	memory[lookedAt] = strconv.FormatInt(c.now.Unix(), 10)
-	memory[unwatched] = strconv.FormatInt(int64(c.unwatched(from)/time.Second), 10)
-	memory[awayFor] = strconv.FormatInt(int64(c.away()/time.Second), 10)
-	memory[countedBy] = strconv.FormatInt(from.Unix(), 10)
-	delete(memory, barredAt)
+	if later := c.from(); later.After(from) {
+		save.LimitsFrom = later
+	}
+	save.Memory[lookedAt] = strconv.FormatInt(c.now.Unix(), 10)
+	save.Memory[awayFor] = strconv.FormatInt(int64(c.away()/time.Second), 10)
+	delete(save.Memory, barredAt)
 	if barred {
-		memory[barredAt] = "yes"
+		save.Memory[barredAt] = "yes"
 	}
 }
 

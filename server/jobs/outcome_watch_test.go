@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -10,9 +11,46 @@ import (
 	"wavekeeper/server/store"
 )
 
-// watchedSince is the memory of a step that was looked at all the time.
-func watchedSince(began time.Time) map[string]string {
-	return map[string]string{countedBy: strconv.FormatInt(began.Unix(), 10), lookedAt: strconv.FormatInt(noon.Unix()-2, 10)}
+// watchedNow is the memory of a step that was looked at all the time.
+func watchedNow() map[string]string {
+	return map[string]string{lookedAt: strconv.FormatInt(noon.Unix()-2, 10)}
+}
+
+// looked is the upgrade as the tick at the moment leaves it: what the step
+// remembers, and the column from which its limits count.
+func looked(w store.UpgradeWork, step string, now time.Time, barred bool) store.UpgradeWork {
+	save := store.TickSave{Memory: map[string]string{}}
+	(&course{w: w, table: runbook.Standalone().Plain(), now: now}).looked(&save, barred)
+	w.Steps = slices.Clone(w.Steps)
+	return setStep(w, step, func(s *store.StepWork) {
+		s.Memory = save.Memory
+		if !save.LimitsFrom.IsZero() {
+			s.LimitsFrom = &save.LimitsFrom
+		}
+	})
+}
+
+// TestTheColumnSaysFromWhenLimitsCount: what a page computes from it is what the
+// ticks judge by, however often nobody looked.
+func TestTheColumnSaysFromWhenLimitsCount(t *testing.T) {
+	t.Parallel()
+	w, now := atStep("setup", time.Hour, false), noon
+	if at := looked(w, "setup", now, false).Steps[slices.IndexFunc(w.Steps, func(s store.StepWork) bool { return s.Name == "setup" })].LimitsFrom; at != nil {
+		t.Errorf("looked at all the time the limits count from %s", at)
+	}
+	for _, away := range []time.Duration{time.Hour, 0, 3 * time.Hour} {
+		w = looked(w, "setup", now, false)
+		now = now.Add(away)
+		if away == 0 {
+			now = now.Add(10 * time.Second)
+		}
+		w = looked(w, "setup", now, false)
+	}
+	want := noon.Add(3 * time.Hour) // an hour before noon, and four hours of nobody
+	c := &course{w: w, table: runbook.Standalone().Plain(), now: now}
+	if at := c.counted(); !at.Equal(want) || !c.from().Equal(want) {
+		t.Errorf("the column says %s and the tick %s, want %s", at, c.from(), want)
+	}
 }
 
 // TestTimeInWhichNobodyLookedDoesNotCount: coordinators that were all down, and a
@@ -40,9 +78,7 @@ func TestTimeInWhichNobodyLookedDoesNotCount(t *testing.T) {
 			t.Errorf("%s: the step is %s: %s", c.name, save.StepTo, save.StepMessage)
 		}
 		// The next tick knows of it, too.
-		memory := map[string]string{}
-		(&course{w: w, table: plain, now: noon}).looked(memory, false)
-		next := setStep(w, "preflight", func(s *store.StepWork) { s.Memory = memory })
+		next := looked(w, "preflight", noon, false)
 		if on := after(next, plain, again, noon.Add(time.Second)).StepTo == rollout.Running; on != c.to {
 			t.Errorf("%s: the tick after says otherwise", c.name)
 		}
@@ -85,9 +121,7 @@ func TestAwayIsAllTheTimeNobodyLooked(t *testing.T) {
 		if got := at.away(); got != c.want {
 			t.Errorf("%s: away for %s, want %s", c.name, got, c.want)
 		}
-		memory := map[string]string{}
-		at.looked(memory, false)
-		next := setStep(w, "verify", func(s *store.StepWork) { s.Memory = memory })
+		next := looked(w, "verify", noon, false)
 		if got := (&course{w: next, table: at.table, now: noon.Add(time.Second)}).away(); got != c.want {
 			t.Errorf("%s: the tick after says %s", c.name, got)
 		}
@@ -106,7 +140,7 @@ func TestAHostThatTakesNoCommandFailsNoStep(t *testing.T) {
 		w := atStep(step, limit-time.Minute, false)
 		w.Steps = setStep(w, step, func(s *store.StepWork) {
 			from := noon.Add(time.Minute - limit)
-			s.Memory = watchedSince(from)
+			s.Memory = watchedNow()
 			s.StartedAt = &from
 		}).Steps
 		now := noon
@@ -115,17 +149,13 @@ func TestAHostThatTakesNoCommandFailsNoStep(t *testing.T) {
 			if save.StepTo != rollout.Running || save.To != rollout.Running || !save.Heard || len(save.Events) > 0 && save.From == save.To {
 				t.Fatalf("%s after %s: the step is %s, the upgrade %s, heard %t: %s %v", step, now.Sub(noon), save.StepTo, save.To, save.Heard, save.Message, save.Events)
 			}
-			memory := map[string]string{}
-			(&course{w: w, table: plain, now: now}).looked(memory, true)
-			w = setStep(w, step, func(s *store.StepWork) { s.Memory = memory })
+			w = looked(w, step, now, true)
 			now = now.Add(30 * time.Second)
 		}
 		if save := after(w, plain, again, now); save.StepTo != rollout.Running {
 			t.Errorf("%s: with a shell again, a minute before its limit, the step is %s: %s", step, save.StepTo, save.Message)
 		}
-		memory := map[string]string{}
-		(&course{w: w, table: plain, now: now}).looked(memory, false)
-		w = setStep(w, step, func(s *store.StepWork) { s.Memory = memory })
+		w = looked(w, step, now, false)
 		if save := after(w, plain, again, now.Add(2*time.Minute)); save.StepTo == rollout.Running {
 			t.Errorf("%s: the limit does not come any more", step)
 		}

@@ -98,7 +98,7 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	save := after(w, e.plain, out, now())
 	save.Memory = work.Memory
 	if work.Memory != nil && save.Step == worked(w) {
-		(&course{w: w, table: e.plain, now: now()}).looked(save.Memory, out.Barred)
+		(&course{w: w, table: e.plain, now: now()}).looked(&save, out.Barred)
 	}
 	if save.Facts, err = factsOf(out.Facts); err != nil {
 		return 0, false, err

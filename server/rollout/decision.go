@@ -10,6 +10,10 @@ const (
 	DecideUndo  = "restore-markers" // what was deleted is put back
 )
 
+// DecideDoubt is the decision to wait no longer for what is out of sight. It has
+// no step: nothing is done on the host.
+const DecideDoubt = "doubt"
+
 // VerifyStep is the step with which an attempt begins when a person says that
 // the server was repaired by hand.
 const VerifyStep = "verify"
@@ -26,6 +30,10 @@ var DecisionTable = map[string][]State{
 func (s State) MayDecide(decision string) bool {
 	return slices.Contains(DecisionTable[decision], s) && UpgradeTable.Allows(s, Decide)
 }
+
+// MayDoubt reports whether a person can count an upgrade in this state as
+// unknown: one that is out of sight, which else only its hard limit does.
+func (s State) MayDoubt() bool { return s == OutOfSight && UpgradeTable.Allows(s, Doubt) }
 
 // MayVerify reports whether a person can say of an upgrade in this state that
 // it was repaired.

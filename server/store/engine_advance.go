@@ -121,7 +121,7 @@ func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, bo
 	if !ok {
 		return fmt.Errorf("%s is not in the rollout", action.Server)
 	}
-	busy, err := t.q.ServerInWork(ctx, u.ServerID)
+	busy, err := t.q.ServerInWork(ctx, db.ServerInWorkParams{ServerID: u.ServerID, UpgradeID: u.ID})
 	if err != nil {
 		return fmt.Errorf("look for other work: %w", err)
 	}

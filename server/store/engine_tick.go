@@ -39,6 +39,8 @@ type TickSave struct {
 	Next             string // the step that begins now; empty = none
 	Show             string // the step that the upgrade's row names afterwards
 
+	LimitsFrom time.Time // the step's limits count from here, later than before; zero = as before
+
 	Decided bool // the decision step ended: none is in work any more; Step is that of the decision
 	Output  bool // something new came: output_at is now
 	Soft    bool // the step's soft limit has just passed: soft_at is now
@@ -164,7 +166,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 	}
 	n, err := t.q.SaveStep(ctx, db.SaveStepParams{
 		ToState: string(k.StepTo), Memory: memory, Message: k.StepMessage,
-		UpgradeID: k.Upgrade, Name: k.Step, FromState: string(k.StepFrom), Soft: k.Soft, Silent: k.Silent,
+		UpgradeID: k.Upgrade, Name: k.Step, FromState: string(k.StepFrom), Soft: k.Soft, Silent: k.Silent, LimitsFrom: momentOf(k.LimitsFrom),
 	})
 	if err != nil {
 		return fmt.Errorf("save step %s: %w", k.Step, err)
@@ -180,13 +182,9 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 			return overtaken("step %s of %s does not wait any more", k.Next, k.Server)
 		}
 	}
-	var due *time.Time
-	if !k.DueAt.IsZero() {
-		due = &k.DueAt
-	}
 	n, err = t.q.SaveUpgrade(ctx, db.SaveUpgradeParams{
 		ToState: string(k.To), Step: k.Show, Message: k.Message, Remedy: k.Remedy, Unwinding: k.Unwinding,
-		Build: k.Build, DueAt: due, PauseSeconds: longestPause.Seconds(), Percent: k.Percent, Phase: k.Phase, Heard: k.Heard,
+		Build: k.Build, DueAt: momentOf(k.DueAt), PauseSeconds: longestPause.Seconds(), Percent: k.Percent, Phase: k.Phase, Heard: k.Heard,
 		Decided: k.Decided, Output: k.Output, ID: k.Upgrade, FromState: string(k.From), Generation: k.Generation,
 	})
 	if err != nil {
@@ -196,6 +194,14 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 		return overtaken("the upgrade of %s moved on meanwhile", k.Server)
 	}
 	return nil
+}
+
+// momentOf is a moment as a column that may be empty holds it.
+func momentOf(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	return &at
 }
 
 // saveTickFinds writes what the tick learned: log lines, findings, facts.

@@ -141,7 +141,7 @@ func (t *txn) inWork(ctx context.Context, p planned) (*exchange.LineError, error
 		if !slices.Contains(bound, f.Column) {
 			continue
 		}
-		busy, err := t.q.ServerInWork(ctx, p.known.ID)
+		busy, err := t.q.ServerInWork(ctx, db.ServerInWorkParams{ServerID: p.known.ID})
 		if err != nil {
 			return nil, err
 		}

@@ -114,7 +114,7 @@ func (t *txn) takeServer(ctx context.Context, u db.UpgradeByIDRow) error {
 	if err := t.q.LockFleet(ctx); err != nil {
 		return fmt.Errorf("wait for other decisions: %w", err)
 	}
-	busy, err := t.q.ServerInWork(ctx, u.ServerID)
+	busy, err := t.q.ServerInWork(ctx, db.ServerInWorkParams{ServerID: u.ServerID, UpgradeID: u.ID})
 	if err != nil {
 		return fmt.Errorf("look for other work: %w", err)
 	}

@@ -304,10 +304,15 @@ JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
 JOIN upgrade u ON u.server_id = s.id
 WHERE h.name = $1
-  AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+  AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+           OR u.state IN ('waiting', 'held')
+           AND u.started_at IS NOT NULL
+           AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
 `
 
-// A server in work on the host of that name, or ”.
+// A server in work on the host of that name, or ”. One that waits for a new
+// attempt is, too, as ServerInWork has it.
 func (q *Queries) ServerInWorkOnHost(ctx context.Context, name string) (string, error) {
 	row := q.db.QueryRow(ctx, serverInWorkOnHost, name)
 	var column_1 string

@@ -234,14 +234,27 @@ func (q *Queries) ServerByName(ctx context.Context, name string) (Server, error)
 const serverInWork = `-- name: ServerInWork :one
 SELECT EXISTS (
     SELECT 1
-    FROM upgrade
-    WHERE server_id = $1
-      AND state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+    FROM upgrade u
+    WHERE u.server_id = $1
+      AND u.id <> $2
+      AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+           OR u.state IN ('waiting', 'held')
+           AND u.started_at IS NOT NULL
+           AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
 )
 `
 
-func (q *Queries) ServerInWork(ctx context.Context, serverID int64) (bool, error) {
-	row := q.db.QueryRow(ctx, serverInWork, serverID)
+type ServerInWorkParams struct {
+	ServerID  int64
+	UpgradeID int64
+}
+
+// Whether an upgrade other than the one named has the server in work. One that
+// waits for a new attempt has it, too, while what it changed is not put back or
+// a Setup task of it may still run.
+func (q *Queries) ServerInWork(ctx context.Context, arg ServerInWorkParams) (bool, error) {
+	row := q.db.QueryRow(ctx, serverInWork, arg.ServerID, arg.UpgradeID)
 	var exists bool
 	err := row.Scan(&exists)
 	return exists, err

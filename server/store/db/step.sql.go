@@ -66,6 +66,28 @@ func (q *Queries) BeginStep(ctx context.Context, arg BeginStepParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const doubtStep = `-- name: DoubtStep :execrows
+UPDATE step
+SET state = 'unknown'
+WHERE upgrade_id = $1
+  AND name = $2
+  AND state = 'out-of-sight'
+`
+
+type DoubtStepParams struct {
+	UpgradeID int64
+	Name      string
+}
+
+// A person counts as unknown what is out of sight.
+func (q *Queries) DoubtStep(ctx context.Context, arg DoubtStepParams) (int64, error) {
+	result, err := q.db.Exec(ctx, doubtStep, arg.UpgradeID, arg.Name)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 type InsertStepsParams struct {
 	UpgradeID int64
 	Position  int
@@ -160,23 +182,25 @@ SET state = $1,
     memory = $2,
     message = $3,
     started_at = COALESCE(started_at, clock_timestamp()),
-    soft_at = CASE WHEN $4::boolean THEN clock_timestamp() ELSE soft_at END,
-    silent_at = CASE WHEN $5::boolean THEN clock_timestamp() ELSE silent_at END,
+    limits_from = COALESCE($4::timestamptz, limits_from),
+    soft_at = CASE WHEN $5::boolean THEN clock_timestamp() ELSE soft_at END,
+    silent_at = CASE WHEN $6::boolean THEN clock_timestamp() ELSE silent_at END,
     ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
-WHERE upgrade_id = $6
-  AND name = $7
-  AND state = $8
+WHERE upgrade_id = $7
+  AND name = $8
+  AND state = $9
 `
 
 type SaveStepParams struct {
-	ToState   string
-	Memory    json.RawMessage
-	Message   string
-	Soft      bool
-	Silent    bool
-	UpgradeID int64
-	Name      string
-	FromState string
+	ToState    string
+	Memory     json.RawMessage
+	Message    string
+	LimitsFrom *time.Time
+	Soft       bool
+	Silent     bool
+	UpgradeID  int64
+	Name       string
+	FromState  string
 }
 
 func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, error) {
@@ -184,6 +208,7 @@ func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, erro
 		arg.ToState,
 		arg.Memory,
 		arg.Message,
+		arg.LimitsFrom,
 		arg.Soft,
 		arg.Silent,
 		arg.UpgradeID,

@@ -132,13 +132,51 @@ func (q *Queries) DecideUpgrade(ctx context.Context, arg DecideUpgradeParams) (i
 	return generation, err
 }
 
+const doubtUpgrade = `-- name: DoubtUpgrade :one
+UPDATE upgrade
+SET state = 'unknown',
+    message = CASE WHEN unwinding THEN message ELSE $1 END,
+    remedy = CASE WHEN unwinding THEN remedy ELSE $2 END,
+    skipping = false,
+    generation = generation + 1,
+    due_at = NULL,
+    saved_at = clock_timestamp()
+WHERE id = $3
+  AND state = $4
+  AND decision = ''
+RETURNING generation
+`
+
+type DoubtUpgradeParams struct {
+	Message   string
+	Remedy    string
+	ID        int64
+	FromState string
+}
+
+// A person stops waiting for what is out of sight. Why an attempt is unwound
+// stays said.
+func (q *Queries) DoubtUpgrade(ctx context.Context, arg DoubtUpgradeParams) (int64, error) {
+	row := q.db.QueryRow(ctx, doubtUpgrade,
+		arg.Message,
+		arg.Remedy,
+		arg.ID,
+		arg.FromState,
+	)
+	var generation int64
+	err := row.Scan(&generation)
+	return generation, err
+}
+
 const fleet = `-- name: Fleet :many
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
        h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
        d.value AS services_down,
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1
-               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere,
+               AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+                    OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL
+                       AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
        EXISTS (SELECT 1 FROM upgrade u JOIN ledger l ON l.upgrade_id = u.id AND l.restored_at IS NULL
                WHERE u.server_id = s.id AND u.rollout_id <> $1) AS owed,
        COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1), 'epoch')::timestamptz AS elsewhere_until

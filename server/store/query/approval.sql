@@ -84,14 +84,19 @@ ORDER BY id
 FOR NO KEY UPDATE;
 
 -- name: ServerInWorkOnHost :one
--- A server in work on the host of that name, or ''.
+-- A server in work on the host of that name, or ''. One that waits for a new
+-- attempt is, too, as ServerInWork has it.
 SELECT COALESCE(min(s.name), '')::text
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
 JOIN upgrade u ON u.server_id = s.id
 WHERE h.name = @name
-  AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown');
+  AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+           OR u.state IN ('waiting', 'held')
+           AND u.started_at IS NOT NULL
+           AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)));
 
 -- name: HostsOfRollout :many
 SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port

@@ -33,9 +33,17 @@ SET fqdn = @fqdn, roles = @roles, site = @site, internet_facing = @internet_faci
 WHERE id = @id;
 
 -- name: ServerInWork :one
+-- Whether an upgrade other than the one named has the server in work. One that
+-- waits for a new attempt has it, too, while what it changed is not put back or
+-- a Setup task of it may still run.
 SELECT EXISTS (
     SELECT 1
-    FROM upgrade
-    WHERE server_id = @server_id
-      AND state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+    FROM upgrade u
+    WHERE u.server_id = @server_id
+      AND u.id <> @upgrade_id
+      AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+           OR u.state IN ('waiting', 'held')
+           AND u.started_at IS NOT NULL
+           AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
 );

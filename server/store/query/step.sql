@@ -21,6 +21,7 @@ SET state = @to_state,
     memory = @memory,
     message = @message,
     started_at = COALESCE(started_at, clock_timestamp()),
+    limits_from = COALESCE(sqlc.narg('limits_from')::timestamptz, limits_from),
     soft_at = CASE WHEN @soft::boolean THEN clock_timestamp() ELSE soft_at END,
     silent_at = CASE WHEN @silent::boolean THEN clock_timestamp() ELSE silent_at END,
     ended_at = CASE WHEN @to_state IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
@@ -94,3 +95,11 @@ SET state = @to_state,
 WHERE upgrade_id = @upgrade_id
   AND name = @name
   AND state = @from_state;
+
+-- name: DoubtStep :execrows
+-- A person counts as unknown what is out of sight.
+UPDATE step
+SET state = 'unknown'
+WHERE upgrade_id = @upgrade_id
+  AND name = @name
+  AND state = 'out-of-sight';

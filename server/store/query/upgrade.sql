@@ -259,7 +259,9 @@ SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, 
        h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
        d.value AS services_down,
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id
-               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS elsewhere,
+               AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+                    OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL
+                       AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
        EXISTS (SELECT 1 FROM upgrade u JOIN ledger l ON l.upgrade_id = u.id AND l.restored_at IS NULL
                WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id) AS owed,
        COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id), 'epoch')::timestamptz AS elsewhere_until
@@ -342,6 +344,22 @@ RETURNING generation;
 UPDATE upgrade
 SET generation = generation + 1,
     due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id = @id
+  AND state = @from_state
+  AND decision = ''
+RETURNING generation;
+
+-- name: DoubtUpgrade :one
+-- A person stops waiting for what is out of sight. Why an attempt is unwound
+-- stays said.
+UPDATE upgrade
+SET state = 'unknown',
+    message = CASE WHEN unwinding THEN message ELSE @message END,
+    remedy = CASE WHEN unwinding THEN remedy ELSE @remedy END,
+    skipping = false,
+    generation = generation + 1,
+    due_at = NULL,
     saved_at = clock_timestamp()
 WHERE id = @id
   AND state = @from_state
