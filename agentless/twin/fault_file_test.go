@@ -59,6 +59,21 @@ func TestAFileOfFaultsIsReadStrictly(t *testing.T) {
 	}
 }
 
+// TestAFileOfFaultsKnowsItsHosts: with the fleet's hosts a file is judged whole
+// before anything starts, and a slip in writing is found on its own line.
+func TestAFileOfFaultsKnowsItsHosts(t *testing.T) {
+	t.Parallel()
+	text := "{\"faults\":[\n{\"host\":\"mbx1\",\"fault\":\"hang\"},\n{\"host\":\"*\",\"fault\":\"hang\"},\n{\"host\":\"MBX11\",\"fault\":\"hang\"}\n]}"
+	_, err := twin.ReadFaults(strings.NewReader(text), "HT1", "MBX1")
+	if err == nil || err.Error() != `faults: line 4, fault 3: no host named MBX11; the nearest known is "MBX1"` {
+		t.Errorf("ReadFaults: %v", err)
+	}
+	_, err = twin.ReadFaults(strings.NewReader("{\"faults\":[\n{\"host\":\"A\",\n\"fault\" \"hang\"}\n]}"))
+	if err == nil || !strings.Contains(err.Error(), "line 3") {
+		t.Errorf("a missing colon on line 3: %v", err)
+	}
+}
+
 func TestAFaultOfAnUnknownHostIsRefused(t *testing.T) {
 	t.Parallel()
 	o := twin.Options{Servers: []exchange.Server{server(t, "mbx1", "HT")}, User: winrmUser, Password: password}

@@ -17,16 +17,21 @@ var faultFields = []string{"host", "fault", "step", "at", "times", "lasts", "off
 // ReadFaults reads a file of declared faults: {"faults":[{"host":"MBX1",
 // "fault":"power-loss","step":"setup","at":"phase:7","times":1,"lasts":"40m"}]}.
 // Nothing unknown is let pass: all errors are told together, each with its line
-// and the nearest known word. Whether a host exists is known to Start and
-// Inject only.
-func ReadFaults(r io.Reader) ([]Fault, error) {
+// and the nearest known word. A fault of a host that is not among hosts is
+// refused, too; without hosts that is left to Start and Inject.
+func ReadFaults(r io.Reader, hosts ...string) ([]Fault, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, 1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("read faults: %w", err)
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	line := func() int { return 1 + bytes.Count(raw[:d.InputOffset()], []byte("\n")) }
-	broken := func(err error) ([]Fault, error) { return nil, fmt.Errorf("faults: line %d: %w", line(), err) }
+	broken := func(err error) ([]Fault, error) {
+		at := d.InputOffset()
+		if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+			at = max(at, wrong.Offset)
+		}
+		return nil, fmt.Errorf("faults: line %d: %w", 1+bytes.Count(raw[:min(at, int64(len(raw)))], []byte("\n")), err)
+	}
 	if err := expect(d, json.Delim('{')); err != nil {
 		return broken(err)
 	}
@@ -50,6 +55,9 @@ func ReadFaults(r io.Reader) ([]Fault, error) {
 			}
 			begins := 1 + bytes.Count(raw[:int(d.InputOffset())-len(one)], []byte("\n"))
 			f, err := readFault(one)
+			if err == nil {
+				err = f.among(hosts)
+			}
 			if err != nil {
 				wrong = append(wrong, fmt.Errorf("faults: line %d, fault %d: %w", begins, len(all)+1, err))
 			}
@@ -114,6 +122,14 @@ func readFault(raw []byte) (Fault, error) {
 		return f, errors.New("field host is missing")
 	}
 	return f, f.check()
+}
+
+// among reports, as an error, that a fault names none of the hosts there are.
+func (f Fault) among(hosts []string) error {
+	if f.Host == "*" || len(hosts) == 0 || slices.ContainsFunc(hosts, func(name string) bool { return strings.EqualFold(name, f.Host) }) {
+		return nil
+	}
+	return fmt.Errorf("no host named %s%s", f.Host, hint(f.Host, hosts))
 }
 
 func readDuration(raw []byte) (time.Duration, error) {

@@ -71,6 +71,9 @@ type demoSecrets struct {
 func (c *DemoCmd) Run(g *Globals) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := c.checkFaults(); err != nil {
+		return usage(g, err)
+	}
 	if err := c.check(); err != nil {
 		return err
 	}

@@ -44,8 +44,8 @@ func (c *TwinCmd) Run(g *Globals) (err error) {
 		Servers: servers, User: c.User, RunAs: c.Runas, Speed: c.Speed, StateDir: c.State, TLSDir: c.TLS,
 		RevocationListUnreachable: c.NoCRL, WinRM: c.WinRM, Language: c.WindowsLanguage, LocalizedSetup: c.LocalizedSetup,
 	}
-	if o.Faults, err = c.faults(); err != nil {
-		return err
+	if o.Faults, err = readFaults(c.Faults, servers); err != nil {
+		return usage(g, err)
 	}
 	if o.Password, err = readPassword(c.PasswordFile); err != nil {
 		return err
@@ -97,20 +97,4 @@ func (c *TwinCmd) servers() ([]exchange.Server, error) {
 		return nil, errors.Join(all...)
 	}
 	return inventory.Servers, nil
-}
-
-// faults reads the declared faults; one that is not understood stops everything.
-func (c *TwinCmd) faults() ([]twin.Fault, error) {
-	if c.Faults == "" {
-		return nil, nil
-	}
-	file, err := os.Open(c.Faults)
-	if err != nil {
-		return nil, fmt.Errorf("open faults: %w", err)
-	}
-	faults, err := twin.ReadFaults(file)
-	if err := file.Close(); err != nil {
-		return nil, fmt.Errorf("read faults: %w", err)
-	}
-	return faults, err
 }
