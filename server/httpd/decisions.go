@@ -3,6 +3,7 @@ package httpd
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"wavekeeper/server/auth"
@@ -60,6 +61,9 @@ func (s *server) choices(t trouble, clock ui.Clock) []choice {
 		if t.state == rollout.Failed && s.putBackFailed(t.UpgradeView) {
 			add(choice{title: "Skip and leave as it is", verb: "skip?leave=yes", kind: "danger", then: leaveThen(t)})
 		}
+	}
+	if t.inVain {
+		add(choice{title: "Skip and leave as it is", verb: "skip?leave=yes", kind: "danger", then: leaveThen(t)})
 	}
 	if !over && inTrouble(t.state) {
 		add(choice{
@@ -177,7 +181,31 @@ func skipThen(t trouble) string {
 }
 
 func leaveThen(t trouble) string {
+	if t.inVain {
+		return "Putting back is given up. " + strings.Join(staysLines(t), " ")
+	}
 	return fmt.Sprintf("What could not be put back (%s) stays changed on the host, and your name stands with it.", ui.List(openLedger(t.UpgradeView), 4))
+}
+
+// staysLines says what leaving a silent host as it is means for it.
+func staysLines(t trouble) []string {
+	var lines []string
+	if open := openLedger(t.UpgradeView); len(open) > 0 {
+		lines = append(lines, "Stays changed on the host, and your name stands with it: "+ui.List(open, 20)+".")
+	} else {
+		lines = append(lines, "Nothing that is on record stays changed on the host.")
+	}
+	if mayRun(t.UpgradeView) {
+		lines = append(lines, "Setup may be running there: the host does not say. It is not touched, and this upgrade does not watch it any more.")
+	}
+	return append(lines, "Tasks and folders of this upgrade are removed when the host answers again, unless they run then.")
+}
+
+// mayRun reports whether Setup was begun and not seen to succeed.
+func mayRun(u store.UpgradeView) bool {
+	return slices.ContainsFunc(u.Steps, func(st store.StepWork) bool {
+		return st.Name == "setup" && st.StartedAt != nil && st.State != rollout.Done
+	})
 }
 
 // seenAs is how an upgrade stood when a page was made: what a form carries back.

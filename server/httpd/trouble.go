@@ -18,6 +18,7 @@ type trouble struct {
 	store.UpgradeView
 	state    rollout.State // in which a person decides: while a decision is carried out, the one that it returns to
 	since    time.Time     // zero = not known
+	inVain   bool          // it is put back, and the host is silent: it may be left as it is
 	evidence []store.EvidenceRow
 	cleared  []store.MarkerRow
 	marks    marks    // Action and Watermark as read last
@@ -47,7 +48,12 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 	if t.cleared, err = s.Store.Markers(ctx, u.ID); err != nil {
 		return t, err
 	}
-	if u.Decision == "" && !inTrouble(u.State) {
+	if u.State == rollout.Running && u.Unwinding && u.Decision == "" {
+		if t.inVain, err = s.Store.UnwindsInVain(ctx, u.ID); err != nil {
+			return t, err
+		}
+	}
+	if u.Decision == "" && !inTrouble(u.State) && !t.inVain {
 		return t, nil
 	}
 	if t.since, err = s.movedAt(ctx, u); err != nil {
@@ -138,7 +144,7 @@ func movedLast(events []store.Event) map[string]time.Time {
 
 // troubleView is the part of an upgrade's page about its trouble; nil = none.
 func (s *server) troubleView(v viewer, t trouble, o store.RolloutView, clock ui.Clock) *page.Trouble {
-	if t.Decision == "" && !inTrouble(t.State) {
+	if t.Decision == "" && !inTrouble(t.State) && !t.inVain {
 		return nil
 	}
 	out := &page.Trouble{
@@ -175,6 +181,9 @@ func (s *server) watches(t trouble) bool {
 
 func (s *server) troubleLead(t trouble) string {
 	step := shortStep(t.Step)
+	if t.inVain {
+		return fmt.Sprintf("%s does not answer, and what was changed on it cannot be put back meanwhile.", t.Server)
+	}
 	switch t.state {
 	case rollout.OutOfSight:
 		if s.watches(t) {
@@ -292,6 +301,9 @@ func (s *server) stepWords(name string) string {
 func (s *server) troubleSafe(t trouble, o store.RolloutView, clock ui.Clock) []string {
 	var safe []string
 	say := func(format string, args ...any) { safe = append(safe, fmt.Sprintf(format, args...)) }
+	if t.inVain {
+		say("It is asked again and again; when it answers, putting back goes on by itself. Nothing has to be decided.")
+	}
 	switch t.state {
 	case rollout.OutOfSight:
 		say("Nothing else is tried on %s. What runs there goes on by itself and is not touched.", t.Server)

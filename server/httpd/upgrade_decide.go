@@ -66,7 +66,12 @@ func (s *server) upgradeSkipAsk(w http.ResponseWriter, r *http.Request) error {
 		if r.URL.Query().Has("leave") {
 			leaveAsIs(t.UpgradeView, view)
 		}
-		view.Why = refusedBy(view.Why, t.UpgradeView, rollout.State.MaySkip)
+		possible := rollout.State.MaySkip
+		if t.inVain && r.URL.Query().Has("leave") {
+			view.Parts = []page.ConfirmPart{{Title: "What stays on the host", Lines: staysLines(t)}}
+			possible = func(rollout.State) bool { return true }
+		}
+		view.Why = refusedBy(view.Why, t.UpgradeView, possible)
 	})
 }
 

@@ -114,6 +114,10 @@ func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.De
 	if state == rollout.OutOfSight {
 		w.Title = u.Server + " is out of sight"
 	}
+	if u.InVain {
+		w.State.Note = "host silent"
+		w.Title = u.Server + " does not answer: what was changed on it is not put back"
+	}
 	if state == rollout.Waiting || state == rollout.Held {
 		w.Detail = clean(u.PlanName) + " · the rollout ended before it was run again, and what was begun may still be on the host: skip it, and what was changed is put back"
 		if len(left) > 0 {
@@ -134,6 +138,7 @@ func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.De
 	link(!u.Ended && rollout.UpgradeTable.Allows(state, rollout.Retry), "retry", "Run again")
 	link(s.verifies() && state.MayVerify() && (state.Broken() || !u.Ended), "verify", "Mark repaired and verify")
 	link(state.MaySkip(), "skip", "Skip")
+	link(u.InVain, "skip?leave=yes", "Skip and leave as it is")
 	return w
 }
 
