@@ -21,6 +21,9 @@ func setupRun(ctx context.Context, w *Work, task windows.Task, look windows.Task
 		return outOfReach(w, "look at the setup log", err)
 	}
 	if told := w.count(task.Name + ".runs"); told == 0 || told < runsAtMost && w.since(task.Name+".run_at") >= runAgainAfter {
+		if out := othersRevocation(w); out.Kind != "" { // registered for an account that is not the approved one any more
+			return otherThanApproved(ctx, w, task, out)
+		}
 		out, err := asApproved(ctx, w, task)
 		switch {
 		case err != nil:

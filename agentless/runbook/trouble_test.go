@@ -35,6 +35,7 @@ func TestATaskOfAnEarlierApprovalNeverRuns(t *testing.T) {
 	for name, change := range map[string]func(*runbook.Work){
 		"another folder":                  func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp1-de-DE-x64` },
 		"other content in the same place": func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) },
+		"another account":                 func(w *runbook.Work) { w.RunAs = runbook.Account{Name: `DEMO\other`, Password: "x"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,7 +43,7 @@ func TestATaskOfAnEarlierApprovalNeverRuns(t *testing.T) {
 			f.beginSetup(t, "task-created")
 			f.change = change
 			out := f.tick(t, "setup")
-			if out.Kind != runbook.Failed || !strings.Contains(out.Message, "not what was approved") || out.Remedy == "" {
+			if out.Kind != runbook.Failed || !strings.Contains(out.Message, "not what was approved") && !strings.Contains(out.Message, "Setup was not begun") || out.Remedy == "" {
 				t.Fatalf("%+v", out)
 			}
 			if again := f.tick(t, "setup"); again.Kind != runbook.Failed || !strings.Contains(again.Message, "did not run") {

@@ -163,7 +163,7 @@ func TestASetupBeyondItsLimitIsLookedAtAndGoesOn(t *testing.T) {
 	table := runbook.Standalone()
 	for i := range table.Steps {
 		if table.Steps[i].Name == "setup" {
-			table.Steps[i].Hard = 1200 * time.Millisecond
+			table.Steps[i].Hard = time.Millisecond // whatever the machine does, the first look is beyond it
 		}
 	}
 	w := newWorld(t, `server,roles,site,build,address,port,services
@@ -179,7 +179,7 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.104.3,5985,BackupAgent
 	if err != nil || len(kept) == 0 {
 		t.Errorf("evidence: %v, %v", kept, err)
 	}
-	for range 20 { // on a slow machine Setup may take more than one of its limits
+	for range 200 { // each look lets the step do one action more
 		if err := w.Store.DecideUpgrade(t.Context(), w.operator, u.ID, store.Decision{Step: runbook.Look}, w.book); err != nil {
 			t.Fatal(err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"time"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/windows"
@@ -16,6 +17,7 @@ import (
 type prepared struct {
 	runbook.Work
 	secrets secrets
+	judged  time.Time // when the step's outcome was weighed against its limits; zero = it did not come to one
 }
 
 // prepare fills in all that a tick may use. What it refuses is an outcome: the

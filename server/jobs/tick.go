@@ -84,7 +84,7 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	loaded := time.Now()
 	now := func() time.Time { return w.Now.Add(time.Since(loaded)) }
 	ctx = labelled(ctx, "tick", w.Server.Name, worked(w))
-	work, out, err := e.act(ctx, w, lease)
+	work, out, err := e.act(ctx, w, lease, now)
 	out.After = e.paced(out.After)
 	switch {
 	case ctx.Err() != nil:
@@ -95,7 +95,11 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	case err != nil:
 		return 0, false, fmt.Errorf("tick of %s: %w", w.Server.Name, err)
 	}
-	save := after(w, e.plain, out, now())
+	judged := work.judged // evidence was read by the same limits
+	if judged.IsZero() {
+		judged = now()
+	}
+	save := after(w, e.plain, out, judged)
 	save.Memory = work.Memory
 	if work.Memory != nil && save.Step == worked(w) {
 		(&course{w: w, table: e.plain, now: now()}).looked(&save, out.Barred)
@@ -129,7 +133,7 @@ func (e *Engine) overtaken(w store.UpgradeWork, err error) {
 // act lets the runbook's step do its one action on the host. What kept it from
 // acting is an outcome, too: it is shown and tried again until the step's limit.
 // An error means that this worker may not act, or not any more.
-func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease) (*prepared, runbook.Outcome, error) {
+func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease, now func() time.Time) (*prepared, runbook.Outcome, error) {
 	ctx, kept := e.guarded(ctx, lease)
 	ctx, cancel := context.WithTimeout(ctx, tickLimit)
 	defer cancel()
@@ -152,7 +156,8 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 	}
 	if err == nil {
 		delete(work.Memory, unapprovedSince)
-		if c := (course{w: w, table: e.plain, now: work.Now}); out.Kind == runbook.Again && w.Decision == "" && !step.Repeatable {
+		work.judged = now()
+		if c := (course{w: w, table: e.plain, now: work.judged}); out.Kind == runbook.Again && w.Decision == "" && !step.Repeatable {
 			if over, _ := c.overdue(); over {
 				out.Evidence = runbook.Collect(ctx, &work.Work)
 			}
