@@ -112,7 +112,7 @@ func freezeThrough(t *testing.T, random *rand.Rand, csv string, most int, patter
 
 // effect is a request that starts or changes something on a host. In one attempt
 // each is sent once: who goes on looks first at what is so already.
-var effect = regexp.MustCompile(`(?i)^schtasks(\.exe)? .*/run |^sc(\.exe)? (stop|start|config) `)
+var effect = regexp.MustCompile(`(?i)schtasks(\.exe)? /run |^sc(\.exe)? (stop|start|config) `)
 
 // told begins to note the requests that reach hosts; what it returns lists those
 // that came more than once. The guards on the host hide them from what happens
