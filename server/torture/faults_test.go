@@ -185,6 +185,9 @@ func busy(v store.RolloutView) bool {
 		if w.State == rollout.WaveApproved && opens {
 			return true // no coordinator came to it yet
 		}
+		if opens && w.State == rollout.WaveRunning && !slices.ContainsFunc(w.Upgrades, func(u store.UpgradeRow) bool { return !u.State.Decided() }) {
+			return true // it is done in a moment, and the next one opens
+		}
 		opens = opens && w.State == rollout.WaveDone
 		for _, u := range w.Upgrades {
 			switch u.State {
