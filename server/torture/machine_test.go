@@ -340,14 +340,19 @@ func (m *machine) settle() {
 		}
 	}
 	m.start(0)
-	tries := map[string]int{}
+	tries, idle := map[string]int{}, 0
 	for range 60 {
 		for _, host := range serverNames {
 			must(m.t, m.fleet.Mend(host))
 		}
 		v := m.rest(m.t)
 		m.judge()
-		if !m.person(v, tries) {
+		if m.person(v, tries) {
+			idle = 0
+			continue
+		}
+		// On a busy machine what is at rest may only be slow: it gets more time.
+		if idle++; idle == 3 || v.State == rollout.RolloutDone || v.State == rollout.RolloutStopped {
 			return
 		}
 	}
