@@ -41,7 +41,7 @@ func TestEveryDeclaredFaultEndsAsDoneOrAsADecision(t *testing.T) {
 		"restart in Setup":          {twin.Fault{Name: "slow-restart", Step: "setup", At: "phase:5"}, "setup", runbook.Interrupted, "started anew", "Run again"},
 		"address lost in Setup":     {twin.Fault{Name: "address-lost", Step: "setup", At: "phase:7"}, "tidy", runbook.Done, "", ""},
 		"WMI stopped by Setup":      {twin.Fault{Name: "wmi-stopped", Step: "setup"}, "tidy", runbook.Done, "", ""},
-		"WMI stopped by an abort":   {twin.Fault{Name: "wmi-stopped", Step: "setup", At: "phase:7"}, "setup", runbook.Failed, "", "run again"},
+		"WMI stopped by an abort":   {twin.Fault{Name: "wmi-stopped", Step: "setup", At: "phase:7"}, "setup", runbook.Failed, "WMI does not answer on the host", "run again"},
 		"clock off":                 {twin.Fault{Name: "clock-off", Step: "facts"}, "tidy", runbook.Done, "", ""},
 		"clock past triggers":       {twin.Fault{Name: "clock-past-triggers"}, "tidy", runbook.Done, "", ""},
 		"run-as locked":             {twin.Fault{Name: "runas-locked", Step: "preflight", Lasts: 1000 * time.Hour}, "preflight", runbook.Failed, "run-as account", "nlock"},

@@ -177,7 +177,8 @@ type Fact = windows.Fact
 type Outcome struct {
 	Kind     Kind
 	After    time.Duration // of Again and OutOfSight
-	Message  string        // for people, one sentence
+	Message  string        // for people, one sentence; of a host that did not answer, with the whole chain of errors
+	Headline string        // of Again and OutOfSight: the message with its cause first, without the chain; empty = the message
 	Remedy   string        // of Failed, Interrupted, Unknown: what a person can do
 	Percent  int           // of the step, 0 to 100; 0 = not known
 	Phase    string        // of Setup, "readiness"

@@ -62,6 +62,9 @@ func outOfReach(w *Work, doing string, err error) (Outcome, error) {
 	out, err := trouble(doing, err)
 	if err == nil && out.Kind == Again && !out.Barred && w.Memory["created"] != "" {
 		out.Kind = OutOfSight
+		if out.Headline != "" {
+			out.Headline += "; Setup may be running"
+		}
 		out.Message = "Setup may be running out of sight: " + out.Message
 	}
 	return out, err

@@ -55,6 +55,9 @@ func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.Ta
 	}
 	out.Kind = Failed
 	out.Message = "Setup did not succeed: " + strings.Join(wrong, "; ")
+	if len(w.Host.Without()) > 0 {
+		out.Message = "Setup did not succeed, and WMI does not answer on the host: " + strings.Join(wrong, "; ")
+	}
 	if w.Memory[errorLine] != "" {
 		out.Message += "; its log's last error: " + w.Memory[errorLine]
 	}

@@ -144,7 +144,7 @@ func trouble(doing string, err error) (Outcome, error) {
 	if errors.Is(err, windows.ErrMidnight) {
 		return Outcome{Kind: Again, After: 2 * time.Minute, Message: message, troubled: true}, nil
 	}
-	out := Outcome{Kind: Again, After: later, Message: message, Unheard: windows.Unreached(err), troubled: true}
+	out := Outcome{Kind: Again, After: later, Message: message, Headline: windows.Headline(doing, err), Unheard: windows.Unreached(err), troubled: true}
 	if windows.Denied(err) {
 		out.After = denied
 		out.Remedy = "Check the WinRM account and its password in the server's profile."

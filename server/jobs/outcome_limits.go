@@ -77,7 +77,7 @@ func (c *course) outOfSight(out runbook.Outcome) {
 	over, limit := c.overdue()
 	switch {
 	case over:
-		c.save.Message = fmt.Sprintf("Not seen to end within the step's limit of %s: %s", spoken(limit), out.Message)
+		c.save.Message = fmt.Sprintf("Not seen to end within the step's limit of %s: %s", spoken(limit), cmp.Or(out.Headline, out.Message))
 		c.save.Remedy = cmp.Or(out.Remedy, "Look at the host. What ran there may have ended well: have it looked at again, or mark the server as repaired and let it be verified.")
 		c.keepReason()
 		c.decide(rollout.Unknown)
@@ -93,7 +93,7 @@ func (c *course) outOfSight(out runbook.Outcome) {
 	case out.Answers:
 		c.save.Remedy = cmp.Or(out.Remedy, "The host answers. What runs on it is waited for, and nothing is changed under it.")
 	default:
-		c.save.Message = c.sight() + out.Message
+		c.save.Message = c.sight() + cmp.Or(out.Headline, out.Message)
 		c.save.Remedy = cmp.Or(out.Remedy, fmt.Sprintf(
 			"What runs on the host goes on by itself, nothing is done to it meanwhile, and no other server is started in its place. "+
 				"Once the host answers this goes on by itself. If it does not within %s of the step's begin, a person decides; a person can have it looked at now.", spoken(limit)))
@@ -124,7 +124,7 @@ func (c *course) keepReason() {
 // late is a step that asked to come back beyond its hard limit. What cannot be
 // repeated may still be running on the host: a person decides.
 func (c *course) late(out runbook.Outcome, limit time.Duration) {
-	message := fmt.Sprintf("Not finished within %s: %s", spoken(limit), out.Message)
+	message := fmt.Sprintf("Not finished within %s: %s", spoken(limit), cmp.Or(out.Headline, out.Message))
 	remedy := cmp.Or(out.Remedy, "See whether the host answers, and what it was last doing; then run again.")
 	if c.plain(c.w.Step).Repeatable {
 		c.failed(runbook.Outcome{Message: message, Remedy: remedy})

@@ -54,8 +54,8 @@ var causes = map[string]string{
 	"setup-fails":                   "Setup",
 	"disk-full":                     "(?i)disk|space",
 	"wmi-stopped":                   "RPC server is unavailable|WMI|winmgmt|Setup",
-	"address-lost":                  "unreachable|timeout|time-out|not answer",
-	"slow-restart":                  "unreachable|timeout|time-out|not answer",
+	"address-lost":                  "unreachable|timeout|time-out|not answer|refuses the connection|broke the connection",
+	"slow-restart":                  "unreachable|timeout|time-out|not answer|refuses the connection|broke the connection",
 }
 
 // outlasting are faults that can last longer than the step's hard limit.
