@@ -75,7 +75,7 @@ func oneFault() []twin.Fault {
 				f.Offset = farFromMidnight()
 			}
 			if name == "disk-full" && step == "setup" {
-				f.Lasts = 20 * time.Hour // of the hosts: nobody makes room before Setup's end is judged
+				f.Lasts = 1000 * time.Hour // of the hosts: nobody makes room before Setup's end is judged
 			}
 			all = append(all, f)
 			if slices.Contains(outlasting, name) && slices.Contains([]string{"stop-services", "setup", "put-back"}, step) {

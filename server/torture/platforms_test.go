@@ -132,7 +132,7 @@ func rolledOut(t *testing.T, csv string) map[string]end {
 	a := newArena(t, csv, func(o *arenaOptions) { o.Package = "sp2" })
 	a.approveAll(t)
 	a.coordinator(t)
-	a.finish(t, time.Minute)
+	a.finish(t, rolloutWithin)
 	a.check(t)
 	return a.ends(t)
 }
