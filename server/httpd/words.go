@@ -18,7 +18,8 @@ var kindWords = map[string]string{
 	"plan.create": "Plan made", "plan.revise": "Plan changed", "plan.submit": "Plan submitted", "plan.reject": "Plan rejected",
 	"wave.approve": "Wave approved", "wave.withdraw": "Approval taken back", "wave.pause": "Wave paused", "wave.resume": "Wave resumed",
 	"rollout.pause": "Rollout paused", "rollout.resume": "Rollout resumed", "rollout.stop": "Rollout stopped",
-	"upgrade.retry": "Upgrade tried again", "upgrade.skip": "Server skipped", "upgrade.verify": "Marked as repaired", "upgrade.decide": "Decided about trouble", "evidence.export": "Evidence exported",
+	"upgrade.retry": "Upgrade tried again", "upgrade.skip": "Server skipped", "upgrade.verify": "Marked as repaired", "upgrade.leave": "Skipped and left as it is",
+	"upgrade.look": "Looked again", "upgrade.clear-markers": "Action and Watermark cleared", "upgrade.restore-markers": "Cleared values put back", "upgrade.doubt": "Stopped waiting", "evidence.export": "Evidence exported",
 	"refused": "Refused", "history.export": "History exported",
 	store.EventSubmitted: "Submitted", store.EventRejected: "Rejected", store.EventApproved: "Approved", store.EventVoided: "Approval void", store.EventRollout: "Rollout",
 	store.EventWave: "Wave", store.EventUpgrade: "Upgrade", store.EventHeld: "Held", store.EventStep: "Step", store.EventIntent: "About to act",
@@ -48,7 +49,7 @@ func eventState(kind, text string, data map[string]any) string {
 		return "warning"
 	case store.EventDecide, store.EventEvidence, store.EventMarker:
 		return "info"
-	case store.EventSkip, "upgrade.skip":
+	case store.EventSkip, "upgrade.skip", "upgrade.leave":
 		return "skipped"
 	case store.EventSubmitted, "plan.submit":
 		return "submitted"

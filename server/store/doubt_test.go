@@ -34,7 +34,7 @@ func TestAPersonStopsWaitingForWhatIsOutOfSight(t *testing.T) {
 	if _, live, err := d.Store.LoadWork(t.Context(), id, before.Generation); err != nil || live {
 		t.Errorf("the tick before is live %t, %v", live, err)
 	}
-	if n := d.lastAudit(t, "upgrade.decide"); n != 1 {
+	if n := d.lastAudit(t, "upgrade.doubt"); n != 1 {
 		t.Errorf("%d decisions on record, want 1", n)
 	}
 	var said int

@@ -36,7 +36,7 @@ func (s *Store) DoubtUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 			return err
 		}
 		t.record(actor, Record{
-			What: "upgrade.decide", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
+			What: "upgrade." + rollout.DecideDoubt, Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
 			Detail: map[string]any{"upgrade": upgrade, "decision": rollout.DecideDoubt, "state": u.State},
 		})
 		if err := t.tell(ctx, Event{

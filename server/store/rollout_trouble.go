@@ -175,7 +175,7 @@ func (s *Store) DecideUpgrade(ctx context.Context, actor Actor, upgrade int64, d
 			return err
 		}
 		t.record(actor, Record{
-			What: "upgrade.decide", Subject: u.Server, Rollout: u.RolloutID, Reason: d.Reason,
+			What: "upgrade." + d.Step, Subject: u.Server, Rollout: u.RolloutID, Reason: d.Reason,
 			Detail: map[string]any{"upgrade": upgrade, "decision": d.Step, "state": u.State},
 		})
 		return t.decided(ctx, u, upgrade, Event{

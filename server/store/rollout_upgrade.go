@@ -147,16 +147,16 @@ func (t *txn) skip(ctx context.Context, actor Actor, upgrade int64, u db.Upgrade
 	if n == 0 {
 		return rollout.Conflict("The upgrade moved on meanwhile.")
 	}
-	detail := map[string]any{"upgrade": upgrade, "state": u.State}
+	detail, what := map[string]any{"upgrade": upgrade, "state": u.State}, "upgrade.skip"
 	if len(left) > 0 {
-		detail["left"] = left
+		detail["left"], what = left, "upgrade.leave"
 	}
 	if u.StartedAt != nil {
 		if err := t.askSweep(ctx, u.ServerID); err != nil {
 			return err
 		}
 	}
-	t.record(actor, Record{What: "upgrade.skip", Subject: u.Server, Rollout: u.RolloutID, Reason: reason, Detail: detail})
+	t.record(actor, Record{What: what, Subject: u.Server, Rollout: u.RolloutID, Reason: reason, Detail: detail})
 	return t.decided(ctx, u, upgrade, Event{Kind: EventSkip, Text: sentence(actor.Name+" skipped "+u.Server, reason)})
 }
 

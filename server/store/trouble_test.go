@@ -126,7 +126,7 @@ func TestADecisionGoesBackWhereItCameFrom(t *testing.T) {
 					return
 				}
 			}
-			if n := d.lastAudit(t, "upgrade.decide"); n != 2 {
+			if n := d.lastAudit(t, "upgrade."+c.decision); n != 2 {
 				t.Errorf("%d decisions on record, want 2", n)
 			}
 			if kinds := d.kinds(t); !slices.Contains(kinds, store.EventDecide) {
