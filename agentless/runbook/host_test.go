@@ -64,7 +64,7 @@ func TestSetupThatOutlivesItsTaskIsWaitedFor(t *testing.T) {
 		func() error { return f.host.CreateTask(ctx, running) },
 		func() error { return f.host.RunTask(ctx, other) },
 		func() error { return f.host.MakeTaskFolder(ctx, name) },
-		func() error { return f.host.WriteFile(ctx, windows.TaskFolder(name)+`\started`, []byte("x")) },
+		func() error { return f.host.MakeFolder(ctx, windows.TaskFolder(name)+`\started`) },
 		func() error { return f.host.WriteFile(ctx, windows.TaskFolder(name)+`\rc`, []byte("0\r\n")) },
 	} {
 		if err := do(); err != nil {
