@@ -35,7 +35,7 @@ func TestATaskOfAnEarlierApprovalNeverRuns(t *testing.T) {
 	for name, change := range map[string]func(*runbook.Work){
 		"another folder":                  func(w *runbook.Work) { w.Media.Folder = `C:\Wavekeeper\media\sp1-de-DE-x64` },
 		"other content in the same place": func(w *runbook.Work) { w.Media.SetupSHA256 = strings.Repeat("0", 64) },
-		"another account":                 func(w *runbook.Work) { w.RunAs = runbook.Account{Name: `DEMO\other`, Password: "x"} },
+		"another account":                 func(w *runbook.Work) { w.RunAs = runbook.Account{Name: `DEMO\another`, Password: "x"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -130,7 +130,7 @@ func TestMain(m *testing.M) {
 			println(err.Error())
 			os.Exit(1)
 		}
-		if err := os.WriteFile(dir+".url", []byte(s.OwnerURL()), 0o600); err != nil {
+		if err := errors.Join(os.WriteFile(dir+".new", []byte(s.OwnerURL()), 0o600), os.Rename(dir+".new", dir+".url")); err != nil {
 			os.Exit(1)
 		}
 		select {}
@@ -183,7 +183,10 @@ func runProgram(t *testing.T, dir string) *os.Process {
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = program.Wait() }) // it is killed
+	t.Cleanup(func() {
+		_ = program.Process.Kill() // most tests did
+		_ = program.Wait()
+	})
 	eventually(t, "the program's database", func() error {
 		_, err := os.Stat(dir + ".url")
 		return err

@@ -483,6 +483,7 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			_, err := d.Store.SubmitRevision(ctx, a, revision, d.hash, book)
 			return err
 		},
+		"DoubtUpgrade":     func(a store.Actor) error { return d.Store.DoubtUpgrade(ctx, a, id, "x") },
 		"VerifyUpgrade":    func(a store.Actor) error { return d.Store.VerifyUpgrade(ctx, a, id, "x", book) },
 		"WithdrawApproval": func(a store.Actor) error { return d.Store.WithdrawApproval(ctx, a, wave, "x") },
 	}
