@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 GO ?= go
 export GOTOOLCHAIN ?= local
+# of the sample of torture in `make test`; 0 = a random one, which is printed
+SEED ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run test torture lint generate assets bench vuln fresh need-run need-test build
@@ -19,7 +21,7 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but browser and kill tests)" && $(GO) test -race -timeout 15m ./...
 	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli ./agentless/runbook
-	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m
+	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m -torture.seed=$(SEED)
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
