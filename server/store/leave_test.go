@@ -66,6 +66,9 @@ func TestWhatIsPutBackInVainMayBeLeft(t *testing.T) {
 	if u.State != rollout.Skipped || u.EndedAt == nil || u.Ledger[0].RestoredAt == nil || !strings.Contains(u.Ledger[0].Deviation, "left as it is by operator: the host burnt") {
 		t.Errorf("%s, ended %v, ledger %+v, want skipped with a deviation by name", u.State, u.EndedAt, u.Ledger)
 	}
+	if n := d.lastAudit(t, "upgrade.leave"); n != 1 {
+		t.Errorf("%d entries say that it was left as it is, want 1", n)
+	}
 	for _, st := range u.Steps {
 		if st.Name == "put-back" && (st.State != rollout.Failed || st.EndedAt == nil) {
 			t.Errorf("put-back is %s, want it ended", st.State)

@@ -79,7 +79,7 @@ func (t *txn) leaveSilent(ctx context.Context, actor Actor, upgrade int64, u db.
 		}
 	}
 	t.record(actor, Record{
-		What: "upgrade.skip", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
+		What: "upgrade.leave", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
 		Detail: map[string]any{"upgrade": upgrade, "state": u.State, "left": left, "host": "silent", "heard": u.LastHeardAt},
 	})
 	return t.decided(ctx, u, upgrade, Event{

@@ -148,7 +148,7 @@ func (t *txn) skip(ctx context.Context, actor Actor, upgrade int64, u db.Upgrade
 		return rollout.Conflict("The upgrade moved on meanwhile.")
 	}
 	detail, what := map[string]any{"upgrade": upgrade, "state": u.State}, "upgrade.skip"
-	if len(left) > 0 {
+	if left != nil { // a person took on what could not be put back
 		detail["left"], what = left, "upgrade.leave"
 	}
 	if u.StartedAt != nil {

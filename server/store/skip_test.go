@@ -185,6 +185,9 @@ func TestWhatCannotBePutBackIsTakenOnByName(t *testing.T) {
 	if u.State != rollout.Skipped || len(u.Ledger) != 1 || u.Ledger[0].RestoredAt == nil || !strings.Contains(u.Ledger[0].Deviation, "operator: the host burnt") {
 		t.Errorf("%s, ledger %+v, want skipped with a deviation that names who took it on", u.State, u.Ledger)
 	}
+	if left, skipped := d.lastAudit(t, "upgrade.leave"), d.lastAudit(t, "upgrade.skip"); left != 1 || skipped != 0 {
+		t.Errorf("%d entries of leaving, %d of skipping, want one that it was left as it is", left, skipped)
+	}
 }
 
 func TestResumedWaveIsNotStoppedByWhatFailedBefore(t *testing.T) {
