@@ -87,11 +87,7 @@ func TestAServiceComesBackWithARestart(t *testing.T) {
 	}
 	boot := c.bootTime()
 	c.restarts()
-	within(t, 10*time.Second, "the host restarts", func() bool {
-		c.http.CloseIdleConnections()
-		status, _, err := c.post(identifyBody)
-		return err == nil && status == 200 && c.bootTime() != boot
-	})
+	c.bootsAgain(boot, 10*time.Second)
 	if now, mode := c.state(thirdParty); now != "RUNNING" || mode != "AUTO_START" {
 		t.Errorf("%s %s", now, mode)
 	}

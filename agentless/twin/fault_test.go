@@ -50,6 +50,21 @@ func (c *client) restarts() {
 		`<rsp:CommandLine><rsp:Command>shutdown.exe -r -t 0</rsp:Command></rsp:CommandLine>`))
 }
 
+// bootsAgain waits until the host tells another boot time than before. A host
+// that goes down may still answer a moment, or lose the answer on the way.
+func (c *client) bootsAgain(before string, d time.Duration) {
+	c.tb.Helper()
+	question := message("http://schemas.xmlsoap.org/ws/2004/09/enumeration/Enumerate", "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*", "", "",
+		`<n:Enumerate><w:OptimizeEnumeration/><w:MaxElements>10</w:MaxElements><w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">`+
+			`SELECT LastBootUpTime FROM Win32_OperatingSystem</w:Filter></n:Enumerate>`)
+	within(c.tb, d, "the host is up with another boot time", func() bool {
+		c.http.CloseIdleConnections()
+		status, raw, err := c.post(question)
+		var n node
+		return err == nil && status == 200 && xml.Unmarshal([]byte(raw), &n) == nil && n.one("Datetime") != before
+	})
+}
+
 // answers waits until the host answers again.
 func (c *client) answers(d time.Duration) {
 	c.tb.Helper()
