@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -440,6 +441,32 @@ func TestStreamShowsWhatHappens(t *testing.T) {
 	}
 	if !strings.Contains(seen.String(), `<hx-partial hx-target="#rollout-top" hx-swap="outerMorph">`) || !strings.Contains(seen.String(), "\nid: ") {
 		t.Errorf("the stream has no partials with numbers")
+	}
+}
+
+func TestAStoppedRolloutHasNoWaveThatWaits(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead := c.signedIn(t, "lead")
+	rollout := submitted(t, lead)
+	wave := regexp.MustCompile(`class="lane-card[^"]*" data-state="([^"]*)"`)
+	state := func() string {
+		t.Helper()
+		_, page := lead.get(rollout)
+		if m := wave.FindStringSubmatch(page); m != nil {
+			return m[1]
+		}
+		t.Fatalf("no wave on %s", words(page))
+		return ""
+	}
+	if got := state(); got != "waiting" {
+		t.Errorf("wave 1 is %q before anybody approved it", got)
+	}
+	if status, page := lead.post(rollout+"/stop", url.Values{"reason": {"wrong fleet"}}); status != http.StatusOK {
+		t.Fatalf("stop: status %d: %s", status, words(page))
+	}
+	if got := state(); got != "stopped" {
+		t.Errorf("wave 1 of a stopped rollout is %q", got)
 	}
 }
 

@@ -226,9 +226,18 @@ func nextToApprove(waves []store.WaveView) int {
 	return 0
 }
 
+// waveState is a wave's state as a page shows it: in a rollout that is stopped
+// nothing of an unfinished wave starts any more.
+func waveState(o rollout.RolloutState, w rollout.WaveState) ui.State {
+	if o == rollout.RolloutStopped && w != rollout.WaveDone {
+		return stateOf(rollout.WaveStopped)
+	}
+	return stateOf(w)
+}
+
 func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane {
 	l := page.Lane{
-		Number: w.Number, Title: "Wave " + ui.Digits(w.Number), State: stateOf(w.State), Parts: parts([]store.WaveView{w}), Href: waveHref(o.ID, w.Number),
+		Number: w.Number, Title: "Wave " + ui.Digits(w.Number), State: waveState(o.State, w.State), Parts: parts([]store.WaveView{w}), Href: waveHref(o.ID, w.Number),
 		Words: ui.Count(len(w.Upgrades), "server", "servers"), Here: w.State == rollout.WaveRunning || w.State == rollout.WaveStopped || w.State == rollout.WavePaused,
 	}
 	if w.Name != "" {
@@ -277,7 +286,7 @@ func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.
 	rows, begun := 0, after == 0
 	var last int64
 	for _, w := range o.Waves {
-		g := page.MatrixGroup{ID: "g" + ui.Digits(w.Number), Title: "Wave " + ui.Digits(w.Number), State: stateOf(w.State), Words: ui.Count(len(w.Upgrades), "server", "servers"), Open: w.State != rollout.WaveDone}
+		g := page.MatrixGroup{ID: "g" + ui.Digits(w.Number), Title: "Wave " + ui.Digits(w.Number), State: waveState(o.State, w.State), Words: ui.Count(len(w.Upgrades), "server", "servers"), Open: w.State != rollout.WaveDone}
 		for _, u := range w.Upgrades {
 			if !begun {
 				begun = u.ID == after

@@ -361,7 +361,8 @@ func openLedger(u store.UpgradeView) []string {
 	var open []string
 	for _, l := range u.Ledger {
 		if l.RestoredAt == nil {
-			open = append(open, strings.ToLower(ledgerThing(l)[:1])+ledgerThing(l)[1:])
+			thing := store.LedgerThing(l.Kind, l.Name)
+			open = append(open, strings.ToLower(thing[:1])+thing[1:])
 		}
 	}
 	return open

@@ -3,7 +3,6 @@ package httpd
 import (
 	"strings"
 
-	"wavekeeper/server/store"
 	"wavekeeper/web/ui"
 )
 
@@ -21,20 +20,6 @@ func repairWords(t trouble) string {
 		return are + " not put back. Running again, verifying and skipping each end with the steps that put it back exactly."
 	default:
 		return are + " not put back, and nothing does it by itself any more: put it back by hand as it was found, see below."
-	}
-}
-
-func ledgerThing(l store.LedgerEntry) string {
-	switch l.Kind {
-	case "service":
-		return "Service " + l.Name
-	case "revocation":
-		if l.Name == "S-1-5-18" {
-			return "Certificate revocation check of the system account"
-		}
-		return "Certificate revocation check of the " + l.Name + " account"
-	default:
-		return l.Kind + " " + l.Name
 	}
 }
 

@@ -26,8 +26,8 @@ func TestRolloutPageLeavesOutSingleActions(t *testing.T) {
 func TestLedgerIsSaidInWords(t *testing.T) {
 	t.Parallel()
 	l := store.LedgerEntry{Kind: "revocation", Name: "S-1-5-18"}
-	if got := ledgerThing(l); got != "Certificate revocation check of the system account" {
-		t.Errorf("ledgerThing = %q", got)
+	if got := store.LedgerThing(l.Kind, l.Name); got != "Certificate revocation check of the system account" {
+		t.Errorf("LedgerThing = %q", got)
 	}
 	for want, values := range map[string]map[string]string{
 		"kept on the host by the task wk-1": {"task": "wk-1", "file": "revocation-system"},

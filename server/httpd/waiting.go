@@ -154,7 +154,7 @@ func brief(text string) string {
 func deviationNames(left []store.Deviation) string {
 	var names []string
 	for _, d := range left {
-		names = append(names, ledgerThing(store.LedgerEntry{Kind: d.Kind, Name: d.Name}))
+		names = append(names, store.LedgerThing(d.Kind, d.Name))
 	}
 	return ui.List(names, 3)
 }

@@ -80,7 +80,7 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	base := waveHref(o.ID, wave.Number)
 	count := ui.Count(len(wave.Upgrades), "server", "servers")
 	view := page.Approve{
-		Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: fmt.Sprintf("Approve wave %d", wave.Number), State: stateOf(wave.State),
+		Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: fmt.Sprintf("Approve wave %d", wave.Number), State: waveState(o.State, wave.State),
 		Lead: o.PlanName + " · " + packageWords(o.Package) + ", to " + o.Content.Package.Target.String(), Hash: o.Hash, Revision: "Revision " + ui.Digits(o.Revision),
 		Button: fmt.Sprintf("Approve wave %d: %s", wave.Number, count), Action: base + "/approve",
 		Diff:  "The content below is revision " + ui.Digits(o.Revision) + " as it was submitted; it cannot change any more.",

@@ -90,13 +90,28 @@ func (s *Store) OpenLedger(ctx context.Context, p Page, e LedgerEntry) (int64, e
 		if err != nil {
 			return err
 		}
-		return t.appendEvent(ctx, p.event(EventChanged, fmt.Sprintf("%s %s is changed for a while", e.Kind, e.Name),
+		return t.appendEvent(ctx, p.event(EventChanged, LedgerThing(e.Kind, e.Name)+" is changed for a while",
 			map[string]any{"kind": e.Kind, "name": e.Name, "before": e.Before, "meant": e.Meant}))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("open ledger entry %s %s on %s: %w", e.Kind, e.Name, p.Server, err)
 	}
 	return id, nil
+}
+
+// LedgerThing names what a ledger entry is about in the words of pages and events.
+// The name of an entry about the revocation check is S-1-5-18 or "run-as".
+func LedgerThing(kind, name string) string {
+	switch {
+	case kind == "service":
+		return "Service " + name
+	case kind == "revocation" && name == "S-1-5-18":
+		return "Certificate revocation check of the system account"
+	case kind == "revocation":
+		return "Certificate revocation check of the " + name + " account"
+	default:
+		return kind + " " + name
+	}
 }
 
 // learnLedger adds to an open entry what was not known of the state before.
@@ -109,7 +124,7 @@ func (t *txn) learnLedger(ctx context.Context, p Page, id int64, e LedgerEntry) 
 	if err != nil || n == 0 {
 		return err
 	}
-	return t.appendEvent(ctx, p.event(EventChanged, fmt.Sprintf("%s %s: its state before the change is known", e.Kind, e.Name),
+	return t.appendEvent(ctx, p.event(EventChanged, LedgerThing(e.Kind, e.Name)+": the state before the change is known",
 		map[string]any{"kind": e.Kind, "name": e.Name, "before": e.Before, "meant": e.Meant}))
 }
 
@@ -124,9 +139,9 @@ func (s *Store) CloseLedger(ctx context.Context, p Page, id int64, deviation str
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("%s %s is put back", row.Kind, row.Name)
+		text := LedgerThing(row.Kind, row.Name) + " is put back"
 		if deviation != "" {
-			text = fmt.Sprintf("%s %s is not as it was: %s", row.Kind, row.Name, deviation)
+			text = LedgerThing(row.Kind, row.Name) + " is not as it was: " + deviation
 		}
 		return t.appendEvent(ctx, p.event(EventRestored, text, map[string]any{"kind": row.Kind, "name": row.Name, "deviation": deviation}))
 	})

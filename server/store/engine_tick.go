@@ -151,7 +151,7 @@ func (t *txn) settled(ctx context.Context, k TickSave) error {
 		return fmt.Errorf("load ledger: %w", err)
 	}
 	if len(open) > 0 {
-		return rollout.Conflict("%s cannot be %s: %s %s is not put back", k.Server, k.To, open[0].Kind, open[0].Name)
+		return rollout.Conflict("%s cannot be %s: %s is not put back", k.Server, k.To, LedgerThing(open[0].Kind, open[0].Name))
 	}
 	return t.askSweep(ctx, k.ServerID)
 }

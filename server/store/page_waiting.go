@@ -97,7 +97,7 @@ WHERE o.state IN ('waiting', 'running', 'paused')
   )
 ORDER BY o.id, w.number`
 
-const upgradesToDecide = `
+var upgradesToDecide = `
 SELECT u.id AS upgrade, o.id AS rollout, o.state IN ('stopped', 'done') AS ended, p.name AS plan_name, s.name AS server,
        CASE WHEN u.returns IN ('failed', 'interrupted', 'unknown') THEN u.returns ELSE u.state END AS state,
        u.step, u.message, u.remedy, u.decision, u.decided_by, ` + unwindsInVain + ` AS in_vain,

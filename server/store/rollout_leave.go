@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"wavekeeper/server/rollout"
@@ -17,7 +18,7 @@ const SilentFor = 10 * time.Minute
 // by the database's clock: it was asked just now, and not heard since the step
 // began for longer than SilentFor, time in which nobody asked left out (what the
 // step remembers of that never is too little).
-const unwindsInVain = `(
+var unwindsInVain = `(
     u.state = 'running' AND u.unwinding AND u.decision = ''
     AND u.saved_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() + interval '1 minute'
     AND EXISTS (
@@ -27,7 +28,7 @@ const unwindsInVain = `(
           AND v.name = u.step
           AND v.state = 'running'
           AND clock_timestamp() - GREATEST(u.last_heard_at, v.started_at)
-              - make_interval(secs => COALESCE((v.memory ->> 'jobs.away')::double precision, 0)) >= interval '10 minutes'))`
+              - make_interval(secs => COALESCE((v.memory ->> 'jobs.away')::double precision, 0)) >= make_interval(secs => ` + strconv.Itoa(int(SilentFor.Seconds())) + `)))`
 
 // UnwindsInVain reports whether the attempt of an upgrade is unwound while its
 // host does not answer for SilentFor or longer: whether a person may skip it and
