@@ -141,8 +141,9 @@ func trouble(doing string, err error) (Outcome, error) {
 			return Outcome{Kind: Failed, Message: message, Remedy: r.remedy}, nil
 		}
 	}
-	if errors.Is(err, windows.ErrMidnight) {
-		return Outcome{Kind: Again, After: 2 * time.Minute, Message: message, troubled: true}, nil
+	var midnight *windows.MidnightError
+	if errors.As(err, &midnight) {
+		return Outcome{Kind: Again, After: midnight.For + time.Second, Message: message, troubled: true}, nil
 	}
 	out := Outcome{Kind: Again, After: later, Message: message, Headline: windows.Headline(doing, err), Unheard: windows.Unreached(err), troubled: true}
 	if windows.Denied(err) {

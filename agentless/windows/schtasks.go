@@ -40,8 +40,8 @@ func (h *Host) createTask(ctx context.Context, t Task) error {
 	if err != nil {
 		return err
 	}
-	if nearMidnight(os.Now.In(os.Zone)) {
-		return ErrMidnight
+	if wait := midnightWait(os.Now.In(os.Zone)); wait > 0 {
+		return &MidnightError{For: wait}
 	}
 	registered, err := h.taskRegistered(ctx, t.Name)
 	if err != nil || registered {
@@ -76,10 +76,20 @@ func startingAt(args []string, start string) []string {
 	return out
 }
 
-// nearMidnight: half a minute before, two minutes after.
-func nearMidnight(local time.Time) bool {
+// midnightWait is how long no task is registered from now on: from half a minute
+// before midnight to two minutes after. It is 0 at other times.
+func midnightWait(local time.Time) time.Duration {
+	const before, after = 30 * time.Second, 2 * time.Minute
 	h, m, s := local.Clock()
-	return h == 23 && m == 59 && s >= 30 || h == 0 && m < 2
+	clock := time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second
+	switch {
+	case clock >= 24*time.Hour-before:
+		return 24*time.Hour - clock + after
+	case clock < after:
+		return after - clock
+	default:
+		return 0
+	}
 }
 
 // createArguments are those of schtasks.exe /create on Windows Server 2003:

@@ -8,6 +8,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Task is a host task: one thing, done once, by the Windows task scheduler.
@@ -76,9 +77,16 @@ func (l TaskLook) Refused(name, account string) error { return refusedStart(name
 // Has reports whether a file or folder of that name lies in the task's folder.
 func (l TaskLook) Has(name string) bool { _, ok := l.Files[name]; return ok }
 
-// ErrMidnight says that the host's clock is so near midnight that a start time
-// of 00:00:00 could lie in the future or fire; come back in two minutes.
-var ErrMidnight = errors.New("the host's clock is too near midnight to register a task")
+// MidnightError says that the host's clock is so near midnight that a start time
+// of 00:00:00 could lie in the future or fire.
+type MidnightError struct {
+	For time.Duration // until it is over, by the host's clock
+}
+
+// Error says for how long.
+func (m *MidnightError) Error() string {
+	return fmt.Sprintf("the host's clock is too near midnight to register a task, for another %s", m.For.Round(time.Second))
+}
 
 // ErrPlainChannel says that what a host task is made of, a password among it,
 // would cross the network readable and changeable.

@@ -96,15 +96,15 @@ func TestSchtasksGetsWhatWindows2003Knows(t *testing.T) {
 
 func TestNoTaskIsRegisteredAroundMidnight(t *testing.T) {
 	t.Parallel()
-	for clock, want := range map[string]bool{
-		"23:59:29": false, "23:59:30": true, "00:00:00": true, "00:01:59": true, "00:02:00": false, "12:00:00": false,
+	for clock, want := range map[string]time.Duration{
+		"23:59:29": 0, "23:59:30": 150 * time.Second, "00:00:00": 2 * time.Minute, "00:01:59": time.Second, "00:02:00": 0, "12:00:00": 0,
 	} {
 		at, err := time.Parse("15:04:05", clock)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := nearMidnight(at); got != want {
-			t.Errorf("nearMidnight(%s) = %t, want %t", clock, got, want)
+		if got := midnightWait(at); got != want {
+			t.Errorf("midnightWait(%s) = %v, want %v", clock, got, want)
 		}
 	}
 }

@@ -90,6 +90,7 @@ func New(o Options) (*Engine, error) {
 		FetchCooldown:               e.paced(100 * time.Millisecond),
 		FetchPollInterval:           e.paced(500 * time.Millisecond),
 		CompletedJobRetentionPeriod: time.Hour,
+		ReindexerIndexNames:         []string{}, // only the owner of an index may rebuild it, which the program's own role is not
 		Logger:                      slog.New(quiet{o.Log.Handler()}),
 	})
 	if err != nil {
