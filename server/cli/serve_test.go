@@ -2,44 +2,25 @@ package cli
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
-
 	"wavekeeper/server/live"
-	"wavekeeper/server/localpg"
 	"wavekeeper/server/store"
 	"wavekeeper/server/store/storetest"
 )
 
 func TestServeRefusesADatabaseThatIsNotMigrated(t *testing.T) {
 	t.Parallel()
-	pg := storetest.Server(t)
-	conn, err := pgx.Connect(t.Context(), pg.AdminURL("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
-	if _, err := conn.Exec(t.Context(), "CREATE DATABASE serve_empty OWNER "+localpg.OwnerRole); err != nil {
-		t.Fatal(err)
-	}
-	address, err := url.Parse(pg.AppURL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	address.Path = "/serve_empty"
-	serve := &ServeCmd{DatabaseFlags: DatabaseFlags{Database: address.String()}, Listen: "127.0.0.1:0"}
+	serve := &ServeCmd{DatabaseFlags: DatabaseFlags{Database: storetest.Empty(t).URL}, Listen: "127.0.0.1:0"}
 	serve.KeyFile = filepath.Join(t.TempDir(), "key")
 	var out bytes.Buffer
-	err = serve.Run(&Globals{Stdout: &out, Stderr: &out})
+	err := serve.Run(&Globals{Stdout: &out, Stderr: &out})
 	if !errors.Is(err, store.ErrNotMigrated) || !strings.Contains(err.Error(), "wavekeeper migrate") {
 		t.Errorf("serve on an empty database: %v, want a message that says to migrate", err)
 	}

@@ -127,11 +127,7 @@ func TestTamperingAsSuperuserIsFound(t *testing.T) {
 
 func TestThreeMigratorsAtOnceLeaveOneSchema(t *testing.T) {
 	t.Parallel()
-	server := storetest.Server(t)
-	if err := run(t, server.AdminURL("postgres"), "CREATE DATABASE fresh OWNER wavekeeper_owner"); err != nil {
-		t.Fatal(err)
-	}
-	url := strings.Replace(server.OwnerURL(), "/wavekeeper?", "/fresh?", 1)
+	url := storetest.Empty(t).OwnerURL
 	type result struct {
 		m   store.Migrated
 		err error
@@ -170,19 +166,14 @@ func TestRulesOfTheSchemaAreSaidInWords(t *testing.T) {
 
 func TestProgramHasNoTemporaryTables(t *testing.T) {
 	t.Parallel()
-	server := storetest.Server(t)
-	if err := run(t, server.AdminURL("postgres"), "CREATE DATABASE temporary OWNER wavekeeper_owner"); err != nil {
+	d := storetest.Empty(t)
+	if _, err := store.Migrate(t.Context(), d.OwnerURL, "wavekeeper", migrations.FS); err != nil {
 		t.Fatal(err)
 	}
-	owner := strings.Replace(server.OwnerURL(), "/wavekeeper?", "/temporary?", 1)
-	if _, err := store.Migrate(t.Context(), owner, "wavekeeper", migrations.FS); err != nil {
-		t.Fatal(err)
-	}
-	app := strings.Replace(server.AppURL(), "/wavekeeper?", "/temporary?", 1)
-	if err := run(t, app, "CREATE TEMPORARY TABLE audit (seq bigint)"); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if err := run(t, d.URL, "CREATE TEMPORARY TABLE audit (seq bigint)"); err == nil || !strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("a temporary table in front of the record: %v, want permission denied", err)
 	}
-	if err := run(t, app, "SELECT count(*) FROM audit"); err != nil {
+	if err := run(t, d.URL, "SELECT count(*) FROM audit"); err != nil {
 		t.Errorf("the program cannot read the record: %v", err)
 	}
 }

@@ -56,26 +56,34 @@ func Main(m *testing.M) int {
 // package's Postgres is started by the first caller.
 func New(t testing.TB) DB {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	shared.once.Do(func() { shared.err = start(ctx) })
-	if shared.err != nil {
-		t.Fatal(shared.err)
-	}
-	name := fmt.Sprintf("t_%d", shared.count.Add(1))
-	shared.create.Lock()
-	err := admin(ctx, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER %s", name, template, localpg.OwnerRole))
-	shared.create.Unlock()
-	if err != nil {
-		t.Fatalf("make the test's database: %v", err)
-	}
-	d := DB{URL: rename(t, shared.server.AppURL(), name), OwnerURL: rename(t, shared.server.OwnerURL(), name), AdminURL: shared.server.AdminURL(name)}
-	d.Store, err = store.Open(ctx, d.URL)
+	d := database(t, " TEMPLATE "+template)
+	var err error
+	d.Store, err = store.Open(t.Context(), d.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.Store.Close)
 	return d
+}
+
+// Empty returns a database that belongs to this test alone and that nothing was
+// migrated in; its Store is nil.
+func Empty(t testing.TB) DB {
+	t.Helper()
+	return database(t, "")
+}
+
+func database(t testing.TB, from string) DB {
+	t.Helper()
+	server := Server(t)
+	name := fmt.Sprintf("t_%d", shared.count.Add(1))
+	shared.create.Lock()
+	err := admin(t.Context(), fmt.Sprintf("CREATE DATABASE %s%s OWNER %s", name, from, localpg.OwnerRole))
+	shared.create.Unlock()
+	if err != nil {
+		t.Fatalf("make the test's database: %v", err)
+	}
+	return DB{URL: rename(t, server.AppURL(), name), OwnerURL: rename(t, server.OwnerURL(), name), AdminURL: server.AdminURL(name)}
 }
 
 // Server returns the package's Postgres; it is started when it is not running.
