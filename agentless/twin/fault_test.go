@@ -54,9 +54,7 @@ func (c *client) restarts() {
 // that goes down may still answer a moment, or lose the answer on the way.
 func (c *client) bootsAgain(before string, d time.Duration) {
 	c.tb.Helper()
-	question := message("http://schemas.xmlsoap.org/ws/2004/09/enumeration/Enumerate", "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*", "", "",
-		`<n:Enumerate><w:OptimizeEnumeration/><w:MaxElements>10</w:MaxElements><w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">`+
-			`SELECT LastBootUpTime FROM Win32_OperatingSystem</w:Filter></n:Enumerate>`)
+	question := message(enumerateURI, cimv2URI, "", "", filter("SELECT LastBootUpTime FROM Win32_OperatingSystem", 10))
 	within(c.tb, d, "the host is up with another boot time", func() bool {
 		c.http.CloseIdleConnections()
 		status, raw, err := c.post(question)
@@ -265,8 +263,7 @@ func TestSetupStopsWMIAndAnAbortLeavesItDisabled(t *testing.T) {
 
 func (c *client) wql(query string) (int, node) {
 	c.tb.Helper()
-	return c.ask("http://schemas.xmlsoap.org/ws/2004/09/enumeration/Enumerate", "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*", "", "",
-		`<n:Enumerate><w:OptimizeEnumeration/><w:MaxElements>100</w:MaxElements><w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">`+query+`</w:Filter></n:Enumerate>`)
+	return c.ask(enumerateURI, cimv2URI, "", "", filter(query, 100))
 }
 
 // sound is an answer that can be read.

@@ -30,16 +30,24 @@ func (c *client) registry(method, key, value string, more ...string) node {
 	return n
 }
 
+const (
+	enumerateURI = "http://schemas.xmlsoap.org/ws/2004/09/enumeration/Enumerate"
+	cimv2URI     = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*"
+)
+
+// filter is the body of an Enumerate for a query.
+func filter(wql string, elements int) string {
+	return fmt.Sprintf(`<n:Enumerate><w:OptimizeEnumeration/><w:MaxElements>%d</w:MaxElements>`+
+		`<w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">%s</w:Filter></n:Enumerate>`, elements, escaped(wql))
+}
+
 // query enumerates a query to its end and returns the answers.
 func (c *client) query(wql string, elements int) (int, []node) {
 	c.tb.Helper()
-	const uri = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/cimv2/*"
-	const enumeration = "http://schemas.xmlsoap.org/ws/2004/09/enumeration"
-	status, n := c.ask(enumeration+"/Enumerate", uri, "", "", fmt.Sprintf(`<n:Enumerate><w:OptimizeEnumeration/><w:MaxElements>%d</w:MaxElements>`+
-		`<w:Filter Dialect="http://schemas.microsoft.com/wbem/wsman/1/WQL">%s</w:Filter></n:Enumerate>`, elements, escaped(wql)))
+	status, n := c.ask(enumerateURI, cimv2URI, "", "", filter(wql, elements))
 	all := []node{n}
 	for status == 200 && len(n.find("EndOfSequence")) == 0 {
-		status, n = c.ask(enumeration+"/Pull", uri, "", "", fmt.Sprintf(
+		status, n = c.ask("http://schemas.xmlsoap.org/ws/2004/09/enumeration/Pull", cimv2URI, "", "", fmt.Sprintf(
 			`<n:Pull><n:EnumerationContext>%s</n:EnumerationContext><n:MaxElements>%d</n:MaxElements></n:Pull>`, n.one("EnumerationContext"), elements))
 		all = append(all, n)
 	}
