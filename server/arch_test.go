@@ -30,10 +30,13 @@ var arrows = map[string][]string{
 	"server/secret":          {},
 	"server/live":            {},
 	"server/localpg":         {},
-	"agentless/winrm":        {},
+	"agentless/ntlm":         {},
+	"agentless/kerberos":     {},
+	"agentless/sealed":       {},
+	"agentless/winrm":        {"agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
 	"agentless/windows":      {"agentless/winrm"},
 	"agentless/runbook":      {"agentless/windows", "server/exchange", "server/rollout", "server/canon"},
-	"agentless/twin":         {"server/exchange"},
+	"agentless/twin":         {"server/exchange", "agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
 	"migrations":             {},
 	"web/gallery":            {"web/page", "web/ui", "server/rollout", "server/exchange"},
 	"deploy/demo":            {},
@@ -61,6 +64,7 @@ var outside = map[string][]string{
 	"github.com/jackc/pgx":        {"server/store", "server/store/db", "server/jobs", "server/live", "server/localpg", "server/cli", "server/store/storetest"},
 	"github.com/riverqueue/river": {"server/store", "server/jobs", "server/cli"},
 	"github.com/go-chi/chi":       {"server/httpd"},
+	"github.com/jcmturner/gokrb5": {"agentless/kerberos"},
 }
 
 // pure packages import no clock, context, log, disk or network.
