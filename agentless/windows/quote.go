@@ -8,9 +8,9 @@ import (
 
 // Quote returns s as a single-quoted PowerShell string. PowerShell takes the
 // typographic quotes U+2018 to U+201B for ' as well, so they are doubled too.
-// NUL cannot be in an argument; line breaks are refused because a call is
-// exactly one line; bytes that are not UTF-8 would arrive changed. Binary data
-// is sent as base64.
+// NUL cannot be in an argument; bytes that are not UTF-8 would arrive changed.
+// Binary data is sent as base64. Line breaks stay as they are; what has to be
+// one line refuses them itself.
 func Quote(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", fmt.Errorf("argument %q is not UTF-8", s)
@@ -22,8 +22,6 @@ func Quote(s string) (string, error) {
 		switch {
 		case r == 0:
 			return "", fmt.Errorf("argument %q holds a NUL", s)
-		case r == '\r' || r == '\n':
-			return "", fmt.Errorf("argument %q holds a line break", s)
 		case r == '\'' || r >= 0x2018 && r <= 0x201B:
 			b.WriteRune(r)
 		}

@@ -62,6 +62,9 @@ func callAfter(before, name, nonce string, args ...string) (string, error) {
 	b.WriteString(before + "wk_" + strings.ReplaceAll(name, "-", "_"))
 	for _, a := range append([]string{nonce}, args...) {
 		q, err := Quote(a)
+		if err == nil && strings.ContainsAny(a, "\r\n") {
+			err = fmt.Errorf("argument %q holds a line break", a) // a call is exactly one line
+		}
 		if err != nil {
 			return "", fmt.Errorf("call of script %s: %w", name, err)
 		}
