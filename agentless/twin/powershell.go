@@ -178,35 +178,6 @@ func (c *call) script(text string, wide bool) int {
 	return c.psError(wide, fmt.Sprintf("script %s %s with SHA-256 %s is not in the simulated host's reviewed list", m[1], m[2], sum))
 }
 
-// parseCall reads a function's name and its single-quoted arguments; "$input |"
-// before it hands it what came by stdin.
-func parseCall(line string) (string, []string, error) {
-	line = strings.TrimPrefix(strings.TrimSpace(line), "$input | ")
-	name, rest, _ := strings.Cut(line, " ")
-	var args []string
-	for rest = strings.TrimLeft(rest, " "); rest != ""; rest = strings.TrimLeft(rest, " ") {
-		if rest[0] != '\'' {
-			return "", nil, fmt.Errorf("the last line is no call with quoted arguments")
-		}
-		arg, i := "", 1
-		for {
-			j := strings.IndexByte(rest[i:], '\'')
-			if j < 0 {
-				return "", nil, fmt.Errorf("the string is missing the terminator: '")
-			}
-			arg += rest[i : i+j]
-			i += j + 1
-			if i >= len(rest) || rest[i] != '\'' {
-				break
-			}
-			arg += "'"
-			i++
-		}
-		args, rest = append(args, arg), rest[i:]
-	}
-	return name, args, nil
-}
-
 // records writes the output protocol: ASCII lines with base64 values, a nonce
 // in front and an end marker with the count.
 type records struct {

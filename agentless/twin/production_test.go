@@ -2,6 +2,7 @@ package twin_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,4 +171,21 @@ func TestTheProductUpgradesEveryPlatform(t *testing.T) {
 func text(v any) string {
 	s, _ := v.(string)
 	return s
+}
+
+// The product doubles each of PowerShell's five single quotes; the host reads
+// what is in them as PowerShell does.
+func TestTypographicQuotesArriveAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s := server(t, "mbx1", "HT")
+	fleet, _ := start(t, twin.Options{Servers: []exchange.Server{s}})
+	for _, path := range []string{`C:\it's`, "C:\\a\u2018\u2018b", "C:\\\u2019\u201A\u201B'c"} {
+		if err := host(t, s).MakeFolder(t.Context(), path); err != nil {
+			t.Fatal(err)
+		}
+		in, err := fleet.Inspect("MBX1")
+		if err != nil || !slices.Contains(in.Files, strings.ToLower(path)) {
+			t.Errorf("%q is not there: %v", path, err)
+		}
+	}
 }
