@@ -17,20 +17,20 @@ var reviewed = []struct {
 	name, version, sum string
 	run                func(*records, []string) int
 }{
-	{"canary", "2", "35250354cee7bda09c4df1e97ee60416950b475208e0b49913abb23db65e8f2e", scriptCanary},
-	{"file-hash", "2", "c4623d1a0ff980e37115e765630c60dede1fba28a2baaeaac564dc5be22ff19c", scriptFileHash},
-	{"file-read", "2", "08aa43a29f9b7d977c803ff9162d084b6306719584b79a962e356eb367447df4", scriptFileRead},
-	{"file-write", "2", "9dcffb6c2e5157f7da0ac9ac44b74e326e8b06e59c75f10c59fdfbe94514ce42", scriptFileWrite},
-	{"folder-list", "1", "1690fc6e64272905115b2021ab1d5a61fc9c955985b9723c88633668429d06a9", scriptFolderList},
-	{"folder-make", "1", "84897ff8caf673885e3859078cade08c9f4dd1c4878ff95b2e1a849a54d9804c", scriptFolderMake},
-	{"program-list", "1", "d6f9948eb743502dbe0405aedecfcc4d7e6ddf7ee83b67b72d6515e2881cec54", scriptProgramList},
-	{"service-list", "1", "f4abe5b37a67608ec0b01018d7eca72dc6308519641392458f81e1040512e1de", scriptServiceList},
-	{"system-look", "1", "02f1eeb3e4172e34821e26468ec1ce478b229f47c7165487cfb5dcbea35d6a04", scriptSystemLook},
-	{"task-delete", "1", "b84063087f4340b2efdd581118aa9af992c1c997e895c72a709239bb59b66059", scriptTaskDelete},
-	{"task-list", "1", "6ec502a96216dc772e30d74c4ca059fc7f9d655636dcdf30a81be06f114ecb40", scriptTaskList},
-	{"task-look", "1", "8263bf8196e186552a966d04ae3daa8ae2808d1d4684c7d6a724d1cd67fb4153", scriptTaskLook},
-	{"task-register", "1", "6deee17fd750a7cf32eb9e62362a6f78ee87b635bdf145eac8fd353e47a5526a", scriptTaskRegister},
-	{"task-run", "1", "4f6662746c10c3f106e1c0d249c4a5ef7d05f655df7ee4cf4e8e68f9cf7fcfba", scriptTaskRun},
+	{"canary", "3", "798ad807ffc86505f728cef529244456d9c1f32c309b91227244c4fc4607810e", scriptCanary},
+	{"file-hash", "3", "935515487830fe36c64711f35f74420002bf9135aae18c42637dd85fb2d81fee", scriptFileHash},
+	{"file-read", "3", "15b714b2bb3249efc912d4ccf9d322c611b5b14866f6263c2bbab3eef227c047", scriptFileRead},
+	{"file-write", "3", "965c5fff5dfe18f0e37f311e5892faba9e52bf2730bfbc27ff2b5bbff738456e", scriptFileWrite},
+	{"folder-list", "2", "cb1a4280e4c56c7e9f6b833551092568af8b87718c834de4a231c2f95aabaa07", scriptFolderList},
+	{"folder-make", "2", "b39656e647e643c0180e830500b0217a48cc355e921e5a327f672e2bb92d4f04", scriptFolderMake},
+	{"program-list", "2", "2f31991102e8b5d35e0613e456f7e053949ad71e47da331b0f842e2ac73a85cf", scriptProgramList},
+	{"service-list", "2", "356f3b0750693effac6849f2d57445c36cf4810e1ffe792830ed759963ce1007", scriptServiceList},
+	{"system-look", "2", "c0e8cf6756287e4b5a3d5dbe8673fddc54448de403c8f98e3890a744afb39772", scriptSystemLook},
+	{"task-delete", "2", "a74a8d371796ff8ebb7d6706801a47d804894995bde092a067a2600ac0a1d07f", scriptTaskDelete},
+	{"task-list", "2", "f95872cb43c8c2711aa77419638a0b3fd99fe358333da72b5874cd6b13508ec7", scriptTaskList},
+	{"task-look", "2", "2a2c696d9132f55601a37c64bce53239f67957b515617c48940324a78bb70828", scriptTaskLook},
+	{"task-register", "2", "266e1438d99efa215556b927e77b37189ba1155dc3c821bca298d6a1436fb77b", scriptTaskRegister},
+	{"task-run", "2", "f6bcbbcb6c93fb41fddd66c96dbb297d95ed62032ba33781d3f2b186f8d1941c", scriptTaskRun},
 }
 
 // Reviewed reports whether a script with that first line and that SHA-256 is one

@@ -63,6 +63,10 @@ func notPowerShell1(text string, nodes []psNode, allowed ...string) []string {
 			if op := nodes[i+1]; !op.named && op.text != "-not" {
 				complain(x, "unary %q is not in the list", op.text)
 			}
+		case "foreach_statement":
+			if what := overNothing(nodes, i); what != "" {
+				complain(x, "%s", what)
+			}
 		case "cast_expression":
 			if castInList(nodes, i) {
 				complain(x, "%.40q in a list: whether it binds before the comma was not looked up for 1.0", x.text)
@@ -158,6 +162,33 @@ func backtick(units []uint16, nodes []psNode) int {
 		}
 	}
 	return slices.Index(units, '`')
+}
+
+// overNothing says what is wrong with a foreach: in 1.0 it runs once over $null,
+// which an empty array may have become on its way, so its body is one if that
+// asks first. Source: Bruce Payette on 1.0, quoted in "Does it loop"
+// (blog.wahlmueller.it). What comes by stdin is the exception.
+func overNothing(nodes []psNode, i int) string {
+	var of []psNode // the loop's variable and what it goes over
+	var body []string
+	for _, x := range nodes[i+1:] {
+		if x.depth <= nodes[i].depth {
+			break
+		}
+		if x.kind == "variable" {
+			of = append(of, x)
+		}
+		if x.depth == nodes[i].depth+3 && nodes[nodes[x.parent].parent].kind == "statement_block" && nodes[nodes[nodes[x.parent].parent].parent].start == nodes[i].start {
+			body = append(body, x.text)
+		}
+	}
+	if len(of) > 1 && of[1].text == "$input" {
+		return ""
+	}
+	if want := "if (" + of[0].text + " -ne $null) {"; len(body) != 1 || !strings.HasPrefix(body[0], want) {
+		return "the body of foreach is not one " + want + " ... }: over nothing it runs once in PowerShell 1.0"
+	}
+	return ""
 }
 
 func has(m map[string]string, key string) bool {

@@ -33,8 +33,8 @@ func TestEveryScriptIsWhatItSays(t *testing.T) {
 			t.Errorf("%s: first line is %q", name, lines[0])
 		}
 		function := "function wk_" + strings.ReplaceAll(name, "-", "_") + "([string]$n"
-		if !strings.HasPrefix(lines[1], function) {
-			t.Errorf("%s: second line is %q, want %s...", name, lines[1], function)
+		if len(lines) < 6 || !strings.HasPrefix(lines[5], function) {
+			t.Errorf("%s: %s... is to stand in line 6, after the contract (# in:, # out:, # exit:, # on:)", name, function)
 		}
 		sum := sha256.Sum256(source)
 		t.Logf("{%q, %q, %q},", name, strings.Fields(lines[0])[3], hex.EncodeToString(sum[:]))

@@ -1,4 +1,8 @@
-# wavekeeper: canary 2
+# wavekeeper: canary 3
+# in: nothing
+# out: user; sids by comma; elevated 0|1; hkcu, .DEFAULT or its SID; ldap, ok or error with a code; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_canary([string]$n) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -32,8 +36,10 @@ function wk_canary([string]$n) {
     $sid = $me.User.Value
     $sids = ''
     foreach ($group in $me.Groups) {
-        if ($sids -ne '') { $sids = $sids + ',' }
-        $sids = $sids + $group.Value
+        if ($group -ne $null) {
+            if ($sids -ne '') { $sids = $sids + ',' }
+            $sids = $sids + $group.Value
+        }
     }
     $administrators = New-Object Security.Principal.SecurityIdentifier 'S-1-5-32-544'
     $principal = New-Object Security.Principal.WindowsPrincipal $me

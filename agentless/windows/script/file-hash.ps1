@@ -1,4 +1,8 @@
-# wavekeeper: file-hash 2
+# wavekeeper: file-hash 3
+# in: path
+# out: exists 0|1; length; sha256; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_file_hash([string]$n, [string]$path) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1

@@ -1,4 +1,8 @@
-# wavekeeper: file-read 2
+# wavekeeper: file-read 3
+# in: path; offset; max, bytes of one answer
+# out: exists 0|1; length; offset; data in base64; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_file_read([string]$n, [string]$path, [string]$offset, [string]$max) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1

@@ -1,4 +1,8 @@
-# wavekeeper: file-write 2
+# wavekeeper: file-write 3
+# in: path; offset, what is behind it is cut off; data in base64; last 0|1, then it gets its name
+# out: length; sha256 of the whole; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_file_write([string]$n, [string]$path, [string]$offset, [string]$data, [string]$last) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1

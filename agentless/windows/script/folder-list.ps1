@@ -1,4 +1,8 @@
-# wavekeeper: folder-list 1
+# wavekeeper: folder-list 2
+# in: path
+# out: exists 0|1; entry name|d or f|length|UTC, one for each; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_folder_list([string]$n, [string]$path) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -21,11 +25,13 @@ function wk_folder_list([string]$n, [string]$path) {
     put 'exists' 1
     $folder = New-Object IO.DirectoryInfo $path
     foreach ($item in $folder.GetFileSystemInfos()) {
-        $when = $item.LastWriteTimeUtc.ToString('o', [Globalization.CultureInfo]::InvariantCulture)
-        if (([int]$item.Attributes -band 16) -ne 0) {
-            put 'entry' ($item.Name + '|d|0|' + $when)
-        } else {
-            put 'entry' ($item.Name + '|f|' + [string]$item.Length + '|' + $when)
+        if ($item -ne $null) {
+            $when = $item.LastWriteTimeUtc.ToString('o', [Globalization.CultureInfo]::InvariantCulture)
+            if (([int]$item.Attributes -band 16) -ne 0) {
+                put 'entry' ($item.Name + '|d|0|' + $when)
+            } else {
+                put 'entry' ($item.Name + '|f|' + [string]$item.Length + '|' + $when)
+            }
         }
     }
     end_records

@@ -1,4 +1,8 @@
-# wavekeeper: folder-make 1
+# wavekeeper: folder-make 2
+# in: path
+# out: state made|present|foreign; owner; entries SID:rights by comma; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_folder_make([string]$n, [string]$path) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -37,10 +41,12 @@ function wk_folder_make([string]$n, [string]$path) {
     if (-not $found.AreAccessRulesProtected) { $state = 'foreign' }
     $entries = ''
     foreach ($rule in $found.GetAccessRules($true, $true, $sid)) {
-        $who = $rule.IdentityReference.Value
-        if (($who -ne 'S-1-5-18') -and ($who -ne 'S-1-5-32-544')) { $state = 'foreign' }
-        if ($entries -ne '') { $entries = $entries + ',' }
-        $entries = $entries + $who + ':' + [string][int]$rule.FileSystemRights
+        if ($rule -ne $null) {
+            $who = $rule.IdentityReference.Value
+            if (($who -ne 'S-1-5-18') -and ($who -ne 'S-1-5-32-544')) { $state = 'foreign' }
+            if ($entries -ne '') { $entries = $entries + ',' }
+            $entries = $entries + $who + ':' + [string][int]$rule.FileSystemRights
+        }
     }
     put 'state' $state
     put 'owner' $owner

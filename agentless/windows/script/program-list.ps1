@@ -1,4 +1,8 @@
-# wavekeeper: program-list 1
+# wavekeeper: program-list 2
+# in: nothing
+# out: entry id|session|short name, one for each; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_program_list([string]$n) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -18,9 +22,11 @@ function wk_program_list([string]$n) {
         $global:wkSession = [string]$each.SessionId
     }
     foreach ($each in [Diagnostics.Process]::GetProcesses()) {
-        $global:wkSession = ''
-        session $each
-        put 'entry' ([string]$each.Id + '|' + $global:wkSession + '|' + $each.ProcessName)
+        if ($each -ne $null) {
+            $global:wkSession = ''
+            session $each
+            put 'entry' ([string]$each.Id + '|' + $global:wkSession + '|' + $each.ProcessName)
+        }
     }
     end_records
 }

@@ -1,4 +1,8 @@
-# wavekeeper: service-list 1
+# wavekeeper: service-list 2
+# in: name, all when empty
+# out: service state|start|name|account, one for each; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_service_list([string]$n, [string]$name) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -16,16 +20,18 @@ function wk_service_list([string]$n, [string]$name) {
     [void][Reflection.Assembly]::LoadWithPartialName('System.ServiceProcess')
     $root = [Microsoft.Win32.Registry]::LocalMachine.OpenSubKey('SYSTEM\CurrentControlSet\Services')
     foreach ($each in [ServiceProcess.ServiceController]::GetServices()) {
-        if (($name -eq '') -or ($each.ServiceName -eq $name)) {
-            $key = $root.OpenSubKey($each.ServiceName)
-            $start = ''
-            $account = ''
-            if ($key -ne $null) {
-                $start = [string]$key.GetValue('Start')
-                $account = [string]$key.GetValue('ObjectName')
-                $key.Close()
+        if ($each -ne $null) {
+            if (($name -eq '') -or ($each.ServiceName -eq $name)) {
+                $key = $root.OpenSubKey($each.ServiceName)
+                $start = ''
+                $account = ''
+                if ($key -ne $null) {
+                    $start = [string]$key.GetValue('Start')
+                    $account = [string]$key.GetValue('ObjectName')
+                    $key.Close()
+                }
+                put 'service' ([string][int]$each.Status + '|' + $start + '|' + $each.ServiceName + '|' + $account)
             }
-            put 'service' ([string][int]$each.Status + '|' + $start + '|' + $each.ServiceName + '|' + $account)
         }
     }
     end_records

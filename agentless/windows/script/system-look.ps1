@@ -1,4 +1,8 @@
-# wavekeeper: system-look 1
+# wavekeeper: system-look 2
+# in: nothing
+# out: version; packs; language in hexadecimal; now in UTC; boot in UTC; zone in minutes; windir; drive; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_system_look([string]$n) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -25,11 +29,13 @@ function wk_system_look([string]$n) {
     $now = [DateTime]::UtcNow
     $first = $now
     foreach ($each in [Diagnostics.Process]::GetProcesses()) {
-        $global:wkBegun = $null
-        begun $each
-        if ($global:wkBegun -ne $null) {
-            $utc = $global:wkBegun.ToUniversalTime()
-            if (($utc.Year -gt 1980) -and ($utc -lt $first)) { $first = $utc }
+        if ($each -ne $null) {
+            $global:wkBegun = $null
+            begun $each
+            if ($global:wkBegun -ne $null) {
+                $utc = $global:wkBegun.ToUniversalTime()
+                if (($utc.Year -gt 1980) -and ($utc -lt $first)) { $first = $utc }
+            }
         }
     }
     $packs = 0

@@ -1,4 +1,8 @@
-# wavekeeper: task-delete 1
+# wavekeeper: task-delete 2
+# in: name
+# out: state deleted; error
+# exit: 0; 1 with error
+# on: 2008, 2008 R2
 function wk_task_delete([string]$n, [string]$name) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1

@@ -1,4 +1,8 @@
-# wavekeeper: task-list 1
+# wavekeeper: task-list 2
+# in: prefix
+# out: task name|state|last result, one for each; error
+# exit: 0; 1 with error
+# on: 2008, 2008 R2
 function wk_task_list([string]$n, [string]$prefix) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -17,9 +21,11 @@ function wk_task_list([string]$n, [string]$prefix) {
     $scheduler.Connect()
     $folder = $scheduler.GetFolder('\')
     foreach ($task in $folder.GetTasks(1)) {
-        $name = [string]$task.Name
-        if ($name.StartsWith($prefix, [StringComparison]::OrdinalIgnoreCase)) {
-            put 'task' ($name + '|' + [string][int]$task.State + '|' + ([int]$task.LastTaskResult).ToString('X8'))
+        if ($task -ne $null) {
+            $name = [string]$task.Name
+            if ($name.StartsWith($prefix, [StringComparison]::OrdinalIgnoreCase)) {
+                put 'task' ($name + '|' + [string][int]$task.State + '|' + ([int]$task.LastTaskResult).ToString('X8'))
+            }
         }
     }
     end_records

@@ -1,4 +1,8 @@
-# wavekeeper: task-look 1
+# wavekeeper: task-look 2
+# in: folder; name; old 1 on 2003
+# out: exists 1 or nothing; entry name|d or f|length, one for each; held no or a code; rc in base64; job in base64, 2003; task name|state|last result, 2008; error
+# exit: 0; 1 with error
+# on: 2003, 2008, 2008 R2
 function wk_task_look([string]$n, [string]$folder, [string]$name, [string]$old) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
@@ -37,10 +41,12 @@ function wk_task_look([string]$n, [string]$folder, [string]$name, [string]$old) 
         put 'exists' 1
         $where = New-Object IO.DirectoryInfo $folder
         foreach ($item in $where.GetFileSystemInfos()) {
-            if (([int]$item.Attributes -band 16) -ne 0) {
-                put 'entry' ($item.Name + '|d|0')
-            } else {
-                put 'entry' ($item.Name + '|f|' + [string]$item.Length)
+            if ($item -ne $null) {
+                if (([int]$item.Attributes -band 16) -ne 0) {
+                    put 'entry' ($item.Name + '|d|0')
+                } else {
+                    put 'entry' ($item.Name + '|f|' + [string]$item.Length)
+                }
             }
         }
         if ([IO.File]::Exists($folder + '\alive')) {
@@ -62,8 +68,10 @@ function wk_task_look([string]$n, [string]$folder, [string]$name, [string]$old) 
         $scheduler.Connect()
         $root = $scheduler.GetFolder('\')
         foreach ($task in $root.GetTasks(1)) {
-            if ([string]$task.Name -eq $name) {
-                put 'task' ($name + '|' + [string][int]$task.State + '|' + ([int]$task.LastTaskResult).ToString('X8'))
+            if ($task -ne $null) {
+                if ([string]$task.Name -eq $name) {
+                    put 'task' ($name + '|' + [string][int]$task.State + '|' + ([int]$task.LastTaskResult).ToString('X8'))
+                }
             }
         }
     }

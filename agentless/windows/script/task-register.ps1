@@ -1,4 +1,8 @@
-# wavekeeper: task-register 1
+# wavekeeper: task-register 2
+# in: name; xml; account, SYSTEM when empty, else its password by stdin in base64
+# out: state registered; error
+# exit: 0; 1 with error
+# on: 2008, 2008 R2
 function wk_task_register([string]$n, [string]$name, [string]$xml, [string]$account) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1

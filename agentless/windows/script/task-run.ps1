@@ -1,4 +1,8 @@
-# wavekeeper: task-run 1
+# wavekeeper: task-run 2
+# in: name; go, the file that lets it begin
+# out: state started; error
+# exit: 0; 1 with error
+# on: 2008, 2008 R2
 function wk_task_run([string]$n, [string]$name, [string]$go) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
