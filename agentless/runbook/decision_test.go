@@ -82,7 +82,7 @@ func TestEvidenceKeepsNoCommandLinesOfOthers(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *twin.Options) { o.Speed = 1 })
 	ctx, cancel := context.WithCancel(context.Background())
-	theirs, err := winrm.New(winrm.Config{Address: f.server.Address, Port: f.server.Port, User: user, Password: password})
+	theirs, err := winrm.New(winrm.Config{Address: f.server.Address, Port: f.server.Port, Account: winrm.Basic(user, password)})
 	if err != nil {
 		t.Fatal(err)
 	}

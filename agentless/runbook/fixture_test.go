@@ -129,7 +129,7 @@ func newFixture(t *testing.T, change func(*twin.Options)) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { f.fleet.Close() })
-	f.conn, err = winrm.New(winrm.Config{Address: f.server.Address, Port: f.server.Port, User: user, Password: password})
+	f.conn, err = winrm.New(winrm.Config{Address: f.server.Address, Port: f.server.Port, Account: winrm.Basic(user, password)})
 	if err != nil {
 		t.Fatal(err)
 	}

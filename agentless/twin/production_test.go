@@ -16,7 +16,7 @@ import (
 // host is a row's host as the product sees it.
 func host(tb testing.TB, s exchange.Server) *windows.Host {
 	tb.Helper()
-	conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, User: winrmUser, Password: password, OperationTimeout: 5 * time.Second})
+	conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, Account: winrm.Basic(winrmUser, password), OperationTimeout: 5 * time.Second})
 	if err != nil {
 		tb.Fatal(err)
 	}

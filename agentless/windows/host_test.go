@@ -57,7 +57,7 @@ func startTwin(t *testing.T, change func(*twin.Options)) int {
 
 func dialled(t *testing.T, port int) *windows.Host {
 	t.Helper()
-	conn, err := winrm.New(winrm.Config{Address: "127.0.0.1", Port: port, User: user, Password: password})
+	conn, err := winrm.New(winrm.Config{Address: "127.0.0.1", Port: port, Account: winrm.Basic(user, password)})
 	if err != nil {
 		t.Fatal(err)
 	}

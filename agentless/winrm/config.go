@@ -2,7 +2,6 @@ package winrm
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"net"
 	"strconv"
@@ -23,26 +22,15 @@ type Config struct {
 	TLS *TLS
 	// AllowPlain lifts the rule that plain http goes to 127.0.0.0/8 only.
 	AllowPlain bool
-	// User and Password are sent as HTTP Basic. WinRM accepts Basic for local
-	// accounts only.
-	User, Password string
+	// Host is the host's DNS name: certificates and Kerberos tickets are for it,
+	// and refusals are kept under it. Address when empty.
+	Host string
+	// Account is who logs on. It is shared by all hosts that it is used for, so
+	// that a password that one refused is not sent to the next.
+	Account *Account
 	// OperationTimeout is the longest that one request may take; 10 s when 0.
 	// A command may last longer: its output is asked for again and again.
 	OperationTimeout time.Duration
-}
-
-// TLS says how a host's certificate is verified. The zero value verifies the
-// dialled address against the system's authorities with Go's defaults.
-type TLS struct {
-	// ServerName is the name that the certificate must carry; the dialled
-	// address when empty.
-	ServerName string
-	// CAs are the trusted authorities; the system's when nil.
-	CAs *x509.CertPool
-	// MinVersion and CipherSuites are those of crypto/tls; 0 and nil are its
-	// defaults. Windows Server 2003 and 2008 speak TLS 1.0 only.
-	MinVersion   uint16
-	CipherSuites []uint16
 }
 
 const (
@@ -79,6 +67,12 @@ func New(cfg Config) (*Conn, error) {
 	if cfg.Address == "" {
 		return nil, &Refused{Reason: "no address"}
 	}
+	if cfg.Host == "" {
+		cfg.Host = cfg.Address
+	}
+	if cfg.Account == nil {
+		return nil, &Refused{Reason: "no account to log on with"}
+	}
 	if cfg.Port < 1 || cfg.Port > 65535 {
 		return nil, &Refused{Reason: fmt.Sprintf("port %d is not between 1 and 65535", cfg.Port)}
 	}
@@ -90,7 +84,7 @@ func New(cfg Config) (*Conn, error) {
 	c.endpoint = mz.NewEndpoint(cfg.Address, cfg.Port, cfg.TLS != nil, false, nil, nil, nil, cfg.OperationTimeout)
 	params := mz.NewParameters(isoSeconds(c.told()), locale, maxEnvelope)
 	params.TransportDecorator = func() mz.Transporter { return call{transport: c.transport, ctx: context.Background()} }
-	client, err := mz.NewClientWithParameters(c.endpoint, cfg.User, "", params)
+	client, err := mz.NewClientWithParameters(c.endpoint, cfg.Account.cfg.User, "", params)
 	if err != nil {
 		return nil, fmt.Errorf("prepare winrm client for %s: %w", cfg.Address, err)
 	}

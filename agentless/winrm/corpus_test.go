@@ -344,7 +344,7 @@ func TestRequestsAreThoseThatHostsAnswered(t *testing.T) {
 // differences into want.
 func ourMessage(t *testing.T, recorded *node, want *fields) string {
 	t.Helper()
-	c, err := New(Config{Address: "127.0.0.1", Port: 5985})
+	c, err := New(Config{Address: "127.0.0.1", Port: 5985, Account: Basic("u", "p")})
 	if err != nil {
 		t.Fatal(err)
 	}

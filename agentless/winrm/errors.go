@@ -60,6 +60,7 @@ const (
 	OutcomeRefused     = "refused"
 	OutcomeDenied      = "denied"
 	OutcomeUnreachable = "unreachable"
+	OutcomeUntrusted   = "untrusted"
 	OutcomeTimeout     = "timeout"
 	OutcomeFault       = "fault"
 	OutcomeUnknown     = "unknown"
@@ -82,6 +83,8 @@ func Outcome(err error) string {
 		return OutcomeRefused
 	case errors.Is(err, ErrDenied):
 		return OutcomeDenied
+	case errors.Is(err, ErrTrust):
+		return OutcomeUntrusted
 	case errors.Is(err, ErrUnreachable):
 		return OutcomeUnreachable
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -136,7 +136,7 @@ func (h *fakeHost) last(t *testing.T, action string) request {
 
 func (h *fakeHost) config() Config {
 	addr := h.Listener.Addr().(*net.TCPAddr)
-	return Config{Address: "127.0.0.1", Port: addr.Port, User: "operator", Password: "pa:ss<word>"}
+	return Config{Address: "127.0.0.1", Port: addr.Port, Account: Basic("operator", "pa:ss<word>")}
 }
 
 func (h *fakeHost) dial(t *testing.T) *Conn {

@@ -70,18 +70,13 @@ func newTransport(cfg Config) *transport {
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
 	}
 	if cfg.TLS != nil {
-		t.TLSClientConfig = &tls.Config{
-			ServerName:   cfg.TLS.ServerName,
-			RootCAs:      cfg.TLS.CAs,
-			MinVersion:   max(cfg.TLS.MinVersion, tls.VersionTLS10),
-			CipherSuites: cfg.TLS.CipherSuites,
-		}
-		if cfg.TLS.MinVersion == 0 {
-			t.TLSClientConfig.MinVersion = tls.VersionTLS12
+		t.TLSClientConfig = &tls.Config{ServerName: cfg.TLS.ServerName, RootCAs: cfg.TLS.CAs, MinVersion: tls.VersionTLS12}
+		if cfg.TLS.Old {
+			t.TLSClientConfig.MinVersion = tls.VersionTLS10
 		}
 	}
 	return &transport{
-		user: cfg.User, password: cfg.Password, limit: cfg.OperationTimeout,
+		user: cfg.Account.cfg.User, password: cfg.Account.cfg.Password, limit: cfg.OperationTimeout,
 		client: &http.Client{
 			Transport:     t,
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

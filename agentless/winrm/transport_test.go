@@ -19,15 +19,15 @@ func TestPlainHTTPStaysInLoopback(t *testing.T) {
 		"127.0.0.1": OutcomeDone, "127.200.3.4": OutcomeDone, "192.0.2.1": OutcomeRefused, "::1": OutcomeRefused,
 		"128.0.0.1": OutcomeRefused, "::ffff:127.0.0.1": OutcomeDone, "": OutcomeRefused,
 	} {
-		_, err := New(Config{Address: address, Port: 5985})
+		_, err := New(Config{Address: address, Port: 5985, Account: Basic("u", "p")})
 		if got := Outcome(err); got != want {
 			t.Errorf("New(%q): %s, want %s", address, got, want)
 		}
 	}
-	if _, err := New(Config{Address: "192.0.2.1", Port: 5985, AllowPlain: true}); err != nil {
+	if _, err := New(Config{Address: "192.0.2.1", Port: 5985, AllowPlain: true, Account: Basic("u", "p")}); err != nil {
 		t.Errorf("with AllowPlain: %v", err)
 	}
-	if _, err := New(Config{Address: "192.0.2.1", Port: 5986, TLS: &TLS{}}); err != nil {
+	if _, err := New(Config{Address: "192.0.2.1", Port: 5986, TLS: &TLS{}, Account: Basic("u", "p")}); err != nil {
 		t.Errorf("with TLS: %v", err)
 	}
 }
@@ -36,7 +36,7 @@ func TestPlainHTTPStaysInLoopback(t *testing.T) {
 // nothing is sent to it.
 func TestPlainHTTPToANameIsRefusedWhereItIsDialled(t *testing.T) {
 	t.Parallel()
-	c, err := New(Config{Address: "name.invalid", Port: 5985})
+	c, err := New(Config{Address: "name.invalid", Port: 5985, Account: Basic("u", "p")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestHTTPSIsVerified(t *testing.T) {
 	h.StartTLS()
 	defer h.Close()
 	port := h.Listener.Addr().(*net.TCPAddr).Port
-	stranger, err := New(Config{Address: "127.0.0.1", Port: port, TLS: &TLS{CAs: x509.NewCertPool()}, User: "u", Password: "p"})
+	stranger, err := New(Config{Address: "127.0.0.1", Port: port, TLS: &TLS{CAs: x509.NewCertPool()}, Account: Basic("u", "p")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestHTTPSIsVerified(t *testing.T) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(h.Certificate())
-	known, err := New(Config{Address: "127.0.0.1", Port: port, TLS: &TLS{CAs: pool}, User: "u", Password: "p"})
+	known, err := New(Config{Address: "127.0.0.1", Port: port, TLS: &TLS{CAs: pool}, Account: Basic("u", "p")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,7 +34,7 @@ func TestTheMixedFleetStarts(t *testing.T) {
 	t.Cleanup(func() { _ = fleet.Close() })
 	kinds := map[string]int{}
 	for _, s := range inventory.Servers {
-		conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, User: demoUser, Password: "Secret-1"})
+		conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, Account: winrm.Basic(demoUser, "Secret-1")})
 		if err != nil {
 			t.Fatal(err)
 		}

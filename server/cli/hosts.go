@@ -63,16 +63,16 @@ type hostResult interface {
 
 // connector makes the connections of one command.
 type connector struct {
-	flags    *HostFlags
-	password string
-	cas      *x509.CertPool
+	flags   *HostFlags
+	account *winrm.Account // one for all hosts: a password that one refuses does not go to the next
+	cas     *x509.CertPool
 }
 
 // connect prepares a connection to a host; nothing is sent yet.
 func (c *connector) connect(t Target) (*winrm.Conn, error) {
 	cfg := winrm.Config{
 		Address: t.Host, Port: t.Port, AllowPlain: c.flags.AllowPlain,
-		User: c.flags.User, Password: c.password,
+		Account: c.account,
 		// Only --timeout ends a request.
 		OperationTimeout: c.flags.Timeout + 2*time.Second,
 	}
@@ -161,9 +161,11 @@ func (f *HostFlags) prepare() ([]Target, *connector, error) {
 		return nil, nil, err
 	}
 	c := &connector{flags: f}
-	if c.password, err = readPassword(f.PasswordFile); err != nil {
+	password, err := readPassword(f.PasswordFile)
+	if err != nil {
 		return nil, nil, err
 	}
+	c.account = winrm.Basic(f.User, password)
 	if f.CA != "" {
 		pem, err := os.ReadFile(f.CA)
 		if err != nil {

@@ -18,7 +18,7 @@ import (
 // host is the simulated host at the address, seen without the product's engine.
 func (w *world) host(t *testing.T, address string) *windows.Host {
 	t.Helper()
-	conn, err := winrm.New(winrm.Config{Address: address, Port: 5985, User: "wk", Password: winrmPassword})
+	conn, err := winrm.New(winrm.Config{Address: address, Port: 5985, Account: winrm.Basic("wk", winrmPassword)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -79,7 +79,7 @@ func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile 
 	if port == 0 {
 		port = p.Port()
 	}
-	cfg := winrm.Config{Address: dial, Port: port, User: user.name, Password: user.password, AllowPlain: p.PlainBasic}
+	cfg := winrm.Config{Address: dial, Port: port, Account: winrm.Basic(user.name, user.password), AllowPlain: p.PlainBasic}
 	if p.HTTPS {
 		cfg.TLS = &winrm.TLS{ServerName: serverName(host.Address, fqdn)}
 		if p.CAPEM != "" {

@@ -68,7 +68,7 @@ func (a *arena) startAgain(t testing.TB, host string) int {
 		if s.Name != host {
 			continue
 		}
-		conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, User: "wk", Password: winrmPassword})
+		conn, err := winrm.New(winrm.Config{Address: s.Address, Port: s.Port, Account: winrm.Basic("wk", winrmPassword)})
 		must(t, err)
 		if !poll(5*time.Second, func() bool {
 			err = windows.New(conn).RunTask(t.Context(), task)
