@@ -19,25 +19,50 @@ const (
 	PurposeRunAs = "runas" // runs Setup and cmdlets in host tasks; reaches Active Directory
 )
 
+// The kinds of a credential's secret.
+const (
+	KindPassword    = "password"
+	KindKeytab      = "keytab"      // MIT keytab, for Kerberos
+	KindCCache      = "ccache"      // MIT credential cache, for Kerberos; ends with its tickets
+	KindCertificate = "certificate" // PEM, certificate and key, for a client certificate
+)
+
 // Credential is an account without its secret.
 type Credential struct {
+	ID        int64
 	ProfileID int64
 	Profile   string
 	Purpose   string
 	Account   string
+	Kind      string
+	Version   int // rises with each secret that is set
 	KeyID     string
 	SetAt     time.Time
 	SetBy     string
+	ProvenAt  *time.Time // when a host first took this version; nil = none did yet
+	ProvenBy  string     // that host
 }
 
 // SealedCredential is an account with its sealed secret, for jobs, which open
 // it with the key file.
 type SealedCredential struct {
+	ID        int64 // 0 when it is to be set
 	ProfileID int64
 	Purpose   string
 	Account   string
+	Kind      string // "" = password
+	Version   int    // 0 when it is to be set
 	Sealed    []byte
 	KeyID     string
+	Proven    bool   // a host took this version
+	ProvenBy  string // that host
+}
+
+func sealedOf(r db.Credential) SealedCredential {
+	return SealedCredential{
+		ID: r.ID, ProfileID: r.ProfileID, Purpose: r.Purpose, Account: r.Account, Kind: r.Kind, Version: r.Version,
+		Sealed: r.Sealed, KeyID: r.KeyID, Proven: r.ProvenAt != nil, ProvenBy: r.ProvenBy,
+	}
 }
 
 // Credentials returns all accounts without their secrets.
@@ -49,7 +74,8 @@ func (s *Store) Credentials(ctx context.Context) ([]Credential, error) {
 	var all []Credential
 	for _, r := range rows {
 		all = append(all, Credential{
-			ProfileID: r.ProfileID, Profile: r.Profile, Purpose: r.Purpose, Account: r.Account, KeyID: r.KeyID, SetAt: r.SetAt, SetBy: r.SetBy,
+			ID: r.ID, ProfileID: r.ProfileID, Profile: r.Profile, Purpose: r.Purpose, Account: r.Account, Kind: r.Kind, Version: r.Version,
+			KeyID: r.KeyID, SetAt: r.SetAt, SetBy: r.SetBy, ProvenAt: r.ProvenAt, ProvenBy: r.ProvenBy,
 		})
 	}
 	return all, nil
@@ -64,37 +90,124 @@ func (s *Store) CredentialFor(ctx context.Context, profile int64, purpose string
 	if err != nil {
 		return SealedCredential{}, fmt.Errorf("load credential: %w", err)
 	}
-	return SealedCredential{ProfileID: r.ProfileID, Purpose: r.Purpose, Account: r.Account, Sealed: r.Sealed, KeyID: r.KeyID}, nil
+	return sealedOf(r), nil
 }
 
-// SetCredential keeps a sealed credential in place of the one before. The
-// secret was sealed for exactly this profile's id and purpose.
+// SetCredential keeps a sealed credential in place of the one before, as a new
+// version, of which nothing is known yet. The secret was sealed for exactly this
+// profile's id and purpose. An admin does it.
 func (s *Store) SetCredential(ctx context.Context, actor Actor, c SealedCredential) error {
-	err := s.inTxBy(ctx, actor, func(t *txn) error {
-		if c.Purpose != PurposeWinRM && c.Purpose != PurposeRunAs {
-			return rollout.Invalid("There is no purpose %s; there are winrm and runas.", c.Purpose)
-		}
-		if strings.TrimSpace(c.Account) == "" || strings.ContainsAny(c.Account, "\r\n\"") {
-			return rollout.Invalid("A credential names an account, such as CONTOSO\\wavekeeper.")
-		}
-		profile, err := t.q.ProfileByID(ctx, c.ProfileID)
-		if err != nil {
-			return missing(err, "There is no such profile.")
-		}
-		err = t.q.SetCredential(ctx, db.SetCredentialParams{
-			ProfileID: c.ProfileID, Purpose: c.Purpose, Account: c.Account, Sealed: c.Sealed, KeyID: c.KeyID, SetBy: actor.Name,
-		})
-		if err != nil {
-			return err
-		}
-		t.record(actor, Record{
-			What: "credential.set", Subject: "profile " + profile.Name + ", " + c.Purpose,
-			Detail: map[string]any{"account": c.Account, "key": c.KeyID},
-		})
-		return nil
-	})
+	c.Proven, c.ProvenBy = false, ""
+	err := s.inTx(ctx, func(t *txn) error { return t.setCredential(ctx, actor, "credential.set", "", c) })
 	if err != nil {
 		return fmt.Errorf("set credential: %w", err)
 	}
 	return nil
+}
+
+// RotateCredential keeps a sealed credential that a host has just taken in place
+// of the one of version before; when that is not the present one any more it is
+// a conflict. An admin does it.
+func (s *Store) RotateCredential(ctx context.Context, actor Actor, c SealedCredential, before int, host, reason string) error {
+	c.Proven, c.ProvenBy = true, host
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.acts(ctx, actor, "admin"); err != nil {
+			return err
+		}
+		now, err := t.q.LockCredentialFor(ctx, db.LockCredentialForParams{ProfileID: c.ProfileID, Purpose: c.Purpose})
+		if err != nil {
+			return missing(err, "The profile has no %s credential that could be rotated; set one.", c.Purpose)
+		}
+		if now.Version != before {
+			return rollout.Conflict("The credential was set anew by %s meanwhile. Nothing was changed.", now.SetBy)
+		}
+		return t.setCredential(ctx, actor, "credential.rotate", reason, c)
+	})
+	if err != nil {
+		return fmt.Errorf("rotate credential: %w", err)
+	}
+	return nil
+}
+
+func (t *txn) setCredential(ctx context.Context, actor Actor, what, reason string, c SealedCredential) error {
+	if err := t.acts(ctx, actor, "admin"); err != nil {
+		return err
+	}
+	if c.Kind == "" {
+		c.Kind = KindPassword
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	profile, err := t.q.ProfileByID(ctx, c.ProfileID)
+	if err != nil {
+		return missing(err, "There is no such profile.")
+	}
+	if c.Purpose == PurposeWinRM {
+		if err := fits(profile.Auth, c.Kind); err != nil {
+			return err
+		}
+	}
+	detail := map[string]any{"account": c.Account, "key": c.KeyID, "kind": c.Kind}
+	before, err := t.q.LockCredentialFor(ctx, db.LockCredentialForParams{ProfileID: c.ProfileID, Purpose: c.Purpose})
+	switch {
+	case err == nil:
+		detail["before"] = map[string]any{"account": before.Account, "key": before.KeyID, "kind": before.Kind, "version": before.Version}
+	case !errors.Is(err, pgx.ErrNoRows):
+		return err
+	}
+	set := db.SetCredentialParams{
+		ProfileID: c.ProfileID, Purpose: c.Purpose, Account: c.Account, Sealed: c.Sealed, KeyID: c.KeyID, Kind: c.Kind,
+		SetBy: actor.Name, ProvenBy: c.ProvenBy,
+	}
+	if c.Proven {
+		set.ProvenAt = &t.now
+		detail["proven_by"] = c.ProvenBy
+	}
+	row, err := t.q.SetCredential(ctx, set)
+	if err != nil {
+		return err
+	}
+	if err := t.q.EndTrial(ctx, row.ID); err != nil {
+		return fmt.Errorf("end the trial of the version before: %w", err)
+	}
+	detail["version"] = row.Version
+	t.record(actor, Record{What: what, Subject: credentialSubject(profile.Name, c.Purpose), Reason: reason, Detail: detail})
+	return nil
+}
+
+func credentialSubject(profile, purpose string) string { return "profile " + profile + ", " + purpose }
+
+func (c SealedCredential) check() error {
+	if c.Purpose != PurposeWinRM && c.Purpose != PurposeRunAs {
+		return rollout.Invalid("There is no purpose %s; there are winrm and runas.", c.Purpose)
+	}
+	if strings.TrimSpace(c.Account) == "" || strings.ContainsAny(c.Account, "\r\n\"") {
+		return rollout.Invalid("A credential names an account, such as CONTOSO\\wavekeeper.")
+	}
+	switch c.Kind {
+	case KindPassword, KindKeytab, KindCCache, KindCertificate:
+	default:
+		return rollout.Invalid("There is no credential of kind %s; there are password, keytab, ccache and certificate.", c.Kind)
+	}
+	if c.Purpose == PurposeRunAs && c.Kind != KindPassword {
+		return rollout.Invalid("The run-as account runs host tasks, which Windows registers with a password: a %s cannot do that.", c.Kind)
+	}
+	return nil
+}
+
+// fits reports, as an error that says the rule, whether a secret of the kind can
+// be used for the authentication.
+func fits(auth, kind string) error {
+	want := map[string][]string{
+		AuthBasic: {KindPassword}, AuthNTLM: {KindPassword},
+		AuthKerberos:    {KindPassword, KindKeytab, KindCCache},
+		AuthCertificate: {KindCertificate},
+	}[auth]
+	for _, k := range want {
+		if k == kind {
+			return nil
+		}
+	}
+	return rollout.Invalid("The profile signs in by %s, which takes a %s, not a %s. Set the profile's authentication first.", auth, strings.Join(want, " or a "), kind)
 }

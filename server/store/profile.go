@@ -2,13 +2,10 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
@@ -18,19 +15,43 @@ import (
 type Profile struct {
 	ID         int64
 	Name       string
-	Auth       string // "basic"
+	Auth       string // AuthBasic, AuthNTLM, AuthKerberos or AuthCertificate
 	HTTPS      bool
+	TLS10      bool     // also TLS 1.0 and the cipher suites of 2003 and 2008
+	Trust      string   // TrustCA, TrustPin or TrustFirstUse: what a host's certificate is checked against
+	Pins       []string // SHA-256 of certificates, lower-case hex, that any of its hosts may show
+	Realm      string   // Kerberos realm; "" = of the account's name
+	KDCs       []string // host or host:port
+	Krb5Conf   string   // the text of a krb5.conf, beside or instead of Realm and KDCs
+	SPNService string   // first part of the hosts' service principal names; "" = HTTP
 	CAPEM      string   // authorities that hosts' certificates are checked against; "" = the system's
 	PlainBasic bool     // an admin said by name that passwords may go unencrypted
 	Ranges     []string // CIDR
 	Suffixes   []string // DNS
 	UpdatedAt  time.Time
+	UpdatedBy  string
 }
+
+// The ways to prove to a host who we are.
+const (
+	AuthBasic       = "basic"
+	AuthNTLM        = "ntlm"
+	AuthKerberos    = "kerberos"
+	AuthCertificate = "certificate"
+)
+
+// What a host's certificate is checked against.
+const (
+	TrustCA       = "ca"        // authorities: those of the profile, else the system's
+	TrustPin      = "pin"       // SHA-256 of the certificate, known before the first contact
+	TrustFirstUse = "first-use" // SHA-256 of the certificate, confirmed by a person when it was first seen
+)
 
 func profileOf(r db.Profile) Profile {
 	return Profile{
 		ID: r.ID, Name: r.Name, Auth: r.Auth, HTTPS: r.Https, CAPEM: r.CaPem, PlainBasic: r.PlainBasic,
-		Ranges: r.AddressRanges, Suffixes: r.DnsSuffixes, UpdatedAt: r.UpdatedAt,
+		TLS10: r.Tls10, Trust: r.Trust, Pins: r.Pins, Realm: r.Realm, KDCs: r.Kdcs, Krb5Conf: r.Krb5Conf, SPNService: r.SpnService,
+		Ranges: r.AddressRanges, Suffixes: r.DnsSuffixes, UpdatedAt: r.UpdatedAt, UpdatedBy: r.UpdatedBy,
 	}
 }
 
@@ -134,85 +155,4 @@ func (s *Store) ProfileByID(ctx context.Context, id int64) (Profile, error) {
 		return Profile{}, fmt.Errorf("load profile %d: %w", id, missing(err, "There is no such profile."))
 	}
 	return profileOf(r), nil
-}
-
-// SaveProfile adds the profile, or replaces the one of that name, and returns
-// its id.
-func (s *Store) SaveProfile(ctx context.Context, actor Actor, p Profile) (int64, error) {
-	p, err := p.checked()
-	if err != nil {
-		return 0, fmt.Errorf("save profile: %w", err)
-	}
-	var id int64
-	err = s.inTxBy(ctx, actor, func(t *txn) error {
-		before, err := t.q.ProfileByName(ctx, p.Name)
-		detail := map[string]any{"after": p.detail()}
-		switch {
-		case err == nil:
-			id = before.ID
-			detail["before"] = profileOf(before).detail()
-			err = t.q.ChangeProfile(ctx, db.ChangeProfileParams{
-				Auth: p.Auth, Https: p.HTTPS, CaPem: p.CAPEM, PlainBasic: p.PlainBasic,
-				AddressRanges: list(p.Ranges), DnsSuffixes: list(p.Suffixes), ID: id,
-			})
-		case errors.Is(err, pgx.ErrNoRows):
-			id, err = t.q.AddProfile(ctx, db.AddProfileParams{
-				Name: p.Name, Auth: p.Auth, Https: p.HTTPS, CaPem: p.CAPEM, PlainBasic: p.PlainBasic,
-				AddressRanges: list(p.Ranges), DnsSuffixes: list(p.Suffixes),
-			})
-		}
-		if err != nil {
-			return err
-		}
-		t.record(actor, Record{What: "profile.save", Subject: p.Name, Detail: detail})
-		return nil
-	})
-	if err != nil {
-		return 0, fmt.Errorf("save profile %s: %w", p.Name, err)
-	}
-	return id, nil
-}
-
-func (p Profile) detail() map[string]any {
-	return map[string]any{
-		"auth": p.Auth, "https": p.HTTPS, "ca": p.CAPEM, "plain_basic": p.PlainBasic,
-		"ranges": list(p.Ranges), "suffixes": list(p.Suffixes),
-	}
-}
-
-// checked returns the profile with its lists normalized.
-func (p Profile) checked() (Profile, error) {
-	p.Name = strings.TrimSpace(p.Name)
-	if p.Name == "" {
-		return p, rollout.Invalid("A profile has a name.")
-	}
-	if p.Auth == "" {
-		p.Auth = "basic"
-	}
-	if !p.HTTPS && !p.PlainBasic {
-		return p, rollout.Invalid("Basic authentication without https sends the password in the clear: use https, or say so by name (plain basic).")
-	}
-	var ranges []string
-	for _, r := range p.Ranges {
-		prefix, err := netip.ParsePrefix(strings.TrimSpace(r))
-		if err != nil {
-			ip, err := netip.ParseAddr(strings.TrimSpace(r))
-			if err != nil {
-				return p, rollout.Invalid("%q is no address range; 10.1.0.0/16 would be one.", r)
-			}
-			prefix = netip.PrefixFrom(ip, ip.BitLen())
-		}
-		ranges = append(ranges, prefix.Masked().String())
-	}
-	p.Ranges = ranges
-	var suffixes []string
-	for _, suffix := range p.Suffixes {
-		clean := strings.ToLower(strings.Trim(strings.TrimSpace(suffix), "."))
-		if clean == "" || strings.ContainsAny(clean, " */\\") {
-			return p, rollout.Invalid("%q is no DNS suffix; contoso.com would be one.", suffix)
-		}
-		suffixes = append(suffixes, clean)
-	}
-	p.Suffixes = suffixes
-	return p, nil
 }

@@ -430,7 +430,22 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 	ctx := t.Context()
 	view := d.view(t)
 	wave, revision := view.Waves[0].ID, view.RevisionID
+	kept := addMedium(t, d.Store, "kept")
 	calls := map[string]func(store.Actor) error{
+		"AddMedia": func(a store.Actor) error {
+			m, manifest := medium("acted")
+			_, err := d.Store.AddMedia(ctx, a, m, manifest, "")
+			return err
+		},
+		"AskStaging": func(a store.Actor) error {
+			_, err := d.Store.AskStaging(ctx, a, store.StagingAsk{Wave: wave, Reason: "x"})
+			return err
+		},
+		"CancelStaging": func(a store.Actor) error { return d.Store.CancelStaging(ctx, a, 1, "x") },
+		"ForgetMedia":   func(a store.Actor) error { return d.Store.ForgetMedia(ctx, a, kept.ID, "x") },
+		"SetMediaSource": func(a store.Actor) error {
+			return d.Store.SetMediaSource(ctx, a, store.MediaSource{Kind: store.SourceConsole})
+		},
 		"AddPerson": func(a store.Actor) error {
 			_, err := d.Store.AddPerson(ctx, a, store.NewPerson{Name: "new", Hash: "x", Roles: []string{"admin"}})
 			return err
@@ -472,6 +487,17 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 		"SetCredential": func(a store.Actor) error {
 			return d.Store.SetCredential(ctx, a, store.SealedCredential{ProfileID: 1, Purpose: store.PurposeWinRM, Account: "x", Sealed: []byte("x"), KeyID: "k"})
 		},
+		"RotateCredential": func(a store.Actor) error {
+			c := store.SealedCredential{ProfileID: 1, Purpose: store.PurposeWinRM, Account: "x", Sealed: []byte("x"), KeyID: "k"}
+			return d.Store.RotateCredential(ctx, a, c, 1, "H", "x")
+		},
+		"RetryCredential": func(a store.Actor) error {
+			_, err := d.Store.RetryCredential(ctx, a, "default", store.PurposeWinRM, "x")
+			return err
+		},
+		"AddPin":      func(a store.Actor) error { return d.Store.AddPin(ctx, a, "MBX1", strings.Repeat("ee", 32), "x") },
+		"ConfirmPin":  func(a store.Actor) error { return d.Store.ConfirmPin(ctx, a, 1, strings.Repeat("ee", 32), "x") },
+		"RejectPin":   func(a store.Actor) error { return d.Store.RejectPin(ctx, a, 1, strings.Repeat("ee", 32), "x") },
 		"SetDisabled": func(a store.Actor) error { return d.Store.SetDisabled(ctx, a, d.second.PersonID, true) },
 		"SetPassword": func(a store.Actor) error { return d.Store.SetPassword(ctx, a, d.second.PersonID, "x") },
 		"SetRoles": func(a store.Actor) error {

@@ -6,6 +6,7 @@ package db
 
 import (
 	"encoding/json"
+	"net/netip"
 	"time"
 )
 
@@ -53,6 +54,38 @@ type Credential struct {
 	KeyID     string
 	SetAt     time.Time
 	SetBy     string
+	Kind      string
+	Version   int
+	ProvenAt  *time.Time
+	ProvenBy  string
+}
+
+type CredentialRefusal struct {
+	ID           int64
+	CredentialID int64
+	Version      int
+	HostID       *int64
+	At           time.Time
+	Reason       string
+	HadTaken     bool
+	ForgottenAt  *time.Time
+	ForgottenBy  string
+}
+
+type CredentialTaken struct {
+	CredentialID int64
+	Version      int
+	HostID       int64
+	At           time.Time
+}
+
+type CredentialTrial struct {
+	CredentialID int64
+	Version      int
+	HostID       int64
+	Owner        string
+	Until        time.Time
+	Unanswered   int
 }
 
 type Event struct {
@@ -123,6 +156,21 @@ type HostLease struct {
 	ExpiresAt time.Time
 }
 
+type HostPin struct {
+	ID        int64
+	HostID    int64
+	Sha256    string
+	Subject   string
+	Issuer    string
+	NotBefore *time.Time
+	NotAfter  *time.Time
+	State     string
+	SeenAt    time.Time
+	DecidedAt *time.Time
+	DecidedBy string
+	Reason    string
+}
+
 type Installation struct {
 	OnlyOne   bool
 	ID        string
@@ -156,6 +204,50 @@ type Marker struct {
 	PutBackAt *time.Time
 }
 
+type MediaForgotten struct {
+	MediaID int64
+	By      string
+	Reason  string
+	At      time.Time
+}
+
+type MediaGrant struct {
+	StagingID   int64
+	TokenSha256 string
+	Addresses   []netip.Addr
+	Until       time.Time
+	GivenAt     time.Time
+}
+
+type MediaSource struct {
+	Site  string
+	Kind  string
+	Base  string
+	SetBy string
+	SetAt time.Time
+}
+
+type Medium struct {
+	ID             int64
+	Package        string
+	Languages      []string
+	Arch           string
+	FileName       string
+	FileSha256     *string
+	FileSize       *int64
+	Build          string
+	UmLanguages    []string
+	SetupSha256    string
+	Files          int
+	TreeSize       int64
+	Manifest       []byte
+	ManifestSha256 string
+	BundleSha256   string
+	BundleSize     int64
+	AddedBy        string
+	AddedAt        time.Time
+}
+
 type Package struct {
 	ID          int64
 	Name        string
@@ -165,6 +257,7 @@ type Package struct {
 	SetupSha256 string
 	AddedBy     string
 	AddedAt     time.Time
+	MediaID     *int64
 }
 
 type Person struct {
@@ -205,6 +298,14 @@ type Profile struct {
 	AddressRanges []string
 	DnsSuffixes   []string
 	UpdatedAt     time.Time
+	Tls10         bool
+	Trust         string
+	Pins          []string
+	Realm         string
+	Kdcs          []string
+	Krb5Conf      string
+	SpnService    string
+	UpdatedBy     string
 }
 
 type Revision struct {
@@ -282,6 +383,38 @@ type SignInFailure struct {
 	Name    string
 	Network string
 	At      time.Time
+}
+
+type Staging struct {
+	ID         int64
+	HostID     int64
+	MediaID    int64
+	Arch       string
+	Folder     string
+	UpgradeID  *int64
+	State      string
+	Phase      string
+	Attempt    int
+	Generation int64
+	Source     string
+	DoneBytes  int64
+	TotalBytes int64
+	Rate       int64
+	Memory     json.RawMessage
+	Message    string
+	Remedy     string
+	Refused    string
+	RefusedAt  *time.Time
+	AskedBy    string
+	Reason     string
+	AskedAt    time.Time
+	NotBefore  time.Time
+	DueAt      time.Time
+	SavedAt    time.Time
+	OutputAt   *time.Time
+	StartedAt  *time.Time
+	EndedAt    *time.Time
+	ProvenAt   *time.Time
 }
 
 type Step struct {

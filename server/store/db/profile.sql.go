@@ -7,12 +7,13 @@ package db
 
 import (
 	"context"
-	"time"
 )
 
 const addProfile = `-- name: AddProfile :one
-INSERT INTO profile (name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+INSERT INTO profile (name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes,
+                     tls10, trust, pins, realm, kdcs, krb5_conf, spn_service, updated_by)
+VALUES ($1, $2, $3, $4, $5, $6, $7,
+        $8, $9, $10, $11, $12, $13, $14, $15)
 RETURNING id
 `
 
@@ -24,6 +25,14 @@ type AddProfileParams struct {
 	PlainBasic    bool
 	AddressRanges []string
 	DnsSuffixes   []string
+	Tls10         bool
+	Trust         string
+	Pins          []string
+	Realm         string
+	Kdcs          []string
+	Krb5Conf      string
+	SpnService    string
+	UpdatedBy     string
 }
 
 func (q *Queries) AddProfile(ctx context.Context, arg AddProfileParams) (int64, error) {
@@ -35,6 +44,14 @@ func (q *Queries) AddProfile(ctx context.Context, arg AddProfileParams) (int64, 
 		arg.PlainBasic,
 		arg.AddressRanges,
 		arg.DnsSuffixes,
+		arg.Tls10,
+		arg.Trust,
+		arg.Pins,
+		arg.Realm,
+		arg.Kdcs,
+		arg.Krb5Conf,
+		arg.SpnService,
+		arg.UpdatedBy,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -44,8 +61,10 @@ func (q *Queries) AddProfile(ctx context.Context, arg AddProfileParams) (int64, 
 const changeProfile = `-- name: ChangeProfile :exec
 UPDATE profile
 SET auth = $1, https = $2, ca_pem = $3, plain_basic = $4,
-    address_ranges = $5, dns_suffixes = $6, updated_at = now()
-WHERE id = $7
+    address_ranges = $5, dns_suffixes = $6,
+    tls10 = $7, trust = $8, pins = $9, realm = $10, kdcs = $11, krb5_conf = $12,
+    spn_service = $13, updated_by = $14, updated_at = now()
+WHERE id = $15
 `
 
 type ChangeProfileParams struct {
@@ -55,6 +74,14 @@ type ChangeProfileParams struct {
 	PlainBasic    bool
 	AddressRanges []string
 	DnsSuffixes   []string
+	Tls10         bool
+	Trust         string
+	Pins          []string
+	Realm         string
+	Kdcs          []string
+	Krb5Conf      string
+	SpnService    string
+	UpdatedBy     string
 	ID            int64
 }
 
@@ -66,91 +93,53 @@ func (q *Queries) ChangeProfile(ctx context.Context, arg ChangeProfileParams) er
 		arg.PlainBasic,
 		arg.AddressRanges,
 		arg.DnsSuffixes,
+		arg.Tls10,
+		arg.Trust,
+		arg.Pins,
+		arg.Realm,
+		arg.Kdcs,
+		arg.Krb5Conf,
+		arg.SpnService,
+		arg.UpdatedBy,
 		arg.ID,
 	)
 	return err
 }
 
-const credentialFor = `-- name: CredentialFor :one
-SELECT profile_id, purpose, account, sealed, key_id
-FROM credential
-WHERE profile_id = $1
-  AND purpose = $2
+const lockProfileByName = `-- name: LockProfileByName :one
+SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at, tls10, trust, pins, realm, kdcs, krb5_conf, spn_service, updated_by
+FROM profile
+WHERE lower(name) = lower($1)
+FOR UPDATE
 `
 
-type CredentialForParams struct {
-	ProfileID int64
-	Purpose   string
-}
-
-type CredentialForRow struct {
-	ProfileID int64
-	Purpose   string
-	Account   string
-	Sealed    []byte
-	KeyID     string
-}
-
-func (q *Queries) CredentialFor(ctx context.Context, arg CredentialForParams) (CredentialForRow, error) {
-	row := q.db.QueryRow(ctx, credentialFor, arg.ProfileID, arg.Purpose)
-	var i CredentialForRow
+func (q *Queries) LockProfileByName(ctx context.Context, name string) (Profile, error) {
+	row := q.db.QueryRow(ctx, lockProfileByName, name)
+	var i Profile
 	err := row.Scan(
-		&i.ProfileID,
-		&i.Purpose,
-		&i.Account,
-		&i.Sealed,
-		&i.KeyID,
+		&i.ID,
+		&i.Name,
+		&i.Auth,
+		&i.Https,
+		&i.CaPem,
+		&i.PlainBasic,
+		&i.AddressRanges,
+		&i.DnsSuffixes,
+		&i.UpdatedAt,
+		&i.Tls10,
+		&i.Trust,
+		&i.Pins,
+		&i.Realm,
+		&i.Kdcs,
+		&i.Krb5Conf,
+		&i.SpnService,
+		&i.UpdatedBy,
 	)
 	return i, err
 }
 
-const credentials = `-- name: Credentials :many
-SELECT c.profile_id, p.name AS profile, c.purpose, c.account, c.key_id, c.set_at, c.set_by
-FROM credential c
-JOIN profile p ON p.id = c.profile_id
-ORDER BY lower(p.name), c.purpose
-`
-
-type CredentialsRow struct {
-	ProfileID int64
-	Profile   string
-	Purpose   string
-	Account   string
-	KeyID     string
-	SetAt     time.Time
-	SetBy     string
-}
-
-func (q *Queries) Credentials(ctx context.Context) ([]CredentialsRow, error) {
-	rows, err := q.db.Query(ctx, credentials)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []CredentialsRow
-	for rows.Next() {
-		var i CredentialsRow
-		if err := rows.Scan(
-			&i.ProfileID,
-			&i.Profile,
-			&i.Purpose,
-			&i.Account,
-			&i.KeyID,
-			&i.SetAt,
-			&i.SetBy,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const profileByID = `-- name: ProfileByID :one
-SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at
+SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at, tls10, trust, pins, realm, kdcs, krb5_conf, spn_service, updated_by
 FROM profile
 WHERE id = $1
 `
@@ -168,12 +157,20 @@ func (q *Queries) ProfileByID(ctx context.Context, id int64) (Profile, error) {
 		&i.AddressRanges,
 		&i.DnsSuffixes,
 		&i.UpdatedAt,
+		&i.Tls10,
+		&i.Trust,
+		&i.Pins,
+		&i.Realm,
+		&i.Kdcs,
+		&i.Krb5Conf,
+		&i.SpnService,
+		&i.UpdatedBy,
 	)
 	return i, err
 }
 
 const profileByName = `-- name: ProfileByName :one
-SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at
+SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at, tls10, trust, pins, realm, kdcs, krb5_conf, spn_service, updated_by
 FROM profile
 WHERE lower(name) = lower($1)
 `
@@ -191,12 +188,20 @@ func (q *Queries) ProfileByName(ctx context.Context, name string) (Profile, erro
 		&i.AddressRanges,
 		&i.DnsSuffixes,
 		&i.UpdatedAt,
+		&i.Tls10,
+		&i.Trust,
+		&i.Pins,
+		&i.Realm,
+		&i.Kdcs,
+		&i.Krb5Conf,
+		&i.SpnService,
+		&i.UpdatedBy,
 	)
 	return i, err
 }
 
 const profiles = `-- name: Profiles :many
-SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at
+SELECT id, name, auth, https, ca_pem, plain_basic, address_ranges, dns_suffixes, updated_at, tls10, trust, pins, realm, kdcs, krb5_conf, spn_service, updated_by
 FROM profile
 ORDER BY lower(name)
 `
@@ -220,6 +225,14 @@ func (q *Queries) Profiles(ctx context.Context) ([]Profile, error) {
 			&i.AddressRanges,
 			&i.DnsSuffixes,
 			&i.UpdatedAt,
+			&i.Tls10,
+			&i.Trust,
+			&i.Pins,
+			&i.Realm,
+			&i.Kdcs,
+			&i.Krb5Conf,
+			&i.SpnService,
+			&i.UpdatedBy,
 		); err != nil {
 			return nil, err
 		}
@@ -229,32 +242,4 @@ func (q *Queries) Profiles(ctx context.Context) ([]Profile, error) {
 		return nil, err
 	}
 	return items, nil
-}
-
-const setCredential = `-- name: SetCredential :exec
-INSERT INTO credential (profile_id, purpose, account, sealed, key_id, set_by)
-VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (profile_id, purpose) DO UPDATE
-SET account = excluded.account, sealed = excluded.sealed, key_id = excluded.key_id, set_by = excluded.set_by, set_at = now()
-`
-
-type SetCredentialParams struct {
-	ProfileID int64
-	Purpose   string
-	Account   string
-	Sealed    []byte
-	KeyID     string
-	SetBy     string
-}
-
-func (q *Queries) SetCredential(ctx context.Context, arg SetCredentialParams) error {
-	_, err := q.db.Exec(ctx, setCredential,
-		arg.ProfileID,
-		arg.Purpose,
-		arg.Account,
-		arg.Sealed,
-		arg.KeyID,
-		arg.SetBy,
-	)
-	return err
 }

@@ -1,0 +1,301 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// Refusal is a credential that was not taken, and has not been set anew or
+// asked to be tried again since.
+type Refusal struct {
+	ID           int64
+	CredentialID int64
+	Version      int
+	Profile      string
+	Purpose      string
+	Account      string
+	HostID       int64  // 0 = the account itself: no host that has not taken it gets it any more
+	Host         string // "" = the account itself
+	At           time.Time
+	Reason       string
+	HadTaken     bool // the host had taken this very version before
+}
+
+// Refusals returns what stands against the present versions of all credentials,
+// by profile.
+func (s *Store) Refusals(ctx context.Context) ([]Refusal, error) {
+	rows, err := s.q.Refusals(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load refused credentials: %w", err)
+	}
+	var all []Refusal
+	for _, r := range rows {
+		one := Refusal{
+			ID: r.ID, CredentialID: r.CredentialID, Version: r.Version, Profile: r.Profile, Purpose: r.Purpose, Account: r.Account,
+			Host: r.Host, At: r.At, Reason: r.Reason,
+		}
+		if r.HostID != nil {
+			one.HostID = *r.HostID
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// Standing is what is known of one version of a credential.
+type Standing struct {
+	Refused []Refusal           // oldest first
+	Taken   map[int64]time.Time // hosts, by id
+}
+
+// Against returns the refusal that keeps the credential from a host: the host's
+// own, or the account's where the host has not taken it.
+func (v Standing) Against(host int64) (Refusal, bool) {
+	for _, r := range v.Refused {
+		if r.HostID == host {
+			return r, true
+		}
+	}
+	if _, took := v.Taken[host]; took {
+		return Refusal{}, false
+	}
+	for _, r := range v.Refused {
+		if r.HostID == 0 {
+			return r, true
+		}
+	}
+	return Refusal{}, false
+}
+
+// Standing returns what is known of the credential's version.
+func (s *Store) Standing(ctx context.Context, c SealedCredential) (Standing, error) {
+	return standing(ctx, s.q, c)
+}
+
+func standing(ctx context.Context, q *db.Queries, c SealedCredential) (Standing, error) {
+	v := Standing{Taken: map[int64]time.Time{}}
+	refused, err := q.RefusalsOf(ctx, db.RefusalsOfParams{CredentialID: c.ID, Version: c.Version})
+	if err != nil {
+		return v, fmt.Errorf("load refusals of a credential: %w", err)
+	}
+	for _, r := range refused {
+		one := Refusal{
+			ID: r.ID, CredentialID: c.ID, Version: c.Version, Purpose: c.Purpose, Account: c.Account,
+			Host: r.Host, At: r.At, Reason: r.Reason, HadTaken: r.HadTaken,
+		}
+		if r.HostID != nil {
+			one.HostID = *r.HostID
+		}
+		v.Refused = append(v.Refused, one)
+	}
+	taken, err := q.TakenBy(ctx, db.TakenByParams{CredentialID: c.ID, Version: c.Version})
+	if err != nil {
+		return v, fmt.Errorf("load the hosts that took a credential: %w", err)
+	}
+	for _, t := range taken {
+		v.Taken[t.HostID] = t.At
+	}
+	return v, nil
+}
+
+// NoteRefusal keeps, and puts on record, that a host did not take this version
+// of the credential; host 0 is the account itself. The second host in a row that
+// refuses closes it for all that have not taken it, whichever coordinators asked
+// them; when both had taken it before, it is good for none any more.
+func (s *Store) NoteRefusal(ctx context.Context, c SealedCredential, host int64, reason string) error {
+	err := s.inTx(ctx, func(t *txn) error {
+		now, err := t.q.LockCredential(ctx, c.ID)
+		if err != nil {
+			return missing(err, "There is no such credential.")
+		}
+		if now.Version != c.Version {
+			return nil // it was set anew meanwhile
+		}
+		return t.refuse(ctx, sealedOf(now), host, reason)
+	})
+	if err != nil {
+		return fmt.Errorf("note a refused credential: %w", err)
+	}
+	return nil
+}
+
+// refuse keeps a refusal under the lock of the credential's row.
+func (t *txn) refuse(ctx context.Context, c SealedCredential, host int64, reason string) error {
+	if err := t.q.EndTrial(ctx, c.ID); err != nil {
+		return fmt.Errorf("end the trial: %w", err)
+	}
+	row := db.KeepRefusalParams{CredentialID: c.ID, Version: c.Version, Reason: reasonOf(reason)}
+	if host != 0 {
+		n, err := t.q.DropTaken(ctx, db.DropTakenParams{CredentialID: c.ID, Version: c.Version, HostID: host})
+		if err != nil {
+			return fmt.Errorf("forget that the host took it: %w", err)
+		}
+		row.HostID, row.HadTaken = &host, n > 0
+	}
+	n, err := t.q.KeepRefusal(ctx, row)
+	if err != nil {
+		return fmt.Errorf("keep the refusal: %w", err)
+	}
+	if n == 0 {
+		return nil // it stands already
+	}
+	if err := t.recordRefusal(ctx, c, host, row.Reason); err != nil {
+		return err
+	}
+	if host == 0 {
+		return t.ring(ctx, "credential", c.ID)
+	}
+	v, err := standing(ctx, t.q, c)
+	if err != nil {
+		return err
+	}
+	other, ok := v.inARow(host)
+	if !ok {
+		return t.ring(ctx, "credential", c.ID)
+	}
+	if other.HadTaken && row.HadTaken {
+		if err := t.q.DropAllTaken(ctx, db.DropAllTakenParams{CredentialID: c.ID, Version: c.Version}); err != nil {
+			return fmt.Errorf("forget who took it: %w", err)
+		}
+	}
+	return t.refuse(ctx, c, 0, fmt.Sprintf("two hosts in a row refused it; the last: %s", row.Reason))
+}
+
+// inARow returns another host's refusal after which no host took the credential.
+func (v Standing) inARow(host int64) (Refusal, bool) {
+	for i := len(v.Refused) - 1; i >= 0; i-- {
+		r := v.Refused[i]
+		if r.HostID == host || r.HostID == 0 {
+			continue
+		}
+		for _, at := range v.Taken {
+			if at.After(r.At) {
+				return Refusal{}, false
+			}
+		}
+		return r, true
+	}
+	return Refusal{}, false
+}
+
+func (t *txn) recordRefusal(ctx context.Context, c SealedCredential, host int64, reason string) error {
+	profile, err := t.q.ProfileByID(ctx, c.ProfileID)
+	if err != nil {
+		return fmt.Errorf("load the credential's profile: %w", err)
+	}
+	detail := map[string]any{"account": c.Account, "version": c.Version}
+	if host != 0 {
+		h, err := t.q.HostByID(ctx, host)
+		if err != nil {
+			return fmt.Errorf("load the host that refused: %w", err)
+		}
+		detail["host"] = h.Name
+	}
+	t.record(Actor{Name: "wavekeeper"}, Record{
+		What: "credential.refused", Subject: credentialSubject(profile.Name, c.Purpose), Reason: reason, Detail: detail,
+	})
+	return nil
+}
+
+// reasonOf is a refusal's reason as it is kept: not empty, not without end.
+func reasonOf(reason string) string {
+	reason = strings.ToValidUTF8(strings.ReplaceAll(strings.TrimSpace(reason), "\x00", ""), "\uFFFD")
+	if reason == "" {
+		return "no reason was given"
+	}
+	const most = 1000
+	if runes := []rune(reason); len(runes) > most {
+		reason = string(runes[:most]) + " ..."
+	}
+	return reason
+}
+
+// NoteTaken keeps that a host took this version of the credential.
+func (s *Store) NoteTaken(ctx context.Context, c SealedCredential, host int64) error {
+	err := s.inTx(ctx, func(t *txn) error {
+		now, err := t.q.LockCredential(ctx, c.ID)
+		if err != nil {
+			return missing(err, "There is no such credential.")
+		}
+		if now.Version != c.Version {
+			return nil
+		}
+		h, err := t.q.HostByID(ctx, host)
+		if err != nil {
+			return missing(err, "There is no such host.")
+		}
+		if _, err := t.q.KeepTaken(ctx, db.KeepTakenParams{CredentialID: c.ID, Version: c.Version, HostID: host}); err != nil {
+			return fmt.Errorf("keep that it was taken: %w", err)
+		}
+		if err := t.q.ProveCredential(ctx, db.ProveCredentialParams{ID: c.ID, Host: h.Name}); err != nil {
+			return fmt.Errorf("keep that it is proven: %w", err)
+		}
+		return t.q.EndTrial(ctx, c.ID)
+	})
+	if err != nil {
+		return fmt.Errorf("note that a host took a credential: %w", err)
+	}
+	return nil
+}
+
+// RetryCredential has all refusals of the credential's present version
+// forgotten: it is tried again, at one host first. An admin does it and says why.
+// It returns how many refusals were forgotten.
+func (s *Store) RetryCredential(ctx context.Context, actor Actor, profile, purpose, reason string) (int, error) {
+	var forgotten int64
+	err := s.inTx(ctx, func(t *txn) error {
+		if strings.TrimSpace(reason) == "" {
+			return rollout.Invalid("Say why it is tried again: the reason is kept on record.")
+		}
+		if err := t.acts(ctx, actor, "admin"); err != nil {
+			return err
+		}
+		p, err := t.q.ProfileByName(ctx, profile)
+		if err != nil {
+			return missing(err, "There is no profile %s.", profile)
+		}
+		c, err := t.q.LockCredentialFor(ctx, db.LockCredentialForParams{ProfileID: p.ID, Purpose: purpose})
+		if err != nil {
+			return missing(err, "The profile %s has no %s credential.", p.Name, purpose)
+		}
+		v, err := standing(ctx, t.q, sealedOf(c))
+		if err != nil {
+			return err
+		}
+		if len(v.Refused) == 0 {
+			return rollout.Conflict("Nothing stands against the %s credential of profile %s: it is in use.", purpose, p.Name)
+		}
+		forgotten, err = t.q.ForgetRefusals(ctx, db.ForgetRefusalsParams{CredentialID: c.ID, Version: c.Version, ForgottenBy: actor.Name})
+		if err != nil {
+			return fmt.Errorf("forget refusals: %w", err)
+		}
+		if err := t.q.UnproveCredential(ctx, c.ID); err != nil {
+			return fmt.Errorf("have it tried at one host first: %w", err)
+		}
+		if err := t.q.EndTrial(ctx, c.ID); err != nil {
+			return fmt.Errorf("end the trial: %w", err)
+		}
+		t.record(actor, Record{
+			What: "credential.retry", Subject: credentialSubject(p.Name, purpose), Reason: reason,
+			Detail: map[string]any{"account": c.Account, "version": c.Version, "before": refusalDetail(v.Refused)},
+		})
+		return t.ring(ctx, "credential", c.ID)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("have a credential tried again: %w", err)
+	}
+	return int(forgotten), nil
+}
+
+func refusalDetail(refused []Refusal) []any {
+	var all []any
+	for _, r := range refused {
+		all = append(all, map[string]any{"host": r.Host, "at": r.At.UTC().Format(time.RFC3339), "reason": r.Reason})
+	}
+	return all
+}
