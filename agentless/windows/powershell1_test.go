@@ -212,13 +212,13 @@ func castInList(nodes []psNode, i int) bool {
 	return false
 }
 
-// assignable reports whether a left side is a variable or a property.
+// assignable reports whether a left side is a variable, a property or an element.
 func assignable(nodes []psNode, i int) bool {
 	for _, x := range nodes[i+1:] {
 		switch {
 		case x.start != nodes[i].start || x.end != nodes[i].end:
 			return false
-		case x.kind == "variable", x.kind == "member_access":
+		case x.kind == "variable", x.kind == "member_access", x.kind == "element_access":
 			return true
 		}
 	}
