@@ -47,6 +47,16 @@ type HostSweep struct {
 // Kind names the job in River's table.
 func (HostSweep) Kind() string { return "host-sweep" }
 
+// Stage is the job that brings one medium to one host, one bounded action at a
+// time. One whose generation is not the staging row's ends without acting.
+type Stage struct {
+	Staging    int64 `json:"staging"`
+	Generation int64 `json:"generation"`
+}
+
+// Kind names the job in River's table.
+func (Stage) Kind() string { return "stage" }
+
 // insertJobs puts jobs into River's table inside the transaction: they exist
 // when the state that asks for them exists.
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) error {

@@ -12,7 +12,7 @@ import (
 )
 
 // Swept counts what a sweep put back into motion.
-type Swept struct{ Upgrades, Rollouts, Hosts int }
+type Swept struct{ Upgrades, Rollouts, Hosts, Stagings int }
 
 // Sweep gives every upgrade in work that nobody works on (due, no live lease) a
 // tick of a new generation, every rollout that is due an advance, and every host
@@ -45,7 +45,12 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 		for _, h := range hosts {
 			jobs = append(jobs, Probe{Host: h})
 		}
-		swept = Swept{Upgrades: len(upgrades), Rollouts: len(rollouts), Hosts: len(hosts)}
+		stagings, err := t.takeLeftStagings(ctx)
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, stagings...)
+		swept = Swept{Upgrades: len(upgrades), Rollouts: len(rollouts), Hosts: len(hosts), Stagings: len(stagings)}
 		return s.insertJobs(ctx, t.tx, jobs...)
 	})
 	if err != nil {

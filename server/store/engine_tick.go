@@ -46,6 +46,8 @@ type TickSave struct {
 	Soft    bool // the step's soft limit has just passed: soft_at is now
 	Silent  bool // the step has just been silent for too long: silent_at is now
 
+	Staging *StagingSave // of the medium that the step brings to the host; nil = none
+
 	Evidence []Evidence // read from the host in this tick, redacted
 
 	Log      []string // new lines of the setup log, redacted
@@ -104,6 +106,11 @@ func (s *Store) SaveTick(ctx context.Context, lease Lease, k TickSave) error {
 		}
 		if err := t.saveTickFinds(ctx, k); err != nil {
 			return err
+		}
+		if k.Staging != nil {
+			if _, err := t.saveStaging(ctx, *k.Staging); err != nil {
+				return err
+			}
 		}
 		for _, e := range k.Events {
 			e.Rollout, e.Wave, e.Server = k.Rollout, k.Wave, k.Server

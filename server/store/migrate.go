@@ -138,6 +138,7 @@ func grant(ctx context.Context, tx pgx.Tx, program string) (string, error) {
 		"GRANT UPDATE (withdrawn_at) ON approval TO " + role,
 		"REVOKE UPDATE, DELETE ON marker FROM " + role,
 		"GRANT UPDATE (put_back_at) ON marker TO " + role,
+		"REVOKE UPDATE, DELETE ON media FROM " + role,
 		"REVOKE INSERT, DELETE ON audit_head FROM " + role,
 		"REVOKE INSERT, UPDATE, DELETE ON goose_db_version, river_migration FROM " + role,
 		"GRANT USAGE, SELECT ON SEQUENCE " + sequences + " TO " + role,

@@ -19,6 +19,7 @@ type Package struct {
 	Arch        string // "x64"
 	Folder      string // on the host; "" when saving = the default
 	SetupSHA256 string // lower-case hex
+	Media       int64  // the medium that is brought to the hosts; 0 = it lies there already. Read only: see AddMedia
 	AddedBy     string
 	AddedAt     time.Time
 }
@@ -37,7 +38,11 @@ func (s *Store) Packages(ctx context.Context) ([]Package, error) {
 	}
 	var all []Package
 	for _, r := range rows {
-		all = append(all, Package{Name: r.Name, Language: r.Language, Arch: r.Arch, Folder: r.Folder, SetupSHA256: r.SetupSha256, AddedBy: r.AddedBy, AddedAt: r.AddedAt})
+		p := Package{Name: r.Name, Language: r.Language, Arch: r.Arch, Folder: r.Folder, SetupSHA256: r.SetupSha256, AddedBy: r.AddedBy, AddedAt: r.AddedAt}
+		if r.MediaID != nil {
+			p.Media = *r.MediaID
+		}
+		all = append(all, p)
 	}
 	return all, nil
 }
@@ -62,8 +67,8 @@ func (s *Store) SavePackage(ctx context.Context, actor Actor, p Package) error {
 	if len(p.SetupSHA256) != 64 || strings.Trim(p.SetupSHA256, "0123456789abcdef") != "" {
 		return fmt.Errorf("save package: %w", rollout.Invalid("The SHA-256 of setup.com has 64 hex digits."))
 	}
-	if strings.ContainsAny(p.Folder, "\"%^&|<>\r\n'") || len(p.Folder) < 4 || p.Folder[1:3] != `:\` {
-		return fmt.Errorf("save package: %w", rollout.Invalid(`The folder is a full path on the hosts, such as C:\Wavekeeper\media\sp1-en-US-x64.`))
+	if err := checkFolder(p.Folder); err != nil {
+		return fmt.Errorf("save package: %w", err)
 	}
 	err = s.inTxBy(ctx, actor, func(t *txn) error {
 		err := t.q.SetPackage(ctx, db.SetPackageParams{
@@ -80,6 +85,14 @@ func (s *Store) SavePackage(ctx context.Context, actor Actor, p Package) error {
 	})
 	if err != nil {
 		return fmt.Errorf("save package %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// checkFolder refuses what is no plain full path on a host.
+func checkFolder(folder string) error {
+	if strings.ContainsAny(folder, "\"%^&|<>\r\n'") || len(folder) < 4 || folder[1:3] != `:\` {
+		return rollout.Invalid(`The folder is a full path on the hosts, such as C:\Wavekeeper\media\sp1-en-US-x64.`)
 	}
 	return nil
 }

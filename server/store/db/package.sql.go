@@ -10,7 +10,7 @@ import (
 )
 
 const packageFor = `-- name: PackageFor :one
-SELECT id, name, language, arch, folder, setup_sha256, added_by, added_at
+SELECT id, name, language, arch, folder, setup_sha256, added_by, added_at, media_id
 FROM package
 WHERE name = $1
   AND language = $2
@@ -35,12 +35,13 @@ func (q *Queries) PackageFor(ctx context.Context, arg PackageForParams) (Package
 		&i.SetupSha256,
 		&i.AddedBy,
 		&i.AddedAt,
+		&i.MediaID,
 	)
 	return i, err
 }
 
 const packages = `-- name: Packages :many
-SELECT id, name, language, arch, folder, setup_sha256, added_by, added_at
+SELECT id, name, language, arch, folder, setup_sha256, added_by, added_at, media_id
 FROM package
 ORDER BY name, language, arch
 `
@@ -63,6 +64,7 @@ func (q *Queries) Packages(ctx context.Context) ([]Package, error) {
 			&i.SetupSha256,
 			&i.AddedBy,
 			&i.AddedAt,
+			&i.MediaID,
 		); err != nil {
 			return nil, err
 		}
@@ -127,7 +129,8 @@ const setPackage = `-- name: SetPackage :exec
 INSERT INTO package (name, language, arch, folder, setup_sha256, added_by)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (name, language, arch) DO UPDATE
-SET folder = excluded.folder, setup_sha256 = excluded.setup_sha256, added_by = excluded.added_by, added_at = now()
+SET folder = excluded.folder, setup_sha256 = excluded.setup_sha256, added_by = excluded.added_by, added_at = now(),
+    media_id = NULL
 `
 
 type SetPackageParams struct {
@@ -152,6 +155,7 @@ func (q *Queries) SetPackage(ctx context.Context, arg SetPackageParams) error {
 }
 
 const setPreparation = `-- name: SetPreparation :exec
+
 INSERT INTO preparation (package, recorded_by, reason)
 VALUES ($1, $2, $3)
 ON CONFLICT (package) DO UPDATE
@@ -164,6 +168,7 @@ type SetPreparationParams struct {
 	Reason     string
 }
 
+// what lies there already is registered by hand, without a medium
 func (q *Queries) SetPreparation(ctx context.Context, arg SetPreparationParams) error {
 	_, err := q.db.Exec(ctx, setPreparation, arg.Package, arg.RecordedBy, arg.Reason)
 	return err

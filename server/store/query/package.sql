@@ -14,7 +14,8 @@ WHERE name = @name
 INSERT INTO package (name, language, arch, folder, setup_sha256, added_by)
 VALUES (@name, @language, @arch, @folder, @setup_sha256, @added_by)
 ON CONFLICT (name, language, arch) DO UPDATE
-SET folder = excluded.folder, setup_sha256 = excluded.setup_sha256, added_by = excluded.added_by, added_at = now();
+SET folder = excluded.folder, setup_sha256 = excluded.setup_sha256, added_by = excluded.added_by, added_at = now(),
+    media_id = NULL; -- what lies there already is registered by hand, without a medium
 
 -- name: SetPreparation :exec
 INSERT INTO preparation (package, recorded_by, reason)
