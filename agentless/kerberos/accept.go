@@ -46,8 +46,11 @@ func accept(now time.Time, keys []KeytabKey, token, binding []byte, skew time.Du
 		mech, wrapped = init.Token, true
 	}
 	id, b, err := unframe(mech)
-	if err != nil || id != 1 {
-		return nil, nil, fmt.Errorf("no AP-REQ (%v)", err)
+	if err != nil {
+		return nil, nil, fmt.Errorf("no AP-REQ: %w", err)
+	}
+	if id != 1 {
+		return nil, nil, fmt.Errorf("no AP-REQ: token %d", id)
 	}
 	var ap messages.APReq
 	if err := ap.Unmarshal(b); err != nil {

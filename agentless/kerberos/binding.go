@@ -12,16 +12,15 @@ import (
 // server's certificate.
 func EndPoint(cert *x509.Certificate) []byte {
 	const prefix = "tls-server-end-point:"
+	sum := func() []byte { h := sha256.Sum256(cert.Raw); return h[:] }
 	switch cert.SignatureAlgorithm {
 	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:
-		h := sha512.Sum384(cert.Raw)
-		return append([]byte(prefix), h[:]...)
+		sum = func() []byte { h := sha512.Sum384(cert.Raw); return h[:] }
 	case x509.SHA512WithRSA, x509.ECDSAWithSHA512, x509.SHA512WithRSAPSS:
-		h := sha512.Sum512(cert.Raw)
-		return append([]byte(prefix), h[:]...)
+		sum = func() []byte { h := sha512.Sum512(cert.Raw); return h[:] }
+	default: // SHA-256, also for MD5 and SHA-1 signatures
 	}
-	h := sha256.Sum256(cert.Raw) // also for MD5 and SHA-1 signatures
-	return append([]byte(prefix), h[:]...)
+	return append([]byte(prefix), sum()...)
 }
 
 // bindingHash is RFC 4121, 4.1.1.2: MD5 over the binding struct, empty addresses.
