@@ -36,10 +36,7 @@ type Config struct {
 const (
 	defaultOperationTimeout = 10 * time.Second
 	longestPoll             = 20 * time.Second // what a host is told to wait for output; hosts allow 60 s
-	// shellsPerHost is how many a connection has open at once, of the 5 per user
-	// that hosts allow: each kill of this program leaves so many behind.
-	shellsPerHost = 1
-	connsPerHost  = 3 // a waiting Receive, what ends it, and one for the rest
+	connsPerHost            = 3                // a waiting Receive, what ends it, and one for the rest
 )
 
 // Conn is the connection to one host. It is safe for concurrent use; HTTP
@@ -50,7 +47,7 @@ type Conn struct {
 	client    *mz.Client
 	endpoint  *mz.Endpoint
 	transport *transport
-	shells    chan struct{}
+	keeping   keeping // its shells; guarded by the shelf
 
 	mu       sync.Mutex
 	identity *Identity
@@ -79,7 +76,7 @@ func New(cfg Config) (*Conn, error) {
 	if ip := net.ParseIP(cfg.Address); ip != nil && cfg.TLS == nil && !cfg.AllowPlain && !inLoopback(ip) {
 		return nil, refusedPlain(cfg.Address)
 	}
-	c := &Conn{cfg: cfg, shells: make(chan struct{}, shellsPerHost)}
+	c := &Conn{cfg: cfg}
 	c.transport = newTransport(cfg)
 	c.endpoint = mz.NewEndpoint(cfg.Address, cfg.Port, cfg.TLS != nil, false, nil, nil, nil, cfg.OperationTimeout)
 	params := mz.NewParameters(isoSeconds(c.told()), locale, maxEnvelope)
@@ -92,9 +89,13 @@ func New(cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-// Close gives the idle HTTP connections back. Calls that still run are not
-// touched.
-func (c *Conn) Close() { c.transport.client.CloseIdleConnections() }
+// Close deletes the shells that are kept for the next command, within 2 s, and
+// gives the idle HTTP connections back. Calls that still run are not touched;
+// their shells are deleted when they end.
+func (c *Conn) Close() {
+	c.closeShells()
+	c.transport.client.CloseIdleConnections()
+}
 
 // told is the time limit that the host hears of: a little less than ours, so
 // that its own fault comes before our deadline.

@@ -209,9 +209,11 @@ func TestRecordedShellAnswers(t *testing.T) {
 				}
 			case strings.Contains(text, "CreateResponse"):
 				h.on("Create", answer(code, text))
-				if _, err := h.dial(t).Run(ctx, Command{Line: "hostname"}); err != nil {
+				c := h.dial(t)
+				if _, err := c.Run(ctx, Command{Line: "hostname"}); err != nil {
 					t.Fatal(err)
 				}
+				c.Close()
 				want := shellSelector.FindStringSubmatch(text)[1]
 				for _, action := range []string{"Command", "Receive", "Signal", "Delete"} {
 					if got := selectorsOf(h.last(t, action).envelope)["ShellId"]; got != want {

@@ -1,10 +1,12 @@
 package winrm
 
 import (
+	"context"
 	"sort"
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/masterzen/winrm/soap"
 )
 
 // envelope is a message that masterzen's builder cannot make: it knows no
@@ -52,6 +54,11 @@ func (e envelope) write(to, timeout string) string {
 }
 
 func messageID() string { return "uuid:" + strings.ToUpper(uuid.NewString()) }
+
+// say is exchange for one of a shell's messages.
+func (c *Conn) say(ctx context.Context, m *soap.SoapMessage) (*node, error) {
+	return c.exchange(call{transport: c.transport, ctx: ctx}, m.String())
+}
 
 // exchange sends an envelope and gives the parsed answer.
 func (c *Conn) exchange(over call, text string) (*node, error) {

@@ -30,6 +30,7 @@ type fakeHost struct {
 
 type request struct {
 	action   string // last part of the Action, or "Identify"
+	n        int    // of this action, from 1
 	envelope *node
 	header   http.Header
 }
@@ -74,14 +75,14 @@ func (h *fakeHost) serve(w http.ResponseWriter, r *http.Request) {
 		name = action[strings.LastIndexByte(action, '/')+1:]
 	}
 	h.mu.Lock()
-	h.seen = append(h.seen, request{name, envelope, r.Header.Clone()})
-	h.conns[r.RemoteAddr] = true
-	n := 0
+	n := 1
 	for _, s := range h.seen {
 		if s.action == name {
 			n++
 		}
 	}
+	h.seen = append(h.seen, request{name, n, envelope, r.Header.Clone()})
+	h.conns[r.RemoteAddr] = true
 	answerer := h.answers[name]
 	h.mu.Unlock()
 	if answerer == nil {

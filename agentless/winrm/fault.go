@@ -17,7 +17,9 @@ const (
 	CodeBadTimeout      uint32 = 2150858767
 	CodeShellQuota      uint32 = 2150859173 // 0x803381A5: shells per user
 	CodeOperationQuota  uint32 = 2150859174 // 0x803381A6: operations per user
-	CodeUserQuota       uint32 = 2150859179
+	CodeRequestQuota    uint32 = 2150859175 // 0x803381A7: requests per user in a time
+	CodeSystemQuota     uint32 = 2150859176 // 0x803381A8: requests of all users
+	CodeUserQuota       uint32 = 2150859179 // 0x803381AB: users with shells
 	CodeSchema          uint32 = 2150858817 // 0x80338041: the XML is not as the schema says
 	CodeCodePage        uint32 = 2150859072 // 0x80338140 ERROR_WINRS_CODE_PAGE_NOT_SUPPORTED, on Create
 	CodeAccessDenied    uint32 = 5
@@ -98,7 +100,7 @@ func (f *Fault) NothingRan() bool {
 		return true
 	}
 	switch f.Code {
-	case CodeGone, CodeFilter, CodeBadTimeout, CodeShellQuota, CodeOperationQuota, CodeUserQuota,
+	case CodeGone, CodeFilter, CodeBadTimeout, CodeShellQuota, CodeOperationQuota, CodeRequestQuota, CodeSystemQuota, CodeUserQuota,
 		CodeAccessDenied, CodeAccessDeniedHR, CodeParameter, CodeParameterHR, CodeFileNotFound,
 		CodePathNotFound, CodeNotExecutable, CodeLineTooLong, CodeKeyDeleted, CodeElevationNeeded:
 		return true

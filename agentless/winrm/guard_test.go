@@ -30,6 +30,7 @@ func TestNothingIsSentAgainstTheGuard(t *testing.T) {
 		})
 		_, err := c.Run(ctx, Command{Line: "hostname"})
 		whole = err == nil
+		c.Close()
 		if !whole && !errors.Is(err, asleep) {
 			t.Errorf("%d questions allowed: %v, want the guard's error", allowed, err)
 		}

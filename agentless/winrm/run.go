@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf16"
 )
 
 // Command is one command line for a shell of its own.
@@ -36,19 +37,25 @@ type Result struct {
 }
 
 const (
-	longestLine = 32767   // CreateProcess
-	stdinChunk  = 100_000 // raw bytes; base64 and headers stay below 150 KB
-	longestID   = 256
-	createGrace = 400 * time.Millisecond // for an answer to Create after the caller gave up
-	leaveTime   = 5 * time.Second        // for Signal and Delete
+	longestLine = 32767 // CreateProcess
+	// longestShellLine is cmd.exe's limit (KB830473) less what the host puts around
+	// the line, cmd.exe /c "". Longer ones were seen to be cut and to end with code
+	// 0 and no output (mondoohq/mql pull request 10552).
+	longestShellLine = 8191 - len(`cmd.exe /c ""`)
+	stdinChunk       = 100_000 // raw bytes; base64, headers and sealing stay below 150 KB
+	longestID        = 256
+	createGrace      = 400 * time.Millisecond // for an answer to Create after the caller gave up
+	leaveTime        = 5 * time.Second        // for Signal and Delete
 	// leaveTimeCancelled is leaveTime once the caller's context is over: every
 	// call has to end within a second.
 	leaveTimeCancelled = 450 * time.Millisecond
 )
 
-// Run opens a shell, runs one command in it and closes it. The shell is closed
-// whatever happens, also when the context ends. An exit code other than 0 is
-// no error. With an *UnknownOutcome the result holds the output that came.
+// Run runs one command in a shell, which is kept for the next command when this
+// one ended well, and ended with it otherwise: in the background, also when the
+// context ends. An exit code other than 0 is no error. With an *UnknownOutcome
+// the result holds the output that came. Only what a fault proved not to have
+// run is tried again, a little later: a quota, a shell that is gone.
 func (c *Conn) Run(ctx context.Context, cmd Command) (Result, error) {
 	result, err := c.run(ctx, cmd)
 	if err != nil {
@@ -65,52 +72,91 @@ func (c *Conn) run(ctx context.Context, cmd Command) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	select {
-	case c.shells <- struct{}{}:
-		defer func() { <-c.shells }()
-	case <-ctx.Done():
-		return Result{}, fmt.Errorf("%w: waiting for one of %d shells: %w", ErrTimeout, shellsPerHost, ctx.Err())
-	}
-	shell, err := c.create(ctx, page)
-	if err != nil {
-		return Result{}, fmt.Errorf("create shell: %w", err)
-	}
-	var id string
-	defer func() { c.leave(ctx, shell, id) }()
-	if ctx.Err() != nil {
-		return Result{}, fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
-	}
-	result := Result{CodePage: page}
-	id, err = c.start(ctx, shell, cmd)
-	if err != nil {
-		return result, err
-	}
-	if cmd.Stdin != nil {
-		if err := c.feed(ctx, shell, id, cmd.Stdin); err != nil && !tooLate(err, cmd.Stdin) {
-			return result, unknown(fmt.Errorf("send input: %w", err))
+	for try := 0; ; try++ {
+		result, kept, err := c.once(ctx, page, cmd)
+		if err == nil || try >= quotaTries || !c.mayTryAgain(ctx, err, kept, try) {
+			return result, err
 		}
 	}
-	if err := c.collect(ctx, shell, id, &result); err != nil {
-		return result, unknown(fmt.Errorf("receive output: %w", err))
+}
+
+// once is one try; kept reports whether the shell had been kept from before.
+func (c *Conn) once(ctx context.Context, page int, cmd Command) (result Result, kept bool, err error) {
+	one, err := c.take(ctx, page)
+	if err != nil {
+		return Result{}, false, err
 	}
-	return result, nil
+	if kept = one.id != ""; !kept {
+		if one.id, err = c.create(ctx, page); err != nil {
+			shells.drop(one, false)
+			return Result{}, false, fmt.Errorf("create shell: %w", err)
+		}
+	}
+	var id string
+	well := false
+	defer func() {
+		switch {
+		case !well:
+			c.leave(ctx, one, id)
+		case !shells.keep(one, time.Now()):
+			c.remove(ctx, one)
+		}
+	}()
+	if ctx.Err() != nil {
+		return Result{}, kept, fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	}
+	result = Result{CodePage: page}
+	id, err = c.start(ctx, one.id, cmd)
+	if err != nil {
+		return result, kept, err
+	}
+	if cmd.Stdin != nil {
+		if err := c.feed(ctx, one.id, id, cmd.Stdin); err != nil && !tooLate(err, cmd.Stdin) {
+			return result, kept, unknown(fmt.Errorf("send input: %w", err))
+		}
+	}
+	if err := c.collect(ctx, one.id, id, &result); err != nil {
+		return result, kept, unknown(fmt.Errorf("receive output: %w", err))
+	}
+	well = c.signal(ctx, one.id, id)
+	return result, kept, nil
+}
+
+// signal tells the host that a command is through with, and reports whether it
+// heard: only then may the shell run another.
+func (c *Conn) signal(ctx context.Context, shell, id string) bool {
+	lasting, cancel := context.WithTimeout(unguarded(ctx), leaveTime)
+	defer cancel()
+	_, err := c.say(lasting, c.signalMessage(shell, id))
+	return err == nil
 }
 
 // check refuses what cannot be sent as it is.
 func (cmd Command) check() error {
-	size := len(cmd.Line)
+	size := units(cmd.Line)
 	errs := []error{writable("command", cmd.Line)}
 	for _, a := range cmd.Args {
-		size += 1 + len(a)
+		size += 1 + units(a)
 		errs = append(errs, writable("argument", a))
 	}
 	switch {
 	case cmd.Line == "":
 		errs = append(errs, &Refused{Reason: "an empty command"})
 	case size > longestLine:
-		errs = append(errs, &Refused{Reason: fmt.Sprintf("a command line of %d bytes; Windows takes %d characters", size, longestLine)})
+		errs = append(errs, &Refused{Reason: fmt.Sprintf("a command line of %d characters; Windows takes %d", size, longestLine)})
+	case !cmd.SkipShell && size > longestShellLine:
+		errs = append(errs, &Refused{Reason: fmt.Sprintf("a command line of %d characters; cmd.exe takes %d, and what is longer it may cut without a word", size, longestShellLine)})
 	}
 	return errors.Join(errs...)
+}
+
+// units is the length of a text as Windows counts it, in UTF-16 units.
+func units(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
 }
 
 // codePage is the one asked for or what the host's version calls for.
@@ -128,13 +174,14 @@ func (c *Conn) codePage(ctx context.Context, asked int) (int, error) {
 // create opens a shell. The request outlives the caller's context a little:
 // a shell that was opened but whose id never came could not be deleted.
 func (c *Conn) create(ctx context.Context, page int) (string, error) {
+	c.bury(ctx)
 	lasting, cancel := grace(ctx, c.cfg.OperationTimeout, createGrace)
 	defer cancel()
 	idle := c.idle()
-	answer, err := c.exchange(call{transport: c.transport, ctx: lasting}, c.createMessage(page, idle).String())
+	answer, err := c.say(lasting, c.createMessage(page, idle))
 	if idle > 0 && ctx.Err() == nil && blamed(err) {
 		// No shell came about. Perhaps it is the element that this host does not take.
-		if answer, err = c.exchange(call{transport: c.transport, ctx: lasting}, c.createMessage(page, 0).String()); err == nil {
+		if answer, err = c.say(lasting, c.createMessage(page, 0)); err == nil {
 			c.idleRefused()
 		}
 	}
@@ -193,7 +240,7 @@ func (c *Conn) feed(ctx context.Context, shell, id string, data []byte) error {
 		piece := data[:min(len(data), stdinChunk)]
 		data = data[len(piece):]
 		end := len(data) == 0
-		_, err := c.exchange(call{transport: c.transport, ctx: ctx}, c.sendMessage(shell, id, piece, end).String())
+		_, err := c.say(ctx, c.sendMessage(shell, id, piece, end))
 		if err != nil {
 			return err
 		}
@@ -219,7 +266,7 @@ func (c *Conn) collect(ctx context.Context, shell, id string, result *Result) er
 	var total int
 	for wait := (pacer{}); ; {
 		began := time.Now()
-		answer, err := c.exchange(call{transport: c.transport, ctx: ctx}, c.receiveMessage(shell, id).String())
+		answer, err := c.say(ctx, c.receiveMessage(shell, id))
 		if code, _ := FaultCode(err); code == CodeTimedOut {
 			if err := wait.after(ctx, time.Since(began)); err != nil {
 				return err
@@ -280,35 +327,6 @@ func (r *Result) take(response *node) (got int, done bool, err error) {
 		}
 	}
 	return got, done, nil
-}
-
-// leave ends the command, if it has an id, and deletes the shell, also when the
-// caller's context is over; then both are sent at once, because Delete ends the
-// command too and there is little time. What fails here is undone by the
-// host's own idle limit, so it is not reported.
-func (c *Conn) leave(ctx context.Context, shell, id string) {
-	ctx = unguarded(ctx)
-	signalled := make(chan struct{})
-	signal := func(late time.Duration) {
-		defer close(signalled)
-		lasting, cancel := grace(ctx, leaveTime, late)
-		defer cancel()
-		// A command that is done has nothing left to end.
-		_, _ = c.exchange(call{transport: c.transport, ctx: lasting}, c.signalMessage(shell, id).String())
-	}
-	switch {
-	case id == "":
-		close(signalled)
-	case ctx.Err() == nil:
-		signal(leaveTimeCancelled / 3)
-	default:
-		go signal(leaveTimeCancelled)
-	}
-	lasting, cancel := grace(ctx, leaveTime, leaveTimeCancelled)
-	defer cancel()
-	// An idle shell is dropped by the host after some minutes.
-	_, _ = c.exchange(call{transport: c.transport, ctx: lasting}, c.deleteMessage(shell).String())
-	<-signalled
 }
 
 // grace is a context that outlives ctx by late and lasts at most whole.

@@ -1,8 +1,10 @@
 package winrm
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
@@ -51,7 +53,7 @@ func blamed(err error) bool {
 		return false
 	}
 	switch fault.Code {
-	case CodeShellQuota, CodeOperationQuota, CodeUserQuota, CodeCodePage, CodeKeyDeleted, CodeBadTimeout, CodeTimedOut:
+	case CodeShellQuota, CodeOperationQuota, CodeRequestQuota, CodeSystemQuota, CodeUserQuota, CodeCodePage, CodeKeyDeleted, CodeBadTimeout, CodeTimedOut:
 		return false
 	case CodeParameter, CodeParameterHR, CodeSchema:
 		return true
@@ -86,9 +88,61 @@ func (s *ShellsFull) Error() string {
 func (s *ShellsFull) Unwrap() error { return s.Fault }
 
 // Pause is how long to wait before a shell is asked for again: it grows with the
-// time that was waited.
+// time that was waited, and no two wait equally long.
 func (s *ShellsFull) Pause() time.Duration {
-	return min(max(s.Last.Sub(s.Since)/2, 5*time.Second), 30*time.Second)
+	pause := min(max(s.Last.Sub(s.Since)/2, 5*time.Second), 30*time.Second)
+	return pause + rand.N(pause/4)
+}
+
+const (
+	quotaTries = 3                      // after the first
+	quotaPause = 150 * time.Millisecond // before the second try; doubles
+)
+
+// mayTryAgain reports whether what failed did certainly not run and may succeed
+// when it is tried again, after the pause that it makes.
+func (c *Conn) mayTryAgain(ctx context.Context, err error, kept bool, try int) bool {
+	var lost *UnknownOutcome
+	code, _ := FaultCode(err)
+	switch {
+	case errors.As(err, &lost) || ctx.Err() != nil:
+		return false
+	case kept && code == CodeGone:
+		return true // the host was restarted since, or dropped the shell
+	case !quotaCode(code):
+		return false
+	}
+	// What this process keeps there counts, too.
+	c.giveBack(ctx)
+	pause := quotaPause << try
+	timer := time.NewTimer(pause/2 + rand.N(pause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// giveBack deletes the shells that are kept on this host.
+func (c *Conn) giveBack(ctx context.Context) {
+	key := c.shelfKey()
+	kept, _ := shells.pick(func(one *shell) bool { return !one.lost && one.owner.shelfKey() == key })
+	for _, one := range kept {
+		one.owner = c
+		c.remove(ctx, one)
+	}
+}
+
+// quotaCode reports whether a fault is a limit of the host that others, or a
+// moment, may lift.
+func quotaCode(code uint32) bool {
+	switch code {
+	case CodeShellQuota, CodeOperationQuota, CodeRequestQuota, CodeSystemQuota, CodeUserQuota:
+		return true
+	}
+	return false
 }
 
 // shellFor turns the refusal of a shell for their number into ShellsFull, and

@@ -106,7 +106,9 @@ func TestEndlessOutputIsAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	part := answer(200, soapBody(`<rsp:ReceiveResponse>`+stream("stdout", make([]byte, 2<<20))+`</rsp:ReceiveResponse>`))
 	h := newFakeHost(t).on("Receive", part)
-	_, err := h.dial(t).Run(withDeadline(t, 20*time.Second), Command{Line: "yes"})
+	c := h.dial(t)
+	_, err := c.Run(withDeadline(t, 20*time.Second), Command{Line: "yes"})
+	c.Close()
 	if Outcome(err) != OutcomeUnknown || h.count("Receive") > 1+maxOperation>>21 || h.count("Delete") != 1 {
 		t.Errorf("%v after %d Receives", err, h.count("Receive"))
 	}
