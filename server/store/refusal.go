@@ -150,12 +150,16 @@ func (t *txn) refuse(ctx context.Context, c SealedCredential, host int64, reason
 	if host == 0 {
 		return t.ring(ctx, "credential", c.ID)
 	}
+	profile, err := t.q.ProfileByID(ctx, c.ProfileID)
+	if err != nil {
+		return fmt.Errorf("load the credential's profile: %w", err)
+	}
 	v, err := standing(ctx, t.q, c)
 	if err != nil {
 		return err
 	}
 	other, ok := v.inARow(host)
-	if !ok {
+	if !ok || profile.Auth == AuthKerberos { // a ticket that a host does not take says nothing of the password
 		return t.ring(ctx, "credential", c.ID)
 	}
 	if other.HadTaken && row.HadTaken {
@@ -243,8 +247,8 @@ func (s *Store) NoteTaken(ctx context.Context, c SealedCredential, host int64) e
 	return nil
 }
 
-// RetryCredential has all refusals of the credential's present version
-// forgotten: it is tried again, at one host first. An admin does it and says why.
+// RetryCredential has all refusals of the credential forgotten: the same secret
+// becomes another version and is tried again, at one host first where none took it. An admin does it and says why.
 // It returns how many refusals were forgotten.
 func (s *Store) RetryCredential(ctx context.Context, actor Actor, profile, purpose, reason string) (int, error) {
 	var forgotten int64
@@ -274,15 +278,19 @@ func (s *Store) RetryCredential(ctx context.Context, actor Actor, profile, purpo
 		if err != nil {
 			return fmt.Errorf("forget refusals: %w", err)
 		}
-		if err := t.q.UnproveCredential(ctx, c.ID); err != nil {
-			return fmt.Errorf("have it tried at one host first: %w", err)
+		if err := t.q.CarryTaken(ctx, db.CarryTakenParams{CredentialID: c.ID, Version: c.Version}); err != nil {
+			return fmt.Errorf("keep the hosts that took it: %w", err)
+		}
+		version, err := t.q.RenewCredential(ctx, c.ID)
+		if err != nil {
+			return fmt.Errorf("make it another version: %w", err)
 		}
 		if err := t.q.EndTrial(ctx, c.ID); err != nil {
 			return fmt.Errorf("end the trial: %w", err)
 		}
 		t.record(actor, Record{
 			What: "credential.retry", Subject: credentialSubject(p.Name, purpose), Reason: reason,
-			Detail: map[string]any{"account": c.Account, "version": c.Version, "before": refusalDetail(v.Refused)},
+			Detail: map[string]any{"account": c.Account, "version": version, "before": refusalDetail(v.Refused)},
 		})
 		return t.ring(ctx, "credential", c.ID)
 	})

@@ -70,10 +70,9 @@ func (s *Store) BeginTrial(ctx context.Context, owner string, c SealedCredential
 	return trial, nil
 }
 
-// EndTrial gives a trial back that came to nothing: sent says whether the
-// credential left, and nothing was heard of it. What was taken or refused ends
-// it by itself.
-func (s *Store) EndTrial(ctx context.Context, owner string, c SealedCredential, host int64, sent bool) error {
+// EndTrial gives a trial back of which nothing came, because the host was not
+// reached: another host is tried next. What was taken or refused ends it by itself.
+func (s *Store) EndTrial(ctx context.Context, owner string, c SealedCredential, host int64) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		if _, err := t.q.LockCredential(ctx, c.ID); err != nil {
 			return missing(err, "There is no such credential.")
@@ -86,17 +85,13 @@ func (s *Store) EndTrial(ctx context.Context, owner string, c SealedCredential, 
 			return fmt.Errorf("load the trial: %w", err)
 		case running.Owner != owner || running.HostID != host || running.Version != c.Version:
 			return nil
-		case sent || running.Unanswered > 0:
-			// It counts, or what was counted before stays: the next trial begins at once.
-			unanswered := running.Unanswered
-			if !sent {
-				unanswered--
-			}
-			return t.q.BeginTrial(ctx, db.BeginTrialParams{
-				CredentialID: c.ID, Version: c.Version, HostID: host, Owner: owner, Seconds: -1, Unanswered: unanswered,
-			})
+		case running.Unanswered == 0:
+			return t.q.EndTrial(ctx, c.ID)
 		}
-		return t.q.EndTrial(ctx, c.ID)
+		// What was counted before stays: the next trial begins at once, and counts this row.
+		return t.q.BeginTrial(ctx, db.BeginTrialParams{
+			CredentialID: c.ID, Version: c.Version, HostID: host, Owner: owner, Seconds: -1, Unanswered: running.Unanswered - 1,
+		})
 	})
 	if err != nil {
 		return fmt.Errorf("end the trial of a credential: %w", err)
@@ -119,4 +114,21 @@ func (s *Store) HostsOfProfile(ctx context.Context, profile string) ([]HostAddre
 		return nil, rollout.NotFound("No host is reached by profile %s.", profile)
 	}
 	return hosts, nil
+}
+
+// AccountName is how an account knows a host: by the address, or by the full
+// name of its server where the address is a number.
+type AccountName struct{ Address, FQDN string }
+
+// AccountNames returns the names of the hosts of a profile, by id.
+func (s *Store) AccountNames(ctx context.Context, profile string) (map[int64]AccountName, error) {
+	rows, err := s.q.HostsOfProfile(ctx, profile)
+	if err != nil {
+		return nil, fmt.Errorf("load names of hosts of profile %s: %w", profile, err)
+	}
+	names := map[int64]AccountName{}
+	for _, r := range rows {
+		names[r.ID] = AccountName{Address: r.Address, FQDN: r.Fqdn}
+	}
+	return names, nil
 }

@@ -174,6 +174,21 @@ func (q *Queries) ProveCredential(ctx context.Context, arg ProveCredentialParams
 	return err
 }
 
+const renewCredential = `-- name: RenewCredential :one
+UPDATE credential
+SET version = version + 1, proven_at = NULL, proven_by = ''
+WHERE id = $1
+RETURNING version
+`
+
+// The same secret as another version: nothing stands against it.
+func (q *Queries) RenewCredential(ctx context.Context, id int64) (int, error) {
+	row := q.db.QueryRow(ctx, renewCredential, id)
+	var version int
+	err := row.Scan(&version)
+	return version, err
+}
+
 const setCredential = `-- name: SetCredential :one
 INSERT INTO credential (profile_id, purpose, account, sealed, key_id, kind, set_by, proven_at, proven_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -218,15 +233,4 @@ func (q *Queries) SetCredential(ctx context.Context, arg SetCredentialParams) (S
 	var i SetCredentialRow
 	err := row.Scan(&i.ID, &i.Version)
 	return i, err
-}
-
-const unproveCredential = `-- name: UnproveCredential :exec
-UPDATE credential
-SET proven_at = NULL, proven_by = ''
-WHERE id = $1
-`
-
-func (q *Queries) UnproveCredential(ctx context.Context, id int64) error {
-	_, err := q.db.Exec(ctx, unproveCredential, id)
-	return err
 }

@@ -38,6 +38,24 @@ func (q *Queries) BeginTrial(ctx context.Context, arg BeginTrialParams) error {
 	return err
 }
 
+const carryTaken = `-- name: CarryTaken :exec
+INSERT INTO credential_taken (credential_id, version, host_id, at)
+SELECT t.credential_id, t.version + 1, t.host_id, t.at
+FROM credential_taken t
+WHERE t.credential_id = $1
+  AND t.version = $2
+`
+
+type CarryTakenParams struct {
+	CredentialID int64
+	Version      int
+}
+
+func (q *Queries) CarryTaken(ctx context.Context, arg CarryTakenParams) error {
+	_, err := q.db.Exec(ctx, carryTaken, arg.CredentialID, arg.Version)
+	return err
+}
+
 const dropAllTaken = `-- name: DropAllTaken :exec
 DELETE FROM credential_taken
 WHERE credential_id = $1
@@ -108,12 +126,12 @@ func (q *Queries) ForgetRefusals(ctx context.Context, arg ForgetRefusalsParams) 
 }
 
 const hostsOfProfile = `-- name: HostsOfProfile :many
-SELECT DISTINCT h.id, h.name, h.address, h.port
+SELECT DISTINCT ON (h.name) h.id, h.name, h.address, h.port, s.fqdn, s.name AS server
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
 WHERE lower(s.profile) = lower($1)
-ORDER BY h.name
+ORDER BY h.name, s.name
 `
 
 type HostsOfProfileRow struct {
@@ -121,6 +139,8 @@ type HostsOfProfileRow struct {
 	Name    string
 	Address string
 	Port    int
+	Fqdn    string
+	Server  string
 }
 
 // The hosts that are reached by the profile, in the order of their names.
@@ -138,6 +158,8 @@ func (q *Queries) HostsOfProfile(ctx context.Context, profile string) ([]HostsOf
 			&i.Name,
 			&i.Address,
 			&i.Port,
+			&i.Fqdn,
+			&i.Server,
 		); err != nil {
 			return nil, err
 		}

@@ -40,7 +40,9 @@ SET proven_at = clock_timestamp(), proven_by = @host
 WHERE id = @id
   AND proven_at IS NULL;
 
--- name: UnproveCredential :exec
+-- name: RenewCredential :one
+-- The same secret as another version: nothing stands against it.
 UPDATE credential
-SET proven_at = NULL, proven_by = ''
-WHERE id = @id;
+SET version = version + 1, proven_at = NULL, proven_by = ''
+WHERE id = @id
+RETURNING version;

@@ -41,6 +41,13 @@ WHERE credential_id = @credential_id
   AND version = @version
   AND host_id = @host_id;
 
+-- name: CarryTaken :exec
+INSERT INTO credential_taken (credential_id, version, host_id, at)
+SELECT t.credential_id, t.version + 1, t.host_id, t.at
+FROM credential_taken t
+WHERE t.credential_id = @credential_id
+  AND t.version = @version;
+
 -- name: DropAllTaken :exec
 DELETE FROM credential_taken
 WHERE credential_id = @credential_id
@@ -72,9 +79,9 @@ WHERE credential_id = @credential_id;
 
 -- name: HostsOfProfile :many
 -- The hosts that are reached by the profile, in the order of their names.
-SELECT DISTINCT h.id, h.name, h.address, h.port
+SELECT DISTINCT ON (h.name) h.id, h.name, h.address, h.port, s.fqdn, s.name AS server
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
 WHERE lower(s.profile) = lower(@profile)
-ORDER BY h.name;
+ORDER BY h.name, s.name;
