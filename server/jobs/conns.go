@@ -14,34 +14,40 @@ type conns struct {
 }
 
 type cachedConn struct {
-	way  string // everything that the connection was made from, hashed
-	conn *winrm.Conn
+	way    string // everything that the connection was made from, hashed
+	access *access
+	conn   *winrm.Conn
+	shown  *shown // what the host shows on this connection
 }
 
-// of returns the kept connection, or makes one.
-func (c *conns) of(host int64, way string, make func() (*winrm.Conn, error)) (*winrm.Conn, error) {
+// of returns the kept connection with what its host showed, or makes one.
+func (c *conns) of(host int64, way string, a *access, s *shown, make func(*shown) (*winrm.Conn, error)) (*winrm.Conn, *shown, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	kept, ok := c.by[host]
-	if ok && kept.way == way {
-		return kept.conn, nil
+	if ok && kept.way == way && kept.access == a {
+		return kept.conn, kept.shown, nil
 	}
-	conn, err := make()
+	conn, err := make(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if ok {
-		kept.conn.Close()
+		go kept.conn.Close() // it deletes the shells that it keeps, at a host that may not answer
 	}
-	c.by[host] = cachedConn{way: way, conn: conn}
-	return conn, nil
+	c.by[host] = cachedConn{way: way, access: a, conn: conn, shown: s}
+	return conn, s, nil
 }
 
+// close ends all connections, at the same time: each deletes the shells that it
+// keeps, at hosts that may not answer.
 func (c *conns) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var ending sync.WaitGroup
 	for _, kept := range c.by {
-		kept.conn.Close()
+		ending.Go(kept.conn.Close)
 	}
+	ending.Wait()
 	c.by = map[int64]cachedConn{}
 }

@@ -57,6 +57,7 @@ type Engine struct {
 	pace   float64
 	client *river.Client[pgx.Tx]
 	conns  conns
+	accesses accesses
 
 	stopSweep context.CancelFunc
 	sweeping  sync.WaitGroup
@@ -75,7 +76,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		store: o.Store, keys: o.Keys, table: o.Table, plain: o.Table.Plain(), log: o.Log, now: o.Now,
-		owner: uuid.NewString(), pace: o.Pace, conns: conns{by: map[int64]cachedConn{}},
+		owner: uuid.NewString(), pace: o.Pace, conns: conns{by: map[int64]cachedConn{}}, accesses: accesses{by: map[int64]*access{}},
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &advancer{engine: e})

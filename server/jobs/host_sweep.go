@@ -74,6 +74,7 @@ func (e *Engine) sweepHost(ctx context.Context, host int64, lease store.Lease) (
 	if err != nil {
 		return nil, err
 	}
+	defer way.done(ctx)
 	removed, err := runbook.Sweep(ctx, windows.New(way.conn), installation, func(task string) bool {
 		upgrade, ok := upgradeOfTask(installation, task)
 		if !ok {

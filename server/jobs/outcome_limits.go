@@ -76,7 +76,7 @@ func (c *course) overdue() (bool, time.Duration) {
 func (c *course) outOfSight(out runbook.Outcome) {
 	over, limit := c.overdue()
 	switch {
-	case over:
+	case over && !out.Barred:
 		c.save.Message = fmt.Sprintf("Not seen to end within the step's limit of %s: %s", spoken(limit), cmp.Or(out.Headline, out.Message))
 		c.save.Remedy = cmp.Or(out.Remedy, "Look at the host. What ran there may have ended well: have it looked at again, or mark the server as repaired and let it be verified.")
 		c.keepReason()
@@ -93,7 +93,10 @@ func (c *course) outOfSight(out runbook.Outcome) {
 	case out.Answers:
 		c.save.Remedy = cmp.Or(out.Remedy, "The host answers. What runs on it is waited for, and nothing is changed under it.")
 	default:
-		c.save.Message = c.sight() + cmp.Or(out.Headline, out.Message)
+		c.save.Message = cmp.Or(out.Headline, out.Message)
+		if !out.Barred { // who is not let in needs no word on sight
+			c.save.Message = c.sight() + c.save.Message
+		}
 		c.save.Remedy = cmp.Or(out.Remedy, fmt.Sprintf(
 			"What runs on the host goes on by itself, nothing is done to it meanwhile, and no other server is started in its place. "+
 				"Once the host answers this goes on by itself. If it does not within %s of the step's begin, a person decides; a person can have it looked at now.", spoken(limit)))

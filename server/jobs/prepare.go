@@ -16,6 +16,7 @@ import (
 // prepared is a tick's work with the secrets that must not be stored.
 type prepared struct {
 	runbook.Work
+	way     *way // nil = the host was not to be contacted
 	secrets secrets
 	judged  time.Time // when the step's outcome was weighed against its limits; zero = it did not come to one
 }
@@ -43,11 +44,12 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	way, err := e.way(ctx, w.Hosts[0], w.Server.FQDN, w.Server.Profile)
 	if err != nil {
-		return e.refusal(err)
+		return e.refusal(err, w.State)
 	}
+	work.way = way
 	runas, err := e.account(ctx, way.profile, store.PurposeRunAs)
 	if err != nil {
-		return e.refusal(err)
+		return e.refusal(err, w.State)
 	}
 	work.secrets = secrets{way.password, runas.password}
 	if runas.name != w.RunAs {
@@ -149,4 +151,26 @@ func (b *book) Cleared(ctx context.Context, m runbook.Marker) error {
 // PutBackMarker records that a cleared value stands on the host again.
 func (b *book) PutBackMarker(ctx context.Context, m runbook.Marker) error {
 	return b.store.PutBackMarker(ctx, b.page, store.Marker(m))
+}
+
+// done ends the use of the way to the host.
+func (p *prepared) done(ctx context.Context) {
+	if p.way != nil {
+		p.way.done(ctx)
+	}
+}
+
+// barred is what kept the step from the host, where that is not for the step to
+// judge: nobody may say of a host that failed, or that it is unknown, because we
+// were not let in. What the step reached or read all the same counts.
+func (p *prepared) barred(ctx context.Context, out runbook.Outcome, err error) (*barred, error) {
+	if p.way == nil || err != nil {
+		return nil, nil // the record or the lease said no, not the host
+	}
+	switch out.Kind {
+	case runbook.Again, runbook.OutOfSight, runbook.Failed:
+	case runbook.Done, runbook.Interrupted, runbook.Unknown:
+		return nil, nil
+	}
+	return p.way.barred(context.WithoutCancel(ctx))
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,15 +71,25 @@ func (e *Engine) ask(ctx context.Context, host int64) (asked store.HostAddress, 
 
 func (e *Engine) askAt(ctx context.Context, target store.ProbeTarget) (outcome, message string, facts []store.Fact) {
 	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
-	if err != nil {
+	var bar *barred
+	switch {
+	case errors.As(err, &bar):
+		return bar.outcome, bar.Error(), nil
+	case err != nil:
 		return winrm.OutcomeRefused, err.Error(), nil
 	}
+	defer way.done(ctx)
 	hide := secrets{way.password}
 	if runas, err := e.account(ctx, way.profile, store.PurposeRunAs); err == nil {
 		hide = append(hide, runas.password) // a host that had it in a task could say it now
 	}
 	found, err := windows.New(way.conn).Facts(ctx)
 	if err != nil {
+		if bar, barErr := way.barred(context.WithoutCancel(ctx)); barErr != nil {
+			e.log.Warn("what a host showed was not kept", "host", target.Host.Name, "err", barErr)
+		} else if bar != nil {
+			return bar.outcome, hide.redact(bar.Error()), nil
+		}
 		return winrm.Outcome(err), hide.redact(err.Error()), nil
 	}
 	facts, err = factsOf(found)

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/winrm"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
 
@@ -25,15 +27,27 @@ func (o *outsideProfile) Error() string { return o.reason }
 // account is an opened credential.
 type account struct{ name, password string }
 
-// way is a connection to a host and the password that it uses.
+// way is a connection to a host and the password that it uses. Its user says
+// done when nothing is asked for any more.
 type way struct {
 	conn     *winrm.Conn
 	password string
 	profile  store.Profile
+
+	engine *Engine
+	host   store.HostAddress
+	name   string // by which the account knows the host
+	access *access
+	shown  *shown // nil = its certificate is checked against authorities, or there is none
+	tries  bool   // this use is the trial of a credential that no host took yet
 }
 
 // refusal makes an outcome of what kept us from contacting a host.
-func (e *Engine) refusal(err error) *runbook.Outcome {
+func (e *Engine) refusal(err error, state rollout.State) *runbook.Outcome {
+	var bar *barred
+	if errors.As(err, &bar) {
+		return bar.out(state)
+	}
 	var rule *outsideProfile
 	var refused *winrm.Refused
 	if errors.As(err, &rule) || errors.As(err, &refused) {
@@ -61,40 +75,179 @@ func (e *Engine) account(ctx context.Context, profile store.Profile, purpose str
 // way returns the connection to a host by its profile, kept between ticks. The
 // profile's ranges are checked before anything is sent: by address where it is
 // one, else by name and by every address that the name has; the address that
-// was checked is the one that is dialled.
-func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile string) (way, error) {
+// was checked is the one that is dialled. So is what stands against the
+// credential, whichever coordinator met it.
+func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile string) (*way, error) {
 	p, err := e.store.ProfileByName(ctx, profile)
 	if err != nil {
-		return way{}, err
+		return nil, err
 	}
 	dial, err := inside(ctx, p, host.Address, fqdn, net.DefaultResolver.LookupNetIP)
 	if err != nil {
-		return way{}, err
+		return nil, err
 	}
-	user, err := e.account(ctx, p, store.PurposeWinRM)
+	cred, err := e.store.CredentialFor(ctx, p.ID, store.PurposeWinRM)
 	if err != nil {
-		return way{}, err
+		return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 	}
-	port := host.Port
+	against, err := e.store.Standing(ctx, cred)
+	if err != nil {
+		return nil, err
+	}
+	if r, ok := against.Against(host.ID); ok {
+		return nil, refusedBy(r, p.Name, host.Name)
+	}
+	a, err := e.access(ctx, p, cred, against)
+	if err != nil {
+		return nil, err
+	}
+	w := &way{engine: e, profile: p, host: host, name: serverName(host.Address, fqdn), access: a, password: a.secret}
+	if err := w.connect(ctx, dial); err != nil {
+		return nil, err
+	}
+	if _, took := against.Taken[host.ID]; !took && !cred.Proven {
+		if err := w.try(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+// connect takes the connection that is kept for the way, or makes one.
+func (w *way) connect(ctx context.Context, dial string) error {
+	p, port := w.profile, w.host.Port
 	if port == 0 {
 		port = p.Port()
 	}
-	cfg := winrm.Config{Address: dial, Port: port, Account: winrm.Basic(user.name, user.password), AllowPlain: p.PlainBasic}
+	w.access.is(w.name, w.host.ID)
+	cfg := winrm.Config{Address: dial, Port: port, Host: w.name, Account: w.access.account, AllowPlain: p.PlainBasic}
+	var allowed []string
 	if p.HTTPS {
-		cfg.TLS = &winrm.TLS{ServerName: serverName(host.Address, fqdn)}
+		cfg.TLS = &winrm.TLS{ServerName: w.name, Old: p.TLS10}
 		if p.CAPEM != "" {
 			cfg.TLS.CAs = x509.NewCertPool()
 			if !cfg.TLS.CAs.AppendCertsFromPEM([]byte(p.CAPEM)) {
-				return way{}, fmt.Errorf("profile %s: its authorities are no PEM certificates", p.Name)
+				return fmt.Errorf("profile %s: its authorities are no PEM certificates", p.Name)
+			}
+		}
+		if p.Trust != store.TrustCA {
+			pins, err := w.engine.store.PinsOf(ctx, w.host.ID)
+			if err != nil {
+				return err
+			}
+			allowed = slices.Clone(p.Pins)
+			for _, pin := range pins {
+				if pin.State == store.PinConfirmed {
+					allowed = append(allowed, pin.SHA256)
+				}
+			}
+			cfg.TLS.OnlyPins = true
+			w.shown = &shown{allowed: map[winrm.Pin]bool{}}
+			for _, text := range allowed {
+				pin, err := winrm.ParsePin(text)
+				if err != nil {
+					return fmt.Errorf("certificate of %s: %w", w.host.Name, err)
+				}
+				cfg.TLS.Pins = append(cfg.TLS.Pins, pin)
+				w.shown.allowed[pin] = true
 			}
 		}
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %t %q %q %q %q", dial, port, p.HTTPS, serverName(host.Address, fqdn), p.CAPEM, user.name, user.password))
-	conn, err := e.conns.of(host.ID, hex.EncodeToString(sum[:]), func() (*winrm.Conn, error) { return winrm.New(cfg) })
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %t %t %q %q %q %q %t %q", dial, port, p.HTTPS, p.TLS10, w.name, p.CAPEM, p.Trust, allowed, p.PlainBasic, w.access.made))
+	conn, kept, err := w.engine.conns.of(w.host.ID, hex.EncodeToString(sum[:]), w.access, w.shown, func(s *shown) (*winrm.Conn, error) {
+		if s != nil {
+			cfg.TLS.Seen = s.see
+		}
+		return winrm.New(cfg)
+	})
 	if err != nil {
-		return way{}, err
+		return err
 	}
-	return way{conn: conn, password: user.password, profile: p}, nil
+	w.conn, w.shown = conn, kept
+	return nil
+}
+
+// try makes sure that a credential which no host took yet is used at one host
+// at a time, by one coordinator.
+func (w *way) try(ctx context.Context) error {
+	trial, err := w.engine.store.BeginTrial(ctx, w.engine.owner, w.access.cred, w.host.ID)
+	if err != nil {
+		return err
+	}
+	if trial.Host != "" {
+		return triedAt(w.access.cred.Account, trial.Host)
+	}
+	if trial.Mine {
+		w.tries = true
+		return nil
+	}
+	// Taken or refused a moment ago.
+	against, err := w.engine.store.Standing(ctx, w.access.cred)
+	if err != nil {
+		return err
+	}
+	if r, ok := against.Against(w.host.ID); ok {
+		return refusedBy(r, w.profile.Name, w.host.Name)
+	}
+	return nil
+}
+
+// done ends the use of the way: a trial that came to nothing is another host's.
+func (w *way) done(ctx context.Context) {
+	if !w.tries {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteLimit)
+	defer cancel()
+	if err := w.engine.store.EndTrial(ctx, w.engine.owner, w.access.cred, w.host.ID); err != nil {
+		w.engine.log.Warn("trial of a credential not ended, it runs out by itself", "account", w.access.cred.Account, "err", err)
+	}
+}
+
+// barred is what kept the use of the way from the host, found while it was used:
+// a certificate that nobody confirmed, which is offered now, or a refusal.
+func (w *way) barred(ctx context.Context) (*barred, error) {
+	if w.shown != nil {
+		if pin, leaf := w.shown.wrong(); leaf != nil {
+			return w.offer(ctx, pin, leaf)
+		}
+	}
+	var refused *winrm.CredentialRefused
+	if err := w.access.account.May(w.name); errors.As(err, &refused) {
+		r := store.Refusal{Account: w.access.cred.Account, At: refused.At, Reason: secrets{w.password}.redact(refused.Reason)}
+		if refused.Host != "" {
+			r.Host = w.host.Name
+		}
+		return refusedBy(r, w.profile.Name, w.host.Name), nil
+	}
+	return nil, nil
+}
+
+// offer puts the certificate before a person.
+func (w *way) offer(ctx context.Context, pin winrm.Pin, leaf *x509.Certificate) (*barred, error) {
+	p := store.Pin{
+		HostID: w.host.ID, SHA256: hex.EncodeToString(pin[:]), Subject: leaf.Subject.String(), Issuer: leaf.Issuer.String(),
+		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter,
+	}
+	if _, err := w.engine.store.OfferPin(ctx, p); err != nil {
+		return nil, err
+	}
+	all, err := w.engine.store.PinsOf(ctx, w.host.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, kept := range all {
+		if kept.SHA256 == p.SHA256 {
+			p = kept
+		}
+	}
+	if p.State == store.PinConfirmed {
+		return nil, nil // just now: the next use finds it
+	}
+	if len(p.Known) == 0 {
+		p.Known = w.profile.Pins
+	}
+	return untrusted(p, w.profile, w.host.Name), nil
 }
 
 // serverName is what the host's certificate must carry: its name, not an

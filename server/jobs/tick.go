@@ -146,6 +146,7 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 			Remedy: "This version of Wavekeeper cannot go on with this upgrade; use the version that began it.",
 		}, nil
 	}
+	defer work.done(ctx)
 	if refused := e.prepare(ctx, w, lease, work); refused != nil {
 		refused.Unheard = true // the host was not asked
 		return work, outOfReach(step.Step, *refused), nil
@@ -153,6 +154,11 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 	out, err := step.Tick(ctx, &work.Work)
 	if kept.Load() {
 		return work, out, store.ErrLeaseLost // that nothing was sent is no doing of the host
+	}
+	if bar, barErr := work.barred(ctx, out, err); barErr != nil {
+		return work, out, barErr
+	} else if bar != nil {
+		return work, *bar.out(w.State), nil
 	}
 	if err == nil {
 		delete(work.Memory, unapprovedSince)
