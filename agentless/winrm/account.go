@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"wavekeeper/agentless/kerberos"
 )
 
 // Auth is a way to log on to WinRM.
@@ -32,6 +34,9 @@ type AccountConfig struct {
 	Auth Auth
 	// User is user, DOMAIN\user, user@domain or .\user (the host's own account).
 	User, Password string
+	// Kerberos is AuthKerberos's, with the tickets of all hosts; User and Password
+	// are not used then.
+	Kerberos *kerberos.Client
 	// Certificate is AuthCertificate's, with its key.
 	Certificate *tls.Certificate
 	// Service is the first half of the SPN that Kerberos asks a ticket for; "HTTP"
@@ -64,43 +69,53 @@ type Refusal struct {
 type Account struct {
 	cfg AccountConfig
 
-	mu       sync.Mutex
-	refused  map[string]Refusal
-	accepted map[string]bool
-	closed   *Refusal // to all hosts that did not accept
-	last     string   // the host of the last refusal since a success
+	first, few chan struct{} // places for proofs: while no host took it, and after
+
+	mu     sync.Mutex
+	hosts  map[string]*knownHost
+	taken  int             // hosts that accepted
+	closed *Refusal        // to all hosts that did not accept
+	shut   bool            // closed to those that did, too
+	row    map[string]bool // hosts that refused since a success
 }
 
 // NewAccount checks what is given; nothing is sent.
 func NewAccount(cfg AccountConfig) (*Account, error) {
-	switch cfg.Auth {
-	case AuthBasic, AuthNTLM:
-	default:
+	switch {
+	case cfg.Auth == AuthKerberos && cfg.Kerberos == nil:
+		return nil, &Refused{Reason: "Kerberos without an account of a realm"}
+	case cfg.Auth == AuthCertificate && cfg.Certificate == nil:
+		return nil, &Refused{Reason: "no client certificate to log on with"}
+	case cfg.Auth == AuthBasic && strings.Contains(cfg.User, ":"):
+		return nil, &Refused{Reason: "a name with a colon cannot be sent by Basic"}
+	case cfg.Auth != AuthBasic && cfg.Auth != AuthNTLM && cfg.Auth != AuthKerberos && cfg.Auth != AuthCertificate:
 		return nil, &Refused{Reason: fmt.Sprintf("there is no way to log on called %q", cfg.Auth)}
 	}
 	if cfg.Service == "" {
 		cfg.Service = "HTTP"
 	}
-	a := &Account{cfg: cfg}
-	a.Forget()
+	a := newAccount(cfg)
 	for _, r := range cfg.Refused {
 		if r.Host == "" {
 			a.closed = &r
 			continue
 		}
-		a.refused[r.Host] = r
+		a.host(r.Host).refused = &r
 	}
 	for _, host := range cfg.Accepted {
-		a.accepted[host] = true
+		a.host(host).accepted = true
 	}
+	a.taken = len(cfg.Accepted)
 	return a, nil
+}
+
+func newAccount(cfg AccountConfig) *Account {
+	return &Account{cfg: cfg, first: make(chan struct{}, 1), few: make(chan struct{}, proofsAtOnce), hosts: map[string]*knownHost{}}
 }
 
 // Basic is an account that nobody else shares, for HTTP Basic.
 func Basic(user, password string) *Account {
-	a := &Account{cfg: AccountConfig{Auth: AuthBasic, User: user, Password: password}}
-	a.Forget()
-	return a
+	return newAccount(AccountConfig{Auth: AuthBasic, User: user, Password: password})
 }
 
 // Auth is how the account logs on.
@@ -113,9 +128,9 @@ func (a *Account) User() string { return a.cfg.User }
 func (a *Account) Forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.refused, a.closed, a.last = map[string]Refusal{}, nil, ""
-	if a.accepted == nil {
-		a.accepted = map[string]bool{}
+	a.closed, a.shut, a.row = nil, false, nil
+	for _, h := range a.hosts {
+		h.refused, h.doubtful, h.unanswered = nil, false, 0
 	}
 }
 
@@ -124,13 +139,24 @@ func (a *Account) Forget() {
 func (a *Account) May(host string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if r, ok := a.refused[host]; ok {
-		return &CredentialRefused{Account: a.cfg.User, Host: host, Reason: r.Reason, At: r.At}
-	}
-	if a.closed != nil && !a.accepted[host] {
+	h := a.hosts[host]
+	switch {
+	case h != nil && h.refused != nil:
+		return &CredentialRefused{Account: a.cfg.User, Host: host, Reason: h.refused.Reason, At: h.refused.At}
+	case a.closed != nil && (a.shut || h == nil || !h.accepted):
 		return &CredentialRefused{Account: a.cfg.User, Reason: a.closed.Reason, At: a.closed.At}
+	default:
+		return nil
 	}
-	return nil
+}
+
+// certain reports whether the host took the credential, and nothing since makes
+// that doubtful.
+func (a *Account) certain(host string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := a.hosts[host]
+	return h != nil && h.accepted && !h.doubtful
 }
 
 // CredentialRefused is a credential that was refused. It is an ErrDenied.
@@ -139,15 +165,16 @@ type CredentialRefused struct {
 	Host    string // the host that refused it, or empty: the account itself
 	Reason  string
 	At      time.Time
-	// Fault is the host's answer when it refused just now; when nil, the refusal
-	// is an earlier one, and nothing was sent.
-	Fault *Fault
+	// Sent tells a refusal of just now from one that was known: then nothing was
+	// sent.
+	Sent  bool
+	Fault *Fault // the host's answer, or nil
 }
 
 // Error names the account and the reason, and says whether something was sent.
 func (c *CredentialRefused) Error() string {
 	var b strings.Builder
-	if c.Fault == nil {
+	if !c.Sent {
 		b.WriteString("nothing was sent: ")
 	}
 	fmt.Fprintf(&b, "the credential of %s was refused", c.Account)

@@ -1,7 +1,6 @@
 package winrm
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"strconv"
@@ -18,9 +17,10 @@ type Config struct {
 	// Port is the listener's port: 5985 or 5986 from WinRM 2.0 on, 80 or 443
 	// before.
 	Port int
-	// TLS makes the channel https, always verified. Nil is plain http.
+	// TLS makes the channel https, always verified. Nil is http: sealed with NTLM
+	// and Kerberos, plain with Basic.
 	TLS *TLS
-	// AllowPlain lifts the rule that plain http goes to 127.0.0.0/8 only.
+	// AllowPlain lifts the rule that http that nothing seals goes to 127.0.0.0/8 only.
 	AllowPlain bool
 	// Host is the host's DNS name: certificates and Kerberos tickets are for it,
 	// and refusals are kept under it. Address when empty.
@@ -31,6 +31,13 @@ type Config struct {
 	// OperationTimeout is the longest that one request may take; 10 s when 0.
 	// A command may last longer: its output is asked for again and again.
 	OperationTimeout time.Duration
+}
+
+// plain reports whether passwords and messages can be read on the way: http,
+// and nothing that seals.
+func (cfg *Config) plain() bool {
+	a := cfg.Account.cfg.Auth
+	return cfg.TLS == nil && a != AuthNTLM && a != AuthKerberos
 }
 
 const (
@@ -44,8 +51,6 @@ const (
 // calls until Close.
 type Conn struct {
 	cfg       Config
-	client    *mz.Client
-	endpoint  *mz.Endpoint
 	transport *transport
 	keeping   keeping // its shells; guarded by the shelf
 
@@ -73,19 +78,14 @@ func New(cfg Config) (*Conn, error) {
 	if cfg.Port < 1 || cfg.Port > 65535 {
 		return nil, &Refused{Reason: fmt.Sprintf("port %d is not between 1 and 65535", cfg.Port)}
 	}
-	if ip := net.ParseIP(cfg.Address); ip != nil && cfg.TLS == nil && !cfg.AllowPlain && !inLoopback(ip) {
+	if ip := net.ParseIP(cfg.Address); ip != nil && cfg.plain() && !cfg.AllowPlain && !inLoopback(ip) {
 		return nil, refusedPlain(cfg.Address)
+	}
+	if cfg.Account.cfg.Auth == AuthCertificate && cfg.TLS == nil {
+		return nil, &Refused{Reason: "a client certificate needs https"}
 	}
 	c := &Conn{cfg: cfg}
 	c.transport = newTransport(cfg)
-	c.endpoint = mz.NewEndpoint(cfg.Address, cfg.Port, cfg.TLS != nil, false, nil, nil, nil, cfg.OperationTimeout)
-	params := mz.NewParameters(isoSeconds(c.told()), locale, maxEnvelope)
-	params.TransportDecorator = func() mz.Transporter { return call{transport: c.transport, ctx: context.Background()} }
-	client, err := mz.NewClientWithParameters(c.endpoint, cfg.Account.cfg.User, "", params)
-	if err != nil {
-		return nil, fmt.Errorf("prepare winrm client for %s: %w", cfg.Address, err)
-	}
-	c.client = client
 	return c, nil
 }
 
@@ -94,7 +94,7 @@ func New(cfg Config) (*Conn, error) {
 // their shells are deleted when they end.
 func (c *Conn) Close() {
 	c.closeShells()
-	c.transport.client.CloseIdleConnections()
+	c.transport.lanes.close()
 }
 
 // told is the time limit that the host hears of: a little less than ours, so

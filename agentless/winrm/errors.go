@@ -17,6 +17,12 @@ var (
 	ErrTimeout = errors.New("timed out")
 	// errBroken is a connection that came about and ended without an answer.
 	errBroken = fmt.Errorf("%w: the connection ended without an answer", ErrUnreachable)
+	// errForgotten is a host that does not know a connection's login any more. Over
+	// http nothing proves that it was the host who said so: what was sent may have
+	// been carried out.
+	errForgotten = fmt.Errorf("%w: the host no longer knows the login of this connection", ErrUnreachable)
+	// errUnsealed is an answer that did not come sealed: nothing of it is used.
+	errUnsealed = fmt.Errorf("%w: it came without encryption on a connection where all is encrypted", errAnswer)
 	// errAnswer is an answer that is not what was asked for: not XML, too
 	// large, or without the element that must be there.
 	errAnswer = errors.New("answer not understood")

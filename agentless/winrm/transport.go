@@ -4,21 +4,19 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
-	mz "github.com/masterzen/winrm"
-	"github.com/masterzen/winrm/soap"
 	"golang.org/x/text/encoding/unicode"
+
+	"wavekeeper/agentless/sealed"
 )
 
 const (
@@ -27,61 +25,48 @@ const (
 	maxEnvelope  = 153600   // what hosts are asked to stay below
 	locale       = "en-US"
 	soapType     = "application/soap+xml;charset=UTF-8"
-	dialLimit    = 5 * time.Second
 )
 
-var loopback = net.IPNet{IP: net.IPv4(127, 0, 0, 0).To4(), Mask: net.CIDRMask(8, 32)}
-
-func inLoopback(ip net.IP) bool { return loopback.Contains(ip) }
-
-// transport owns HTTP for one host: dialling, the plain-channel rule, TLS,
-// reuse, Basic, size limits and faults.
+// transport owns HTTP for one host: connections, the plain-channel rule, TLS,
+// logins, sealing, size limits and faults.
 type transport struct {
-	url            string
-	user, password string
-	limit          time.Duration
-	client         *http.Client
+	url     string // what messages are addressed to
+	address string // host:port
+	host    string // its name, for tickets and refusals
+	account *Account
+	limit   time.Duration // of one request
+	dialer  net.Dialer
+	tls     *tls.Config
+	old     bool   // TLS 1.0 is allowed
+	head    string // what each message's head carries for the login
+	logsOn  bool   // connections are logged on, not messages
+	lanes   lanes
 }
 
 func newTransport(cfg Config) *transport {
-	dialer := &net.Dialer{Timeout: min(dialLimit, cfg.OperationTimeout)}
-	if cfg.TLS == nil && !cfg.AllowPlain {
-		// A name may resolve to anything; the rule is kept where the address is final.
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			host, _, err := net.SplitHostPort(address)
-			if err != nil {
-				return fmt.Errorf("split address %q: %w", address, err)
-			}
-			if ip := net.ParseIP(host); ip == nil || !inLoopback(ip) {
-				return refusedPlain(host)
-			}
-			return nil
-		}
+	t := &transport{
+		address: joinPort(cfg.Address, cfg.Port), host: cfg.Host, account: cfg.Account, limit: cfg.OperationTimeout,
+		tls: tlsConfig(cfg), old: cfg.TLS != nil && cfg.TLS.Old,
+		lanes: lanes{places: make(chan struct{}, connsPerHost)},
 	}
-	t := &http.Transport{
-		DialContext:            dialer.DialContext, // no proxy: nothing but the host is contacted
-		TLSHandshakeTimeout:    min(dialLimit, cfg.OperationTimeout),
-		DisableCompression:     true,
-		MaxConnsPerHost:        connsPerHost,
-		MaxIdleConnsPerHost:    connsPerHost - 1,
-		IdleConnTimeout:        60 * time.Second, // http.sys drops after 120 s
-		MaxResponseHeaderBytes: 64 << 10,
-		ForceAttemptHTTP2:      false,
-		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{},
+	scheme := "http"
+	if t.tls != nil {
+		scheme = "https"
 	}
-	if cfg.TLS != nil {
-		t.TLSClientConfig = &tls.Config{ServerName: cfg.TLS.ServerName, RootCAs: cfg.TLS.CAs, MinVersion: tls.VersionTLS12}
-		if cfg.TLS.Old {
-			t.TLSClientConfig.MinVersion = tls.VersionTLS10
-		}
+	t.url = scheme + "://" + t.address + "/wsman"
+	t.dialer.KeepAlive = -1 // connections are short-lived, and looked at before they are used
+	if cfg.plain() && !cfg.AllowPlain {
+		t.dialer.Control = onlyLoopback
 	}
-	return &transport{
-		user: cfg.Account.cfg.User, password: cfg.Account.cfg.Password, limit: cfg.OperationTimeout,
-		client: &http.Client{
-			Transport:     t,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+	switch a := &cfg.Account.cfg; a.Auth {
+	case AuthBasic:
+		t.head = "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)) + "\r\n"
+	case AuthNTLM, AuthKerberos:
+		t.logsOn = true
+	case AuthCertificate:
+		t.head = "Authorization: http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual\r\n"
 	}
+	return t
 }
 
 // WithGuard returns a context whose calls ask may right before each message
@@ -99,25 +84,6 @@ func unguarded(ctx context.Context) context.Context {
 	return context.WithValue(ctx, guardKey{}, (func() error)(nil))
 }
 
-// guarded is a message that asks its guard at its first byte: after the
-// connection was made, before anything of it can arrive.
-type guarded struct {
-	io.Reader
-	may   func() error
-	asked bool
-}
-
-// Read asks before the first byte: from then on the message may arrive.
-func (g *guarded) Read(p []byte) (int, error) {
-	if !g.asked {
-		g.asked = true
-		if err := g.may(); err != nil {
-			return 0, &heldBack{err}
-		}
-	}
-	return g.Reader.Read(p)
-}
-
 // heldBack is a message that its guard did not let go.
 type heldBack struct{ err error }
 
@@ -127,94 +93,177 @@ func (h *heldBack) Error() string { return "not sent: " + h.err.Error() }
 // Unwrap gives the guard's error.
 func (h *heldBack) Unwrap() error { return h.err }
 
-// call is the transport bound to one call's context. It is what masterzen's
-// client is given as its Transporter, so that a context ends HTTP too.
+// call is the transport bound to one call's context.
 type call struct {
 	*transport
 	ctx       context.Context
 	anonymous bool         // without credentials
-	sent      *atomic.Bool // set when the request had a connection to go out on
+	sent      *atomic.Bool // set right before the first byte of the message leaves
 }
 
-var _ mz.Transporter = call{}
-
-// Transport takes the address from masterzen's endpoint; the rest of it is set
-// in newTransport.
-func (c call) Transport(ep *mz.Endpoint) error {
-	scheme := "http"
-	if ep.HTTPS {
-		scheme = "https"
-	}
-	c.url = scheme + "://" + net.JoinHostPort(ep.Host, fmt.Sprint(ep.Port)) + "/wsman"
-	return nil
-}
-
-// Post sends one message. Everything but 200 OK without a fault is an error.
-func (c call) Post(_ *mz.Client, m *soap.SoapMessage) (string, error) {
-	_, body, err := c.post(m.String())
-	return string(body), err
-}
-
-// post sends an envelope and gives the answer, parsed and as it came.
+// post sends an envelope and gives the answer, parsed and as it came. Everything
+// but 200 OK without a fault is an error.
 func (c call) post(envelope string) (*node, []byte, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
 	defer cancel()
-	var connected atomic.Bool
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) {
-		connected.Store(true)
-		if c.sent != nil {
-			c.sent.Store(true)
-		}
-	}}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, trace), http.MethodPost, c.url, strings.NewReader(envelope))
-	if err != nil {
-		return nil, nil, fmt.Errorf("make request: %w", err)
+	status, kind, body, err := c.send(ctx, envelope)
+	switch {
+	case err == nil:
+		return answerOf(status, kind, body)
+	case c.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && errors.Is(err, ErrTimeout):
+		return nil, nil, fmt.Errorf("%w: no answer within %s", ErrTimeout, c.limit)
+	default:
+		return nil, nil, err
 	}
-	if may, ok := ctx.Value(guardKey{}).(func() error); ok && may != nil {
+}
+
+// send takes a connection, or makes one and logs it on, and sends an envelope
+// over it. The guard is asked before anything else, and again when nothing is
+// left to do but to send.
+func (c call) send(ctx context.Context, envelope string) (status int, kind string, body []byte, err error) {
+	none := func(err error) (int, string, []byte, error) { return 0, "", nil, err }
+	may, guarded := ctx.Value(guardKey{}).(func() error)
+	if guarded = guarded && may != nil; guarded {
 		if err := may(); err != nil {
-			return nil, nil, &heldBack{err}
-		}
-		again := req.GetBody
-		req.Body = io.NopCloser(&guarded{Reader: req.Body, may: may})
-		req.GetBody = func() (io.ReadCloser, error) {
-			body, err := again()
-			if err != nil {
-				return nil, err
-			}
-			return io.NopCloser(&guarded{Reader: body, may: may}), nil
+			return none(&heldBack{err})
 		}
 	}
-	req.Header.Set("Content-Type", soapType)
-	req.Header.Set("User-Agent", "wavekeeper")
+	if !c.anonymous {
+		if err := c.account.May(c.host); err != nil {
+			return none(err)
+		}
+	}
+	if err := c.lanes.place(ctx); err != nil {
+		return none(err)
+	}
+	defer c.lanes.leave()
+	l, err := c.lane(ctx)
+	if err != nil {
+		return none(err)
+	}
+	keep := false
+	defer func() {
+		if keep {
+			c.lanes.put(l)
+		} else {
+			l.close()
+		}
+	}()
+	var p *proof
+	if !c.anonymous && !l.loggedOn && !c.account.certain(c.host) {
+		if p, err = c.account.prove(ctx, c.host); err != nil {
+			keep = true
+			return none(err)
+		}
+		defer p.nothing()
+	}
+	if guarded {
+		if err := may(); err != nil {
+			keep = true // nothing was sealed yet: the order stands
+			return none(&heldBack{err})
+		}
+	}
+	message, original := []byte(envelope), soapType
+	if l.security != nil {
+		if message, err = sealed.Wrap(l.security, message, soapType); err != nil {
+			return none(fmt.Errorf("seal a message for %s: %w", c.host, err))
+		}
+		original = sealed.ContentType
+	}
+	head := c.head
 	if c.anonymous {
-		req.Header.Set("WSMANIDENTIFY", "unauthenticated")
-	} else {
-		req.SetBasicAuth(c.user, c.password)
+		head = "WSMANIDENTIFY: unauthenticated\r\n"
 	}
-	resp, err := c.client.Do(req)
+	if c.sent != nil {
+		c.sent.Store(true)
+	}
+	untie := l.until(ctx)
+	answer, err := l.exchange(head, original, message)
+	tied := untie()
 	if err != nil {
-		return nil, nil, c.lost(ctx, err, connected.Load())
+		return none(c.ended(ctx, err))
 	}
-	defer func() { _ = resp.Body.Close() }() // all that matters of it was read
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
-		return nil, nil, c.lost(ctx, err, true)
+	keep = tied && !answer.last && (l.loggedOn || !c.anonymous || !c.logsOn)
+	if l.loggedOn {
+		status, kind, body, err = c.opened(l, answer)
+		keep = keep && err == nil && answer.status != http.StatusUnauthorized
+		return status, kind, body, err
 	}
-	if len(body) > maxAnswer {
-		return nil, nil, fmt.Errorf("%w: more than %d bytes", errAnswer, maxAnswer)
+	if !c.anonymous {
+		if err := c.judged(p, answer); err != nil {
+			return none(err)
+		}
 	}
-	return c.answer(resp, body)
+	return answer.status, answer.kind(), answer.body, nil
+}
+
+// lane gives a connection: an idle one, or a new one that is logged on.
+func (c call) lane(ctx context.Context) (*lane, error) {
+	if !c.anonymous || !c.logsOn {
+		if l := c.lanes.take(); l != nil {
+			return l, nil
+		}
+	}
+	l, binding, err := c.dial(ctx)
+	if err != nil || c.anonymous {
+		return l, err
+	}
+	if err := c.login(ctx, l, binding); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// judged notes what a host's answer says of a credential that went with the
+// message.
+func (t *transport) judged(p *proof, answer *reply) error {
+	if answer.status != http.StatusUnauthorized {
+		if p != nil {
+			p.accepted()
+		}
+		return nil
+	}
+	if offered := offers(answer.header); t.account.cfg.Auth == AuthBasic && offered != "nothing" && !strings.Contains(strings.ToLower(offered), "basic") {
+		return &Fault{HTTPStatus: answer.status, Reason: fmt.Sprintf("%s does not take Basic, it offers %s: log on with NTLM or Kerberos", t.host, offered)}
+	}
+	if p == nil { // it was certain
+		p = &proof{account: t.account, host: t.host}
+	}
+	return p.refused(t.whyRefused(nil), &Fault{HTTPStatus: answer.status})
+}
+
+// opened takes the answer on a connection that is logged on. Over http only what
+// came sealed counts.
+func (t *transport) opened(l *lane, answer *reply) (status int, kind string, body []byte, err error) {
+	switch {
+	case l.security != nil && sealed.IsSealed(answer.kind()):
+		if body, kind, err = sealed.Unwrap(l.security, answer.body); err != nil {
+			return 0, "", nil, fmt.Errorf("%w: %w", errAnswer, err)
+		}
+		return answer.status, kind, body, nil
+	case answer.status == http.StatusUnauthorized, l.security != nil && answer.status == http.StatusForbidden:
+		return 0, "", nil, errForgotten
+	case l.security == nil:
+		return answer.status, answer.kind(), answer.body, nil
+	case answer.status == http.StatusOK, strings.Contains(answer.kind(), "soap"):
+		return 0, "", nil, errUnsealed
+	default:
+		// http.sys refuses (413, 503) without a word of WinRM's: the number is all
+		// that is taken of it.
+		return 0, "", nil, &Fault{HTTPStatus: answer.status}
+	}
 }
 
 // answer turns an HTTP answer into an envelope or a fault.
-func (c call) answer(resp *http.Response, body []byte) (*node, []byte, error) {
-	kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+func answerOf(status int, kind string, body []byte) (*node, []byte, error) {
+	media, params, err := mime.ParseMediaType(kind)
 	if err != nil {
-		kind = "" // decided by the status alone
+		media = "" // decided by the status alone
 	}
-	isSoap := strings.Contains(kind, "xml")
-	if resp.StatusCode != http.StatusOK && (!isSoap || len(body) == 0) {
-		return nil, nil, &Fault{HTTPStatus: resp.StatusCode}
+	isSoap := strings.Contains(media, "xml")
+	if status != http.StatusOK && (!isSoap || len(body) == 0) {
+		return nil, nil, &Fault{HTTPStatus: status}
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		// Every answer of WS-Man is an envelope: a service that stops leaves these.
@@ -229,12 +278,12 @@ func (c call) answer(resp *http.Response, body []byte) (*node, []byte, error) {
 	case err == nil && envelope.name.Local != "Envelope":
 		err = fmt.Errorf("%w: it is <%.40s>, not an Envelope", errAnswer, envelope.name.Local)
 	case err == nil:
-		if f := faultOf(envelope, resp.StatusCode); f != nil {
+		if f := faultOf(envelope, status); f != nil {
 			return nil, nil, f
 		}
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, nil, &Fault{HTTPStatus: resp.StatusCode}
+	if status != http.StatusOK {
+		return nil, nil, &Fault{HTTPStatus: status}
 	}
 	if err != nil {
 		return nil, nil, err
@@ -242,24 +291,31 @@ func (c call) answer(resp *http.Response, body []byte) (*node, []byte, error) {
 	return envelope, utf8, nil
 }
 
-// lost names why no answer came.
-func (c call) lost(ctx context.Context, err error, connected bool) error {
-	var rule *Refused
-	var held *heldBack
+// ended names why no answer came over a connection that stood.
+func (t *transport) ended(ctx context.Context, err error) error {
 	switch {
-	case errors.As(err, &rule):
-		return rule
-	case errors.As(err, &held):
-		return held
-	case c.ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrTimeout, c.ctx.Err())
-	case ctx.Err() != nil && connected:
-		return fmt.Errorf("%w: no answer within %s", ErrTimeout, c.limit)
-	case connected:
-		return fmt.Errorf("%w: %w", errBroken, err)
+	case known(err):
+		return err
+	case errors.Is(err, errDeadline) && ctx.Err() != nil:
+		return fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	case errors.Is(err, errDeadline):
+		return fmt.Errorf("%w: no answer within %s", ErrTimeout, t.limit)
+	case strings.Contains(err.Error(), "malformed HTTP"):
+		return fmt.Errorf("%w: it is no HTTP: another service listens on %s, or https (%s)", errBroken, t.address, usualPorts)
 	default:
-		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+		return fmt.Errorf("%w: %w", errBroken, err)
 	}
+}
+
+// known reports whether an error has one of this package's kinds already.
+func known(err error) bool {
+	var (
+		rule    *Refused
+		refused *CredentialRefused
+		fault   *Fault
+	)
+	return errors.As(err, &rule) || errors.As(err, &refused) || errors.As(err, &fault) ||
+		errors.Is(err, ErrUnreachable) || errors.Is(err, ErrTimeout) || errors.Is(err, errAnswer)
 }
 
 // toUTF8 undoes UTF-16, in which hosts may answer.
