@@ -275,3 +275,10 @@ func from(r *http.Request) netip.Addr {
 	}
 	return address.Unmap().WithZone("")
 }
+
+// Token makes the token of a job out of 32 secret bytes that are derived for it
+// alone, and the SHA-256 by which it is known: 64 hex digits each.
+func Token(secret []byte) (token, sha256 string) {
+	token = hex.EncodeToString(secret)
+	return token, hashToken(token)
+}

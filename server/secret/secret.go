@@ -6,6 +6,7 @@ package secret
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,6 +26,7 @@ const header = "wavekeeper-key/1"
 type Key struct {
 	id   string
 	aead cipher.AEAD
+	raw  []byte
 }
 
 // ErrOtherKey says that something was sealed under a key that is not this one.
@@ -110,11 +112,20 @@ func keyOf(raw []byte) (*Key, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(append([]byte("wavekeeper key id\n"), raw...))
-	return &Key{id: hex.EncodeToString(sum[:8]), aead: aead}, nil
+	return &Key{id: hex.EncodeToString(sum[:8]), aead: aead, raw: raw}, nil
 }
 
 // ID names the key without telling it. It is stored beside what the key sealed.
 func (k *Key) ID() string { return k.id }
+
+// Derive returns 32 bytes that only who holds the key can make, the same for the
+// same purpose every time. A purpose begins with a word and a version of its own,
+// "wavekeeper media token/1", so that no two uses meet.
+func (k *Key) Derive(purpose string) []byte {
+	mac := hmac.New(sha256.New, k.raw)
+	mac.Write([]byte("wavekeeper derived/1\n" + purpose))
+	return mac.Sum(nil)
+}
 
 // Seal returns nonce and ciphertext. What is sealed opens only for the same
 // profile and purpose.

@@ -107,3 +107,21 @@ func TestProgramsThatStartAtOnceShareOneKey(t *testing.T) {
 		t.Errorf("%d different keys were made, want 1", n)
 	}
 }
+
+func TestDerivedSecretsAreOnesOwn(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "key")
+	key, again, other := load(t, path), load(t, path), load(t, filepath.Join(t.TempDir(), "key"))
+	one := key.Derive("media/1 7")
+	if len(one) != 32 || !bytes.Equal(one, again.Derive("media/1 7")) {
+		t.Errorf("Derive = %x and %x, want the same 32 bytes", one, again.Derive("media/1 7"))
+	}
+	for name, b := range map[string][]byte{"another purpose": key.Derive("media/1 8"), "another key": other.Derive("media/1 7")} {
+		if bytes.Equal(one, b) {
+			t.Errorf("%s derives the same", name)
+		}
+	}
+	if file, err := os.ReadFile(path); err != nil || strings.Contains(string(file), string(one)) {
+		t.Errorf("the key is what is derived, %v", err)
+	}
+}
