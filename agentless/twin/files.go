@@ -60,6 +60,9 @@ func (h *host) freshFiles() {
 	} {
 		h.makeFolder(d)
 	}
+	for _, program := range []string{`reg.exe`, `sc.exe`, `schtasks.exe`, `shutdown.exe`, `wbem\wmic.exe`, `WindowsPowerShell\v1.0\powershell.exe`} {
+		h.writeFile(h.platform.system32()+`\`+program, nil)
+	}
 	row := h.row()
 	language, arch := row.Language, row.Arch
 	if language == "" {

@@ -59,6 +59,7 @@ func (h *host) freshWindows() {
 
 	control := `HKLM\SYSTEM\CurrentControlSet\Control`
 	h.regMake(control + `\Session Manager`)
+	h.regPut(control+`\Windows`, dword("CSDVersion", uint32(p.servicePack)<<8))
 	h.regPut(control+`\Session Manager\Environment`, text("PROCESSOR_ARCHITECTURE", "AMD64"))
 	h.regPut(control+`\Nls\Language`, text("InstallLanguage", p.locale()))
 	h.regPut(control+`\Nls\Language`, text("Default", p.locale()))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +39,8 @@ func schtasks(c *call) int {
 	var t *task
 	c.s.h.look(func() { t = c.s.h.state.Tasks[strings.ToLower(name)] })
 	switch {
+	case c.has("/create") && c.has("/?"):
+		return c.createHelp()
 	case c.has("/create"):
 		return c.createTask(name, t)
 	case c.has("/query") || len(c.args) == 0:
@@ -94,6 +98,22 @@ var createOptions = map[string]bool{
 	"/create": false, "/s": true, "/u": true, "/p": true, "/ru": true, "/rp": true, "/sc": true, "/mo": true, "/d": true, "/m": true,
 	"/i": true, "/tn": true, "/tr": true, "/st": true, "/ri": true, "/et": true, "/du": true, "/k": false, "/sd": true, "/ed": true,
 	"/it": false, "/z": false, "/f": false,
+}
+
+// createHelp names the switches of /create; the later ones only from Windows
+// Vista on (the references of schtasks). What it says of each is left out.
+func (c *call) createHelp() int {
+	c.print("\r\nSCHTASKS /Create [/S system [/U username [/P [password]]]] /SC schedule /TN taskname /TR taskrun\r\n\r\n")
+	names := slices.Sorted(maps.Keys(createOptions))
+	if !c.s.h.platform.before6() {
+		names = append(names, "/rl", "/xml", "/v1", "/np", "/delay", "/hresult")
+	}
+	for _, name := range names {
+		if name != "/create" {
+			c.print("    %s\r\n", strings.ToUpper(name))
+		}
+	}
+	return 0
 }
 
 // wrongOption is the first word that is neither a switch nor a switch's value.

@@ -31,6 +31,13 @@ func hostWith(t *testing.T, change func(*twin.Options)) *windows.Host {
 // startTwin gives the port of a simulated host.
 func startTwin(t *testing.T, change func(*twin.Options)) int {
 	t.Helper()
+	port, _ := startFleet(t, change)
+	return port
+}
+
+// startFleet is startTwin with the fleet that the host is the only one of.
+func startFleet(t *testing.T, change func(*twin.Options)) (int, *twin.Fleet) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +59,7 @@ func startTwin(t *testing.T, change func(*twin.Options)) int {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { fleet.Close() })
-	return port
+	return port, fleet
 }
 
 func dialled(t *testing.T, port int) *windows.Host {
