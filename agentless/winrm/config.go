@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"sync"
 	"time"
-
-	mz "github.com/masterzen/winrm"
 )
 
 // Config says which host to talk to and how.
@@ -103,11 +101,6 @@ func (c *Conn) told() time.Duration {
 	limit := c.cfg.OperationTimeout
 	told := limit - min(2*time.Second, limit/4)
 	return min(told, longestPoll)
-}
-
-// params are masterzen's parameters of one message.
-func (c *Conn) params() *mz.Parameters {
-	return mz.NewParameters(isoSeconds(c.told()), locale, maxEnvelope)
 }
 
 // isoSeconds writes a duration as xs:duration in seconds.

@@ -2,11 +2,11 @@ package winrm
 
 import (
 	"context"
+	"fmt"
 	"sort"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/masterzen/winrm/soap"
 )
 
 // envelope is a message that masterzen's builder cannot make: it knows no
@@ -56,18 +56,30 @@ func (e envelope) write(to, timeout string) string {
 func messageID() string { return "uuid:" + strings.ToUpper(uuid.NewString()) }
 
 // say is exchange for one of a shell's messages.
-func (c *Conn) say(ctx context.Context, m *soap.SoapMessage) (*node, error) {
-	return c.exchange(call{transport: c.transport, ctx: ctx}, m.String())
+func (c *Conn) say(ctx context.Context, message string) (*node, error) {
+	return c.exchange(call{transport: c.transport, ctx: ctx}, message)
 }
+
+// longestEnvelope is what hosts take (MaxEnvelopeSizekb 150, the default of
+// WinRM 1.1 and 2.0, MS-WSMV 2.2.4.10) less what sealing adds around it.
+const longestEnvelope = maxEnvelope - 4<<10
 
 // exchange sends an envelope and gives the parsed answer.
 func (c *Conn) exchange(over call, text string) (*node, error) {
-	answer, _, err := over.post(text)
+	answer, _, err := c.post(over, text)
 	return answer, err
+}
+
+// post refuses what no host takes, and sends the rest.
+func (c *Conn) post(over call, text string) (*node, []byte, error) {
+	if len(text) > longestEnvelope {
+		return nil, nil, &Refused{Reason: fmt.Sprintf("a message of %d bytes; hosts take %d", len(text), longestEnvelope)}
+	}
+	return over.post(text)
 }
 
 // ask is exchange for one of our own envelopes; size is the answer's.
 func (c *Conn) ask(over call, e envelope) (answer *node, size int, err error) {
-	answer, raw, err := over.post(e.write(c.transport.url, isoSeconds(c.told())))
+	answer, raw, err := c.post(over, e.write(c.transport.url, isoSeconds(c.told())))
 	return answer, len(raw), err
 }

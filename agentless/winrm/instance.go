@@ -108,7 +108,7 @@ func (i Instance) Time(name string) (time.Time, bool) {
 func instanceOf(n *node) Instance {
 	out := make(Instance, len(n.kids))
 	for _, k := range n.kids {
-		name := k.name.Local
+		name := strings.Clone(k.name.Local)
 		out[name] = append(out[name], valueOf(k))
 	}
 	return out
@@ -119,12 +119,12 @@ func valueOf(n *node) Value {
 		return Value{Nil: true}
 	}
 	if len(n.kids) == 0 {
-		return Value{Text: n.text}
+		return Value{Text: strings.Clone(n.text)} // not the whole answer
 	}
 	if len(n.kids) == 1 && len(n.kids[0].kids) == 0 {
 		switch n.kids[0].name.Local {
 		case "Datetime", "Date", "Time", "Interval", "CIM_DateTime":
-			return Value{Text: strings.TrimSpace(n.kids[0].text)}
+			return Value{Text: strings.Clone(strings.TrimSpace(n.kids[0].text))}
 		}
 	}
 	return Value{Inner: instanceOf(n)}

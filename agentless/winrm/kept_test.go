@@ -225,8 +225,11 @@ func TestQuotasAreWaitedFor(t *testing.T) {
 		action string
 		code   uint32
 	}{
-		{"Create", CodeShellQuota}, {"Create", CodeUserQuota}, {"Create", CodeSystemQuota},
-		{"Command", CodeOperationQuota}, {"Command", CodeRequestQuota},
+		{"Create", CodeShellQuota},
+		{"Create", CodeUserQuota},
+		{"Create", CodeSystemQuota},
+		{"Command", CodeOperationQuota},
+		{"Command", CodeRequestQuota},
 	} {
 		t.Run(fmt.Sprint(q.action, " ", q.code), func(t *testing.T) {
 			t.Parallel()

@@ -207,7 +207,7 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 // that nothing ran is an unknown outcome; it is never sent again.
 func (c *Conn) start(ctx context.Context, shell string, cmd Command) (string, error) {
 	var sent atomic.Bool
-	answer, err := c.exchange(call{transport: c.transport, ctx: ctx, sent: &sent}, c.commandMessage(shell, cmd).String())
+	answer, err := c.exchange(call{transport: c.transport, ctx: ctx, sent: &sent}, c.commandMessage(shell, cmd))
 	var fault *Fault
 	var held *heldBack
 	switch {
@@ -231,7 +231,7 @@ func identifier(id string) (string, error) {
 	if id == "" || len(id) > longestID || writable("id", id) != nil {
 		return "", fmt.Errorf("%w: no usable id in it", errAnswer)
 	}
-	return id, nil
+	return strings.Clone(id), nil // not the whole answer
 }
 
 // feed sends stdin in pieces and closes it.

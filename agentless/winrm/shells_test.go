@@ -58,7 +58,7 @@ func TestAHostThatTakesNoIdleTimeIsAskedWithout(t *testing.T) {
 		{"schema", soapFault("Sender", "SchemaValidationError", CodeSchema), 2},
 		{"parameter", soapFault("Receiver", "InternalError", CodeParameter), 2},
 		{"no code", soapFault("Sender", "InvalidParameter", 0), 2},
-				{"code page", soapFault("Sender", "InvalidParameter", CodeCodePage), 1},
+		{"code page", soapFault("Sender", "InvalidParameter", CodeCodePage), 1},
 		{"denied", soapFault("Sender", "AccessDenied", CodeAccessDenied), 1},
 		{"its own trouble", soapFault("Receiver", "InternalError", 1726), 1},
 	} {
