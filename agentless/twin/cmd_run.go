@@ -18,9 +18,15 @@ type account struct {
 // systemAccount is LocalSystem: no Exchange rights in AD.
 var systemAccount = account{name: `NT AUTHORITY\SYSTEM`, sid: sidSystem}
 
-// winrmAccount is a WinRM logon: a network logon of a local administrator,
-// which reaches no other machine (winrm.md 2.3).
+// winrmAccount is a WinRM logon: a network logon, which reaches no other
+// machine (winrm.md 2.3), of a local account or of one of the domain.
 func (h *host) winrmAccount(user string) account {
+	switch {
+	case strings.EqualFold(user, h.fleet.opt.RunAs):
+		return account{name: h.fleet.opt.RunAs, sid: sidRunAs}
+	case strings.Contains(user, `\`):
+		return account{name: user, sid: sidDomainUser}
+	}
 	return account{name: h.name + `\` + user, sid: sidWinRM}
 }
 

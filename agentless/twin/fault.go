@@ -24,7 +24,7 @@ type Fault struct {
 	// the middle of its phase N (1 to 9), "request:N" at the Nth request of the
 	// step, "answer:N" the same, but the host carries the request out and only
 	// its answer is hit; "service:NAME" which service; "drop" for identify-only,
-	// "silent" for address-lost.
+	// "silent" for address-lost, "operations" or "users" for quota-full.
 	// Empty = at once.
 	At string
 
@@ -57,6 +57,9 @@ type faultKind struct {
 // wireWords are the words of At for faults of the wire.
 var wireWords = []string{"phase", "request", "answer"}
 
+// bareWords are the words of At that take no value.
+var bareWords = []string{"drop", "silent", "operations", "users"}
+
 var hostWords = []string{"phase", "request"}
 
 // faultKinds are the declared faults, in the order of FAULTS.md.
@@ -84,6 +87,15 @@ var faultKinds = []faultKind{
 	{"planted-folder", onAction, 0, 0, nil},
 	{"revocation-unreachable", onAction, forGood, 0, nil},
 	{"foreign-setup", onHost, time.Hour, 0, hostWords},
+	{"login-dropped", onAction, 0, 0, nil},
+	{"login-forgotten", onWire, 0, 0, wireWords},
+	{"unsealed-answer", onWire, 0, 0, wireWords},
+	{"no-sealing", onAction, forGood, 0, nil},
+	{"ticket-refused", onAction, forGood, 0, nil},
+	{"certificate-changed", onHost, forGood, 0, hostWords},
+	{"tls-1.0-only", onAction, forGood, 0, nil},
+	{"quota-full", onHost, 10 * time.Minute, 0, []string{"phase", "request", "operations", "users"}},
+	{"small-envelope", onHost, forGood, 0, hostWords},
 }
 
 // faultSteps are the runbook's steps that the twin can tell apart.
@@ -118,6 +130,8 @@ type moment struct {
 	service string
 	drop    bool
 	silent  bool
+
+	operations, users bool // what of quota-full
 }
 
 // maxPhase is the number of Setup's phases (domain.md 2.7).
@@ -137,14 +151,18 @@ func (f Fault) moment() (moment, error) {
 		}
 		n := atoi(value)
 		switch {
-		case valued == (name == "drop" || name == "silent"), name == "service" && value == "":
-			return m, fmt.Errorf("%s: at %q: phase:N, request:N, answer:N, service:NAME, drop or silent is wanted", f.Name, word)
+		case valued == slices.Contains(bareWords, name), name == "service" && value == "":
+			return m, fmt.Errorf("%s: at %q: phase:N, request:N, answer:N, service:NAME, %s is wanted", f.Name, word, strings.Join(bareWords, " or "))
 		case name == "service":
 			m.service = value
 		case name == "drop":
 			m.drop = true
 		case name == "silent":
 			m.silent = true
+		case name == "operations":
+			m.operations = true
+		case name == "users":
+			m.users = true
 		case n < 1 || name == "phase" && n > maxPhase:
 			return m, fmt.Errorf("%s: at %q: phases are 1 to %d, requests count from 1", f.Name, word, maxPhase)
 		case name == "phase":

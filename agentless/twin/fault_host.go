@@ -169,6 +169,17 @@ func (h *host) strikes(name string, fits func(*declared) bool) *declared {
 	return nil
 }
 
+// on reports whether a fault of that name has begun and is not over; the caller
+// holds the lock.
+func (h *host) on(name string) bool {
+	for _, d := range h.state.Faults {
+		if d.Fault.Name == name && d.on() {
+			return true
+		}
+	}
+	return false
+}
+
 // begin is the beginning of one time of a fault; the caller holds the lock.
 func (h *host) begin(d *declared) {
 	d.Left--
@@ -235,6 +246,8 @@ func (h *host) take(d *declared) {
 		h.moveClock(d.Moved)
 	case "foreign-setup":
 		h.beginForeignSetup()
+	case "certificate-changed":
+		h.renewCertificate(1)
 	}
 }
 
@@ -266,5 +279,7 @@ func (h *host) mend(d *declared) {
 		}
 	case "foreign-setup":
 		h.endForeignSetup()
+	case "certificate-changed":
+		h.renewCertificate(-1)
 	}
 }

@@ -15,6 +15,8 @@ type wireFault struct {
 	answer  bool   // the host carries the request out first
 	host    *host
 	request *http.Request
+	conn    *connection
+	sealed  bool // the question came sealed
 
 	was, is progress // before and after the question
 }
@@ -34,9 +36,9 @@ func (f wireFault) unasked() {
 
 // meets moves the inferred step on, begins the faults that are due at this
 // request, and says what the wire does with it.
-func (h *host) meets(r *http.Request, raw []byte) wireFault {
+func (h *host) meets(t *talk, raw []byte) wireFault {
 	q := ask(raw)
-	f := wireFault{host: h, request: r}
+	f := wireFault{host: h, request: t.r, conn: t.c, sealed: t.sealed}
 	began := false
 	h.look(func() {
 		f.was = h.state.Progress
@@ -55,7 +57,8 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 	if began { // save what has changed, and tell of it
 		h.update(func() {})
 	}
-	if f.name == "garbage-xml" || f.name == "oversized-xml" || f.name == "slow-link" {
+	switch f.name {
+	case "garbage-xml", "oversized-xml", "slow-link", "unsealed-answer":
 		f.answer = true // the damage is on the way back
 	}
 	return f
@@ -65,6 +68,9 @@ func (h *host) meets(r *http.Request, raw []byte) wireFault {
 func (h *host) meet(d *declared, q question, f *wireFault) {
 	if q.identify && (d.Fault.Name == "identify-only" || d.Fault.Name == "unauthorized") {
 		return // that question is always answered
+	}
+	if d.Fault.Name == "unsealed-answer" && !f.sealed || d.Fault.Name == "login-forgotten" && f.conn.seal == nil {
+		return // nothing to leave unsealed, or to forget
 	}
 	hit := d.on() && d.kind.way == onWire
 	if hit {
@@ -101,9 +107,9 @@ func (f wireFault) strike(w http.ResponseWriter) {
 	case "hang":
 		<-f.request.Context().Done() // the client's deadline, or the power
 		drop(w)
-	case "unauthorized":
-		w.Header().Set("WWW-Authenticate", `Basic realm="WSMAN"`)
-		w.WriteHeader(http.StatusUnauthorized)
+	case "unauthorized", "login-forgotten":
+		f.conn.forget()
+		f.host.refuse(w)
 	case "identify-only":
 		if f.drop {
 			drop(w)
@@ -117,7 +123,7 @@ func (f wireFault) strike(w http.ResponseWriter) {
 
 // around damages the answer that is written through the writer.
 func (f wireFault) around(w http.ResponseWriter) http.ResponseWriter {
-	if f.name == "" {
+	if f.name == "" || f.name == "unsealed-answer" {
 		return w
 	}
 	return &damaged{ResponseWriter: w, fault: f, status: http.StatusOK}

@@ -21,6 +21,9 @@ type host struct {
 	levels  levels // under the journal's lock
 
 	platform platform // never changes
+	access   Access   // never changes
+	conns    connections
+	certs    shownCertificate
 
 	mu      sync.Mutex
 	state   *state
@@ -53,7 +56,7 @@ type process struct {
 
 func newHost(f *Fleet, p place) (*host, error) {
 	h := &host{
-		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform,
+		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform, access: p.access,
 		processes: map[int]*process{}, held: map[string]int{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
 	}
 	h.boot, h.powerOff = context.WithCancel(f.ctx)

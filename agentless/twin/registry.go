@@ -59,9 +59,10 @@ const (
 
 // Security identifiers of the accounts that programs run as.
 const (
-	sidSystem = "S-1-5-18"
-	sidWinRM  = "S-1-5-21-1004336348-1177238915-682003330-500"
-	sidRunAs  = "S-1-5-21-2052111302-1275210071-1644491937-1142"
+	sidSystem     = "S-1-5-18"
+	sidDomainUser = "S-1-5-21-2052111302-854245398-1957994488-1642"
+	sidWinRM      = "S-1-5-21-1004336348-1177238915-682003330-500"
+	sidRunAs      = "S-1-5-21-2052111302-1275210071-1644491937-1142"
 )
 
 var rootNames = map[string]string{

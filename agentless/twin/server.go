@@ -2,14 +2,19 @@ package twin
 
 import (
 	"context"
-	"crypto/subtle"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"strings"
 	"time"
+
+	"wavekeeper/agentless/sealed"
 )
+
+// nowhere is the log of http.Server, which would write to standard error.
+var nowhere = log.New(io.Discard, "", 0)
 
 // serve answers WS-Man on the listener until the host goes down.
 func (h *host) serve(l net.Listener) {
@@ -18,6 +23,9 @@ func (h *host) serve(l net.Listener) {
 		ReadHeaderTimeout: 30 * time.Second,
 		IdleTimeout:       120 * time.Second, // http.sys drops idle connections then [K]
 		BaseContext:       func(net.Listener) context.Context { return h.boot },
+		ConnContext:       connected,
+		ConnState:         h.conns.note,
+		ErrorLog:          nowhere, // handshakes that fail are what tests are for
 	}
 	h.mu.Lock()
 	h.server = server
@@ -50,46 +58,95 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Method Not Allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	raw, err := io.ReadAll(io.LimitReader(r.Body, maxEnvelope+1))
+	limit := h.envelope()
+	raw, err := io.ReadAll(io.LimitReader(r.Body, int64(limit+frameRoom+1)))
 	if err != nil {
 		return
 	}
-	if len(raw) > maxEnvelope {
+	isSealed := sealed.IsSealed(r.Header.Get("Content-Type"))
+	if len(raw) > limit+frameRoom || !isSealed && len(raw) > limit {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
-	user, known := h.authenticate(r)
-	var met wireFault
-	if identify := strings.EqualFold(r.Header.Get("WSMANIDENTIFY"), "unauthenticated"); known || identify {
-		met = h.meets(r, raw)
-		if met.before(w) {
-			return
-		}
-		w = met.around(w)
+	c := connectionOf(r)
+	if h.stale(c) {
+		w.Header().Set("Connection", "close")
 	}
-	if r.Context().Err() != nil { // the power went
-		met.unasked()
-		drop(w)
+	t := &talk{h: h, w: w, r: r, c: c}
+	if r.Header.Get("Authorization") == "" && t.asksWho() && c.user == "" {
+		// Without a login the operating system is not told [MS-WSMV 3.1.4.10, K].
+		if t.met = h.meets(t, raw); !t.met.before(w) {
+			t.answer(identify("OS: 0.0.0 SP: 0.0 Stack: "+h.platform.winrm), "", true)
+		}
 		return
 	}
-	if !known {
-		if strings.EqualFold(r.Header.Get("WSMANIDENTIFY"), "unauthenticated") {
-			// Without a login the operating system is not told [MS-WSMV 3.1.4.10, K].
-			h.answer(w, identify("OS: 0.0.0 SP: 0.0 Stack: "+h.platform.winrm), "", true)
+	user, on := h.identified(w, r, c, len(raw) == 0)
+	switch {
+	case !on:
+		return
+	case user == "":
+		h.refuse(w)
+		return
+	case isSealed:
+		if c.seal == nil { // by Basic, or not any more
+			h.refuse(w)
 			return
 		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="WSMAN"`)
-		w.WriteHeader(http.StatusUnauthorized)
+		if raw, _, err = sealed.Unwrap(c.seal, raw); err != nil {
+			c.forget()
+			w.Header().Set("Connection", "close")
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		if t.sealed = true; len(raw) > limit {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
+		}
+	case r.TLS == nil && !h.access.Plain:
+		// AllowUnencrypted is false: 500 without a body (pywinrm issue 208).
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	if t.met = h.meets(t, raw); t.met.before(w) {
+		return
+	}
+	t.carryOut(user, raw)
+}
+
+// frameRoom is how much longer than its message a sealed body may be.
+const frameRoom = 2048
+
+// talk is one request on its way.
+type talk struct {
+	h      *host
+	w      http.ResponseWriter
+	r      *http.Request
+	c      *connection
+	sealed bool      // the message came sealed, and so does its answer
+	met    wireFault // what the wire does with it
+}
+
+// asksWho reports whether it may be the question that needs no login.
+func (t *talk) asksWho() bool {
+	return strings.EqualFold(t.r.Header.Get("WSMANIDENTIFY"), "unauthenticated")
+}
+
+// carryOut does what a message of a known user asks for.
+func (t *talk) carryOut(user string, raw []byte) {
+	h, r := t.h, t.r
+	if r.Context().Err() != nil { // the power went
+		t.met.unasked()
+		drop(t.w)
 		return
 	}
 	root, err := parseXML(raw)
 	if err == nil && root.child("Body").child("Identify") != nil {
-		h.answer(w, identify(h.platform.identity()), "", true)
+		t.answer(identify(h.platform.identity()), "", true)
 		return
 	}
-	req, err := parseRequest(raw)
+	req, err := parseRequest(raw, h.envelope())
 	if err != nil {
-		h.answer(w, h.refusal(faultSchema()), "", false)
+		t.answer(h.refusal(faultSchema()), "", false)
 		return
 	}
 	req.user, req.scheme = user, "http"
@@ -102,25 +159,37 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = h.refusal(bad)
 	}
 	if r.Context().Err() != nil { // the caller or the machine is gone: no answer, not even an empty one
-		met.unasked()
-		drop(w)
+		t.met.unasked()
+		drop(t.w)
 		return
 	}
-	h.answer(w, a, req.messageID, false)
+	t.answer(a, req.messageID, false)
 }
 
-func (h *host) answer(w http.ResponseWriter, a reply, relatesTo string, bare bool) {
-	text := a.body
+// answer writes an answer, sealed where its question was.
+func (t *talk) answer(a reply, relatesTo string, bare bool) {
+	text := []byte(a.body)
 	if !bare {
-		text = a.envelope(relatesTo)
+		text = []byte(a.envelope(relatesTo))
 	}
 	status := a.status
 	if status == 0 {
 		status = http.StatusOK
 	}
-	w.Header().Set("Content-Type", "application/soap+xml;charset=UTF-8")
+	const plain = "application/soap+xml;charset=UTF-8"
+	kind := plain
+	if t.sealed && t.met.name != "unsealed-answer" {
+		framed, err := sealed.Wrap(t.c.seal, text, plain)
+		if err != nil { // a context that broke; the connection is of no more use
+			drop(t.w)
+			return
+		}
+		kind, text = sealed.ContentType, framed
+	}
+	w := t.met.around(t.w)
+	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, text) // a caller that left is not told
+	_, _ = w.Write(text) // a caller that left is not told
 }
 
 // identify is the answer to Identify; it is no WS-Addressing message.
@@ -137,26 +206,6 @@ func (h *host) machine() string {
 	return ip
 }
 
-// authenticate checks Basic, which WinRM allows for local accounts only
-// (Ansible's Windows documentation; MS-WSMV).
-func (h *host) authenticate(r *http.Request) (string, bool) {
-	user, password, ok := r.BasicAuth()
-	if !ok {
-		return "", false
-	}
-	local := user
-	if m, u, ok := strings.Cut(user, `\`); ok && (strings.EqualFold(m, h.name) || m == ".") {
-		local = u
-	}
-	right := strings.EqualFold(local, h.fleet.opt.User) &&
-		subtle.ConstantTimeCompare([]byte(password), []byte(h.fleet.opt.Password)) == 1
-	if !right {
-		h.update(func() { h.happened("access-refused", map[string]any{"account": user}) })
-		return "", false
-	}
-	return local, true
-}
-
 // dispatch finds the operation by its action.
 func (h *host) dispatch(ctx context.Context, r *request) (reply, *fault) {
 	if r.badTimeout {
@@ -164,6 +213,9 @@ func (h *host) dispatch(ctx context.Context, r *request) (reply, *fault) {
 	}
 	if r.action == "" || r.messageID == "" {
 		return reply{}, faultSchema()
+	}
+	if !h.admin(r.user) {
+		return reply{}, faultAccess()
 	}
 	if r.resource == cmdShell {
 		switch r.action {

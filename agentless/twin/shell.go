@@ -41,7 +41,7 @@ type command struct {
 
 func (h *host) createShell(r *request) (reply, *fault) {
 	s := &shell{
-		id: h.platform.newShellID(), user: r.user, codePage: h.platform.oem, cwd: h.platform.profileFolder() + `\` + r.user,
+		id: h.platform.newShellID(), user: r.user, codePage: h.platform.oem, cwd: h.platform.profileFolder() + `\` + base(r.user),
 		env: map[string]string{}, commands: map[string]*command{},
 	}
 	if n := atoi(r.options["WINRS_CODEPAGE"]); n > 0 {
@@ -64,14 +64,7 @@ func (h *host) createShell(r *request) (reply, *fault) {
 	}
 	s.idleFor = asked
 	h.look(func() {
-		mine := 0
-		for _, other := range h.shells {
-			if strings.EqualFold(other.user, r.user) {
-				mine++
-			}
-		}
-		if mine >= h.platform.quotas().shells {
-			bad = faultShellQuota()
+		if bad = h.mayOpen(r.user); bad != nil {
 			return
 		}
 		h.shells[shellKey(s.id)] = s
@@ -162,14 +155,7 @@ func (h *host) command(r *request) (reply, *fault) {
 			return
 		}
 		boot = h.boot
-		mine := 0
-		for _, other := range h.shells {
-			if strings.EqualFold(other.user, r.user) {
-				mine += other.operations
-			}
-		}
-		if most := h.platform.quotas().operations; most > 0 && mine >= most {
-			bad = faultOperationQuota()
+		if bad = h.mayRun(s); bad != nil {
 			return
 		}
 		if skip && !h.isProgram(line, s.cwd) {
@@ -202,6 +188,13 @@ func (c *command) finish(exit int) {
 	c.changed = make(chan struct{})
 }
 
+// ended reports whether the program has ended.
+func (c *command) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done
+}
+
 // stream is one output of a command as a writer.
 type stream struct {
 	c   *command
@@ -220,6 +213,9 @@ func (s stream) Write(p []byte) (int, error) {
 
 func (h *host) send(r *request) (reply, *fault) {
 	body := r.body.child("Send")
+	if body.child("Stream") == nil {
+		return reply{}, faultSchema()
+	}
 	var bad *fault
 	for _, st := range body.all("Stream") {
 		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(st.text), ""))

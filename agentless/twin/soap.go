@@ -145,7 +145,8 @@ type request struct {
 	scheme                      string
 }
 
-func parseRequest(raw []byte) (*request, error) {
+// parseRequest reads a message; answers are no longer than envelope.
+func parseRequest(raw []byte, envelope int) (*request, error) {
 	root, err := parseXML(raw)
 	if err != nil {
 		return nil, err
@@ -158,7 +159,7 @@ func parseRequest(raw []byte) (*request, error) {
 		action: head.child("Action").value(), messageID: head.child("MessageID").value(),
 		resource: head.child("ResourceURI").value(), to: head.child("To").value(),
 		selectors: map[string]string{}, options: map[string]string{},
-		timeout: maxTimeout, envelope: maxEnvelope, body: root.child("Body"),
+		timeout: maxTimeout, envelope: envelope, body: root.child("Body"),
 	}
 	for _, s := range head.child("SelectorSet").all("Selector") {
 		r.selectors[strings.ToLower(s.attr("Name"))] = s.value()
@@ -166,7 +167,7 @@ func parseRequest(raw []byte) (*request, error) {
 	for _, o := range head.child("OptionSet").all("Option") {
 		r.options[strings.ToUpper(o.attr("Name"))] = o.value()
 	}
-	if n, err := strconv.Atoi(head.child("MaxEnvelopeSize").value()); err == nil && n > 0 && n < maxEnvelope {
+	if n, err := strconv.Atoi(head.child("MaxEnvelopeSize").value()); err == nil && n > 0 && n < envelope {
 		r.envelope = n
 	}
 	if t := head.child("OperationTimeout"); t != nil {

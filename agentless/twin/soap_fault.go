@@ -62,6 +62,25 @@ func faultOperationQuota() *fault { // K
 	}
 }
 
+func faultAccess() *fault { // K: the code is ERROR_ACCESS_DENIED itself, as winrm.vbs shows it
+	return &fault{sender: true, subcode: "w:AccessDenied", code: 5, text: "Access is denied. "}
+}
+
+func faultUserQuota() *fault { // the code is ERROR_WSMAN_QUOTA_MAX_SHELLUSERS of wsmerror.h; K for the text
+	return &fault{
+		sender: true, subcode: "w:QuotaLimit", code: 2150859179,
+		text: "The WS-Management service cannot process the request. The maximum number of concurrent shell users has been exceeded. " +
+			"Retry later or raise the quota for concurrent shell users. ",
+	}
+}
+
+func faultProcessQuota() *fault { // K: a job object's limit is ERROR_NOT_ENOUGH_QUOTA, 1816, as an HRESULT
+	return &fault{
+		subcode: "w:InternalError", code: 2147944216,
+		text: "Not enough quota is available to process this command. ", provider: "Shell cmd plugin", path: `%systemroot%\system32\winrscmd.dll`,
+	}
+}
+
 func faultParameter() *fault {
 	return &fault{
 		sender: true, subcode: "w:InvalidParameter", code: 87, detail: faultDetail + "InvalidValue",

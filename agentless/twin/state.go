@@ -27,6 +27,8 @@ type state struct {
 	Running     int                `json:"running"` // tasks whose program runs now
 	Broken      map[string]bool    `json:"broken"`  // order-broken pairs already journaled
 
+	Certificate int `json:"certificate,omitempty"` // number of the one that the listener shows
+
 	Faults     []*declared       `json:"faults,omitempty"`
 	Progress   progress          `json:"progress"`
 	SetupBroke bool              `json:"setup_broke,omitempty"` // the last Setup failed or did not end

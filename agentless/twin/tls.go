@@ -1,106 +1,96 @@
 package twin
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
-	"time"
+	"sync"
 )
 
-// authority is the CA of the hosts' https; its certificate lies in ca.pem of
-// the folder it was given, its key in ca-key.pem, so that it outlives a restart.
-type authority struct {
-	cert  *x509.Certificate
-	key   *ecdsa.PrivateKey
-	caPEM []byte
-	leaf  *rsa.PrivateKey // one for all: hosts of that age know RSA only, and making keys is slow
+// oldSuites are the suites of the host's Schannel that Go knows: RSA key
+// exchange only. 2003 has AES only with KB948963 (winrm.md 2.9, K); a client
+// without RC4 and 3DES cannot reach it.
+func (p platform) oldSuites() []uint16 {
+	suites := []uint16{tls.TLS_RSA_WITH_RC4_128_SHA, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA}
+	if !p.before6() {
+		suites = append([]uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA, tls.TLS_RSA_WITH_AES_256_CBC_SHA}, suites...)
+	}
+	return suites
 }
 
-func newAuthority(dir string) (*authority, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("make certificate folder: %w", err)
+// secured puts TLS over the listener. Each connection is served with the
+// certificate and the versions of its moment.
+func (h *host) secured(l net.Listener) (net.Listener, error) {
+	if _, err := h.certificate(); err != nil {
+		return nil, err
 	}
-	leaf, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return nil, fmt.Errorf("make host key: %w", err)
-	}
-	certFile, keyFile := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "ca-key.pem")
-	if pair, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil {
-		if key, ok := pair.PrivateKey.(*ecdsa.PrivateKey); ok {
-			ca, err := x509.ParseCertificate(pair.Certificate[0])
+	return tls.NewListener(l, &tls.Config{
+		MinVersion: tls.VersionTLS10, // what a host of today refuses, one of 2007 needs
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			cert, err := h.certificate()
 			if err != nil {
-				return nil, fmt.Errorf("read CA: %w", err)
+				return nil, err
 			}
-			return &authority{cert: ca, key: key, caPEM: certPEM(ca.Raw), leaf: leaf}, nil
+			c := &tls.Config{Certificates: []tls.Certificate{*cert}, MinVersion: tls.VersionTLS10}
+			old := h.access.OldTLS
+			h.update(func() { old = h.strikes("tls-1.0-only", nil) != nil || old })
+			if old {
+				c.MaxVersion, c.CipherSuites = tls.VersionTLS10, h.platform.oldSuites()
+				c.SessionTicketsDisabled = true // came with later versions of Windows
+			}
+			if h.access.offers(AuthCertificate) {
+				c.ClientAuth = tls.RequestClientCert
+			}
+			return c, nil
+		},
+	}), nil
+}
+
+// shownCertificate is the certificate of the listener, by its number.
+type shownCertificate struct {
+	sync.Mutex
+	n     int
+	shown *tls.Certificate
+}
+
+// certificate is the one that the host shows now.
+func (h *host) certificate() (*tls.Certificate, error) {
+	n := 0
+	h.look(func() { n = h.state.Certificate })
+	h.certs.Lock()
+	defer h.certs.Unlock()
+	if h.certs.shown == nil || h.certs.n != n {
+		cert, err := h.fleet.tls.certificate(h, n)
+		if err != nil {
+			return nil, err
 		}
+		h.certs.n, h.certs.shown = n, cert
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("make CA key: %w", err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: "Wavekeeper twin CA"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(5, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return nil, fmt.Errorf("make CA: %w", err)
-	}
-	ca, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("make CA: %w", err)
-	}
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return nil, fmt.Errorf("write CA key: %w", err)
-	}
-	if err := os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}), 0o600); err != nil {
-		return nil, fmt.Errorf("write CA key: %w", err)
-	}
-	if err := os.WriteFile(certFile, certPEM(der), 0o644); err != nil {
-		return nil, fmt.Errorf("write CA: %w", err)
-	}
-	return &authority{cert: ca, key: key, caPEM: certPEM(der), leaf: leaf}, nil
+	return h.certs.shown, nil
 }
 
-// certificate makes a host's certificate for its names and its address.
-func (a *authority) certificate(h *host) (tls.Certificate, error) {
-	ip, _, err := net.SplitHostPort(h.address)
+// Pin returns the SHA-256 of the certificate that a host shows now.
+func (f *Fleet) Pin(name string) ([32]byte, error) {
+	h, err := f.host(name)
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make certificate of %s: %w", h.name, err)
+		return [32]byte{}, err
 	}
-	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: h.fqdn()},
-		DNSNames: []string{h.fqdn(), h.name}, IPAddresses: []net.IP{net.ParseIP(ip)},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(2, 0, 0),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	if !h.access.HTTPS {
+		return [32]byte{}, fmt.Errorf("%s answers without https", h.name)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, &a.leaf.PublicKey, a.key)
+	cert, err := h.certificate()
 	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("make certificate of %s: %w", h.name, err)
+		return [32]byte{}, err
 	}
-	return tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: a.leaf}, nil
+	return sha256.Sum256(cert.Leaf.Raw), nil
 }
 
-func certPEM(der []byte) []byte {
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-func serial() *big.Int {
-	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 100))
-	if err != nil {
-		return big.NewInt(time.Now().UnixNano())
-	}
-	return n
+// renewCertificate puts another certificate into the listener; n is 1, or -1
+// for the one before. The listener is made anew for it, so connections end [K].
+// The caller holds the lock.
+func (h *host) renewCertificate(n int) {
+	h.state.Certificate += n
+	h.happened("certificate-changed", map[string]any{"certificate": h.state.Certificate})
+	h.hangUp()
 }

@@ -11,7 +11,8 @@ package twin
 
 import (
 	"context"
-	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ import (
 	"sync"
 	"time"
 
+	"wavekeeper/agentless/kerberos"
 	"wavekeeper/server/exchange"
 )
 
@@ -38,7 +40,19 @@ type Options struct {
 
 	Journal  io.Writer // ground truth, one JSON line per write; nil = none
 	StateDir string    // hosts survive a restart of the twin here; empty = they do not
-	TLSDir   string    // https with a CA written here; empty = http
+	TLSDir   string    // https with a CA written here; empty = http, and certificates of Access are not kept
+
+	// Access says of hosts how they are reached; the last entry that fits a host
+	// counts. Without one it is Basic, over https where TLSDir says so.
+	Access []HostAccess
+	// Accounts are further accounts that WinRM knows.
+	Accounts []Account
+	// LockoutThreshold locks an account after so many refusals in a row; 0 never.
+	LockoutThreshold int
+	// Keytab holds the keys of HTTP/FQDN of the hosts that offer Kerberos.
+	Keytab []byte
+	// ClientCertificate is the one, as PEM, that the hosts' own mapping gives User.
+	ClientCertificate []byte
 
 	// RevocationListUnreachable makes Setup take hours when the account that
 	// runs it still checks publisher certificates (KB944752).
@@ -84,7 +98,10 @@ type Fleet struct {
 	opt     Options
 	journal *journal
 	hosts   []*host
-	tls     *authority
+	tls     *authority           // nil when no host speaks https
+	keys    []kerberos.KeytabKey // of the keytab
+	client  *x509.Certificate    // that is mapped to User
+	ledger  ledger
 	ctx     context.Context
 	cancel  context.CancelFunc
 
@@ -105,11 +122,9 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	}
 	f := &Fleet{opt: o, journal: newJournal(o.Journal)}
 	f.ctx, f.cancel = context.WithCancel(ctx)
-	if o.TLSDir != "" {
-		if f.tls, err = newAuthority(o.TLSDir); err != nil {
-			f.cancel()
-			return nil, err
-		}
+	if err := f.arm(places); err != nil {
+		f.cancel()
+		return nil, err
 	}
 	for _, p := range places {
 		h, err := newHost(f, p)
@@ -135,6 +150,35 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 		h.resumeFaults()
 	}
 	return f, nil
+}
+
+// arm reads what hosts prove themselves and their callers with.
+func (f *Fleet) arm(places []place) (err error) {
+	o := f.opt
+	secure := o.TLSDir != ""
+	for _, p := range places {
+		secure = secure || p.access.HTTPS
+	}
+	if secure {
+		if f.tls, err = newAuthority(o.TLSDir); err != nil {
+			return err
+		}
+	}
+	if len(o.Keytab) > 0 {
+		if f.keys, err = kerberos.ParseKeytab(o.Keytab); err != nil {
+			return fmt.Errorf("read keytab: %w", err)
+		}
+	}
+	if len(o.ClientCertificate) > 0 {
+		block, _ := pem.Decode(o.ClientCertificate)
+		if block == nil {
+			return errors.New("read client certificate: no PEM")
+		}
+		if f.client, err = x509.ParseCertificate(block.Bytes); err != nil {
+			return fmt.Errorf("read client certificate: %w", err)
+		}
+	}
+	return nil
 }
 
 // Close stops every host at once, as if the machine that runs the twin died:
@@ -168,7 +212,7 @@ func (f *Fleet) Certificates() []byte {
 	if f.tls == nil {
 		return nil
 	}
-	return f.tls.caPEM
+	return certPEM(f.tls.cert.Raw)
 }
 
 // enter counts work that Close waits for; false when the fleet is closing.
@@ -198,6 +242,7 @@ type place struct {
 	host, address string // address is ip:port
 	rows          []exchange.Server
 	platform      platform
+	access        Access
 }
 
 // placesOf turns rows into hosts: a standalone row is a host, a cluster's row
@@ -210,8 +255,12 @@ func placesOf(o Options) ([]place, error) {
 		if err != nil {
 			return err
 		}
+		access := accessOf(o, name)
+		if err := kind.allows(access, o); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
 		if port == 0 {
-			port = kind.port(o.TLSDir != "")
+			port = kind.port(access.HTTPS)
 		}
 		ip := net.ParseIP(address)
 		if ip == nil || ip.To4() == nil || ip.To4()[0] != 127 {
@@ -230,7 +279,7 @@ func placesOf(o Options) ([]place, error) {
 			p.rows = append(p.rows, row)
 			return nil
 		}
-		byHost[key] = &place{host: key, address: at, rows: []exchange.Server{row}, platform: kind}
+		byHost[key] = &place{host: key, address: at, rows: []exchange.Server{row}, platform: kind, access: access}
 		return nil
 	}
 	for _, row := range o.Servers {
@@ -259,14 +308,12 @@ func (h *host) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for host %s: %w", h.name, err)
 	}
-	if h.fleet.tls != nil {
-		cert, err := h.fleet.tls.certificate(h)
+	if h.access.HTTPS {
+		secure, err := h.secured(l)
 		if err != nil {
 			return errors.Join(err, l.Close())
 		}
-		// Windows Server 2003 knows TLS 1.0 at most; the twin serves what the
-		// client offers, since Go's client cannot be proven against Schannel.
-		l = tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS10})
+		l = secure
 	}
 	h.serve(l)
 	return nil

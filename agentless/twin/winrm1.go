@@ -10,24 +10,6 @@ import (
 // recorded bodies (create, a WQL fault) and from Microsoft's tables of quotas;
 // everything else is answered as by 2.0, which is a guess.
 
-// quotas are the limits of one version of WinRM.
-type quotas struct {
-	shells     int           // per user
-	operations int           // per user, given back when the shell is deleted; 0 = no limit per user
-	idle       time.Duration // of a shell
-}
-
-// quotas are winrm/config's defaults. 2.0: msdn ee309367, MS-WSMV, and the
-// operations of a text shell are given back only when it is deleted (MS-WSMV
-// appendix B note 118, quoted in ansible pull request 83656). 1.1 counts
-// operations for the whole service and lets a shell idle for 15 minutes [K].
-func (p platform) quotas() quotas {
-	if p.winrm == "1.1" {
-		return quotas{shells: 5, idle: 900 * time.Second}
-	}
-	return quotas{shells: 5, operations: 15, idle: 180 * time.Second}
-}
-
 // leastIdle is what smaller idle times count as (the policy "Specify idle
 // Timeout" of WindowsRemoteShell.admx; MS-WSMV for IdleTimeoutms).
 const leastIdle = time.Minute
