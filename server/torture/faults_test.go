@@ -35,6 +35,14 @@ var faultSteps = map[string][]string{
 	"credentials-storage-forbidden": {"preflight", "setup"},
 	"planted-folder":                {"preflight", "setup"},
 	"revocation-unreachable":        {"setup"},
+	// Of logons and of TLS, which these hosts do without.
+	"login-dropped":       {"facts"},
+	"login-forgotten":     {"facts"},
+	"unsealed-answer":     {"facts"},
+	"no-sealing":          {"facts"},
+	"ticket-refused":      {"facts"},
+	"certificate-changed": {"facts"},
+	"tls-1.0-only":        {"facts"},
 }
 
 // shortLimits are hard limits of steps that a test can wait for.
