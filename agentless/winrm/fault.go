@@ -53,7 +53,10 @@ func (f *Fault) Error() string {
 	switch {
 	case f.Blame == "":
 		fmt.Fprintf(&b, "http status %d %s", f.HTTPStatus, http.StatusText(f.HTTPStatus))
-		if f.HTTPStatus == http.StatusUnauthorized {
+		switch {
+		case f.Reason != "":
+			b.WriteString(": " + f.Reason)
+		case f.HTTPStatus == http.StatusUnauthorized:
 			b.WriteString(": the host does not take this account and password by this authentication")
 		}
 		return b.String()

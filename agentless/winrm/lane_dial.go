@@ -76,8 +76,8 @@ func (t *transport) unreached(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &rule):
 		return rule
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	case over(ctx) != nil:
+		return fmt.Errorf("%w: %w", ErrTimeout, over(ctx))
 	case errors.As(err, &name) && name.IsNotFound:
 		return fmt.Errorf("%w: DNS knows no host %s: correct its name, or give its address: %w", ErrUnreachable, host, err)
 	case errors.As(err, &name):
@@ -89,6 +89,15 @@ func (t *transport) unreached(ctx context.Context, err error) error {
 	default:
 		return fmt.Errorf("%w: %w", ErrUnreachable, err)
 	}
+}
+
+// over is why a context ended: a connection may learn of its deadline before
+// itself.
+func over(ctx context.Context) error {
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 const usualPorts = "WinRM 2.0 listens on 5985 for http and on 5986 for https, 1.1 on 80 and 443"

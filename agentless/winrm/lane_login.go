@@ -240,8 +240,8 @@ func offers(h http.Header) string {
 // noToken says why there is no ticket for the host: nothing was sent to it.
 func (t *transport) noToken(ctx context.Context, err error) error {
 	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	case over(ctx) != nil:
+		return fmt.Errorf("%w: %w", ErrTimeout, over(ctx))
 	case errors.Is(err, kerberos.ErrPassword), errors.Is(err, kerberos.ErrAccount):
 		return t.account.deny(err.Error())
 	case errors.Is(err, kerberos.ErrUnreachable):

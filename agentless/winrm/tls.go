@@ -173,8 +173,8 @@ func (t *transport) unsecured(ctx context.Context, err error) error {
 		return changed
 	case errors.As(err, &doubt):
 		return doubt
-	case ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	case over(ctx) != nil:
+		return fmt.Errorf("%w: %w", ErrTimeout, over(ctx))
 	case errors.As(err, &record):
 		return fmt.Errorf("%w: what listens on %s speaks no TLS: it is a port for http (%s): %w", ErrUnreachable, t.address, usualPorts, err)
 	case !t.old && (alerted(err, alertVersion) || strings.Contains(words, "server selected unsupported protocol version")):

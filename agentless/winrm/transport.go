@@ -110,7 +110,7 @@ func (c call) post(envelope string) (*node, []byte, error) {
 	switch {
 	case err == nil:
 		return answerOf(status, kind, body)
-	case c.ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) && errors.Is(err, ErrTimeout):
+	case over(c.ctx) == nil && errors.Is(err, context.DeadlineExceeded) && errors.Is(err, ErrTimeout):
 		return nil, nil, fmt.Errorf("%w: no answer within %s", ErrTimeout, c.limit)
 	default:
 		return nil, nil, err
@@ -296,8 +296,8 @@ func (t *transport) ended(ctx context.Context, err error) error {
 	switch {
 	case known(err):
 		return err
-	case errors.Is(err, errDeadline) && ctx.Err() != nil:
-		return fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	case errors.Is(err, errDeadline) && over(ctx) != nil:
+		return fmt.Errorf("%w: %w", ErrTimeout, over(ctx))
 	case errors.Is(err, errDeadline):
 		return fmt.Errorf("%w: no answer within %s", ErrTimeout, t.limit)
 	case strings.Contains(err.Error(), "malformed HTTP"):
