@@ -26,6 +26,7 @@ type Root struct {
 	Migrate    MigrateCmd    `cmd:"" help:"Bring the database up to date and grant the program's role its rights."`
 	User       UserCmd       `cmd:"" help:"Add and list people, change their roles, disable them."`
 	Profile    ProfileCmd    `cmd:"" help:"Say how hosts are reached, and which hosts may be."`
+	Pin        PinCmd        `cmd:"" help:"Say which certificates hosts are known by."`
 	Credential CredentialCmd `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
 	Package    PackageCmd    `cmd:"" help:"Register where a package's media lie on the hosts."`
 	Import     ImportCmd     `cmd:"" help:"Add and change servers from an inventory file."`

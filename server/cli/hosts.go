@@ -3,7 +3,6 @@ package cli
 import (
 	"bufio"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,17 +22,17 @@ import (
 // HostFlags are the flags of the commands that talk to hosts directly: exec
 // and probe. They need no database.
 type HostFlags struct {
-	Host         string        `help:"One host." placeholder:"HOST[:PORT]" xor:"target" required:""`
-	Hosts        string        `help:"File with one HOST[:PORT] a line; blank lines and lines that start with # are skipped." placeholder:"FILE" type:"path" xor:"target" required:""`
-	User         string        `help:"WinRM account." required:""`
-	PasswordFile string        `help:"File that holds the account's password; one line end at its end is not part of it." placeholder:"FILE" type:"path" required:""`
-	Auth         string        `help:"Authentication: ${enum}." enum:"basic" default:"basic"`
-	HTTPS        bool          `name:"https" help:"Use https, always verified; the default port is then 5986, not 5985."`
-	CA           string        `name:"ca" help:"PEM file with the authorities to trust for https instead of the system's." placeholder:"FILE" type:"path"`
-	AllowPlain   bool          `help:"Let the password and the commands travel unprotected to hosts outside 127.0.0.0/8."`
-	Parallel     int           `help:"Hosts at the same time (${default})." default:"20" placeholder:"N"`
-	Timeout      time.Duration `help:"Time for one host (${default})." default:"60s" placeholder:"DURATION"`
-	JSON         bool          `name:"json" help:"One JSON object a line, as each host ends."`
+	Host         string `help:"One host." placeholder:"HOST[:PORT]" xor:"target" required:""`
+	Hosts        string `help:"File with one HOST[:PORT] a line; blank lines and lines that start with # are skipped." placeholder:"FILE" type:"path" xor:"target" required:""`
+	User         string `help:"WinRM account: user, DOMAIN\\user, user@domain, or .\\user for one of the host itself."`
+	PasswordFile string `help:"File that holds the account's password; one line end at its end is not part of it." placeholder:"FILE" type:"path"`
+	HTTPS        bool   `name:"https" help:"Use https, always verified; the default port is then 5986, not 5985."`
+	AccessFlags
+	CA         string        `name:"ca" help:"PEM file with the authorities to trust for https instead of the system's." placeholder:"FILE" type:"path"`
+	AllowPlain bool          `help:"Let the password and the commands travel unprotected to hosts outside 127.0.0.0/8."`
+	Parallel   int           `help:"Hosts at the same time (${default})." default:"20" placeholder:"N"`
+	Timeout    time.Duration `help:"Time for one host (${default})." default:"60s" placeholder:"DURATION"`
+	JSON       bool          `name:"json" help:"One JSON object a line, as each host ends."`
 }
 
 // Target is one host of the command line.
@@ -65,19 +64,16 @@ type hostResult interface {
 type connector struct {
 	flags   *HostFlags
 	account *winrm.Account // one for all hosts: a password that one refuses does not go to the next
-	cas     *x509.CertPool
+	tls     *winrm.TLS     // nil = http
 }
 
 // connect prepares a connection to a host; nothing is sent yet.
 func (c *connector) connect(t Target) (*winrm.Conn, error) {
 	cfg := winrm.Config{
 		Address: t.Host, Port: t.Port, AllowPlain: c.flags.AllowPlain,
-		Account: c.account,
+		Account: c.account, TLS: c.tls,
 		// Only --timeout ends a request.
 		OperationTimeout: c.flags.Timeout + 2*time.Second,
-	}
-	if c.flags.HTTPS {
-		cfg.TLS = &winrm.TLS{CAs: c.cas}
 	}
 	return winrm.New(cfg)
 }
@@ -153,28 +149,17 @@ func (f *HostFlags) prepare() ([]Target, *connector, error) {
 		return nil, nil, fmt.Errorf("--parallel %d: at least 1", f.Parallel)
 	case f.Timeout <= 0:
 		return nil, nil, fmt.Errorf("--timeout %s: more than 0", f.Timeout)
-	case f.CA != "" && !f.HTTPS:
-		return nil, nil, errors.New("--ca is for --https")
 	}
 	targets, err := f.targets()
 	if err != nil {
 		return nil, nil, err
 	}
 	c := &connector{flags: f}
-	password, err := readPassword(f.PasswordFile)
-	if err != nil {
+	if c.tls, err = f.tls(f.HTTPS, f.CA); err != nil {
 		return nil, nil, err
 	}
-	c.account = winrm.Basic(f.User, password)
-	if f.CA != "" {
-		pem, err := os.ReadFile(f.CA)
-		if err != nil {
-			return nil, nil, fmt.Errorf("read --ca: %w", err)
-		}
-		c.cas = x509.NewCertPool()
-		if !c.cas.AppendCertsFromPEM(pem) {
-			return nil, nil, fmt.Errorf("--ca %s: no PEM certificate in it", f.CA)
-		}
+	if c.account, err = f.account(f.User, f.PasswordFile); err != nil {
+		return nil, nil, err
 	}
 	return targets, c, nil
 }

@@ -47,16 +47,16 @@ type Opener interface {
 // Engine works the jobs of one process. Any number of processes may run one
 // against one database, and any of them may be killed.
 type Engine struct {
-	store  *store.Store
-	keys   Opener
-	table  runbook.Table
-	plain  rollout.Runbook
-	log    *slog.Logger
-	now    func() time.Time
-	owner  string
-	pace   float64
-	client *river.Client[pgx.Tx]
-	conns  conns
+	store    *store.Store
+	keys     Opener
+	table    runbook.Table
+	plain    rollout.Runbook
+	log      *slog.Logger
+	now      func() time.Time
+	owner    string
+	pace     float64
+	client   *river.Client[pgx.Tx]
+	conns    conns
 	accesses accesses
 
 	stopSweep context.CancelFunc

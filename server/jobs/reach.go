@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"wavekeeper/agentless/runbook"
@@ -121,39 +120,15 @@ func (w *way) connect(ctx context.Context, dial string) error {
 	}
 	w.access.is(w.name, w.host.ID)
 	cfg := winrm.Config{Address: dial, Port: port, Host: w.name, Account: w.access.account, AllowPlain: p.PlainBasic}
-	var allowed []string
-	if p.HTTPS {
-		cfg.TLS = &winrm.TLS{ServerName: w.name, Old: p.TLS10}
-		if p.CAPEM != "" {
-			cfg.TLS.CAs = x509.NewCertPool()
-			if !cfg.TLS.CAs.AppendCertsFromPEM([]byte(p.CAPEM)) {
-				return fmt.Errorf("profile %s: its authorities are no PEM certificates", p.Name)
-			}
-		}
-		if p.Trust != store.TrustCA {
-			pins, err := w.engine.store.PinsOf(ctx, w.host.ID)
-			if err != nil {
-				return err
-			}
-			allowed = slices.Clone(p.Pins)
-			for _, pin := range pins {
-				if pin.State == store.PinConfirmed {
-					allowed = append(allowed, pin.SHA256)
-				}
-			}
-			cfg.TLS.OnlyPins = true
-			w.shown = &shown{allowed: map[winrm.Pin]bool{}}
-			for _, text := range allowed {
-				pin, err := winrm.ParsePin(text)
-				if err != nil {
-					return fmt.Errorf("certificate of %s: %w", w.host.Name, err)
-				}
-				cfg.TLS.Pins = append(cfg.TLS.Pins, pin)
-				w.shown.allowed[pin] = true
-			}
-		}
+	var err error
+	if cfg.TLS, w.shown, err = trusted(ctx, w.engine.store, p, w.host, w.name); err != nil {
+		return err
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %t %t %q %q %q %q %t %q", dial, port, p.HTTPS, p.TLS10, w.name, p.CAPEM, p.Trust, allowed, p.PlainBasic, w.access.made))
+	var pins []winrm.Pin
+	if cfg.TLS != nil {
+		pins = cfg.TLS.Pins
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %t %t %q %q %q %x %t %q", dial, port, p.HTTPS, p.TLS10, w.name, p.CAPEM, p.Trust, pins, p.PlainBasic, w.access.made))
 	conn, kept, err := w.engine.conns.of(w.host.ID, hex.EncodeToString(sum[:]), w.access, w.shown, func(s *shown) (*winrm.Conn, error) {
 		if s != nil {
 			cfg.TLS.Seen = s.see

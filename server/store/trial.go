@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -114,6 +115,15 @@ func (s *Store) HostsOfProfile(ctx context.Context, profile string) ([]HostAddre
 		return nil, rollout.NotFound("No host is reached by profile %s.", profile)
 	}
 	return hosts, nil
+}
+
+// HostNamed returns a host; the name is compared without case.
+func (s *Store) HostNamed(ctx context.Context, name string) (HostAddress, error) {
+	h, err := s.q.HostByName(ctx, strings.ToUpper(strings.TrimSpace(name)))
+	if err != nil {
+		return HostAddress{}, fmt.Errorf("load host: %w", missing(err, "There is no host %s in the inventory.", name))
+	}
+	return HostAddress{ID: h.ID, Name: h.Name, Address: h.Address, Port: h.Port}, nil
 }
 
 // AccountName is how an account knows a host: by the address, or by the full
