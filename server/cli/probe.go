@@ -12,9 +12,10 @@ import (
 	"wavekeeper/agentless/windows"
 )
 
-// ProbeCmd asks each host for its facts.
+// ProbeCmd asks each host for its facts, or explains a first contact with it.
 type ProbeCmd struct {
 	HostFlags
+	Explain bool `help:"Say in words, step by step, what was tried and why it failed, with what to do; then test what the program takes for granted about Windows and Exchange. Both only read."`
 }
 
 // probeLine is one host's facts.
@@ -27,8 +28,14 @@ type probeLine struct {
 	Facts   map[string]windows.Fact `json:"facts"` // never null
 }
 
-// Run is done with status 0 only if every host told its facts.
+// Run is done with status 0 only if every host told its facts; with --explain
+// only if no step failed at any host.
 func (c *ProbeCmd) Run(g *Globals) error {
+	if c.Explain {
+		return c.eachHost(g, func(ctx context.Context, hosts *connector, t Target) hostResult {
+			return explain(ctx, hosts, t)
+		})
+	}
 	return c.eachHost(g, func(ctx context.Context, hosts *connector, t Target) hostResult {
 		return probe(ctx, hosts, t)
 	})
