@@ -24,7 +24,7 @@ CREATE TABLE media (
     bundle_size      bigint NOT NULL,
     added_by         text NOT NULL,
     added_at         timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT media_bundle_is_registered_once UNIQUE (bundle_sha256),
+    CONSTRAINT media_are_registered_once UNIQUE (bundle_sha256, um_languages),
     CONSTRAINT media_is_unique_with_its_arch UNIQUE (id, arch),
     CONSTRAINT media_arch_is_known CHECK (arch IN ('x64', 'x86')),
     CONSTRAINT media_has_a_language CHECK (cardinality(languages) > 0),

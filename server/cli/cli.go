@@ -29,6 +29,7 @@ type Root struct {
 	Pin        PinCmd        `cmd:"" help:"Say which certificates hosts are known by."`
 	Credential CredentialCmd `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
 	Package    PackageCmd    `cmd:"" help:"Register where a package's media lie on the hosts."`
+	Media      MediaCmd      `cmd:"" help:"Bring packages' media to the hosts: take them in, list them, say from where hosts fetch them."`
 	Import     ImportCmd     `cmd:"" help:"Add and change servers from an inventory file."`
 	Health     HealthCmd     `cmd:"" help:"Ask a running console whether it works; exit status 0 if so."`
 	Version    VersionCmd    `cmd:"" help:"Print the version and what it was built from."`

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,10 +12,10 @@ import (
 	"wavekeeper/server/store"
 )
 
-// PackageCmd is the commands for media: where a package lies on the hosts and
-// how its setup.com is recognized.
+// PackageCmd is the commands for packages that lie on the hosts already: where,
+// and how setup.com is recognized. See MediaCmd for those that are brought there.
 type PackageCmd struct {
-	Set  PackageSetCmd  `cmd:"" help:"Register a package's media for one language and architecture, in place of what was registered before."`
+	Set  PackageSetCmd  `cmd:"" help:"Register what lies on the hosts already for one language and architecture, in place of what was registered before, media among it."`
 	List PackageListCmd `cmd:"" help:"List registered media."`
 }
 
@@ -72,9 +73,18 @@ func (c *PackageListCmd) Run(g *Globals) error {
 		return err
 	}
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PACKAGE\tLANGUAGE\tARCH\tFOLDER\tSHA-256 OF SETUP.COM\tSET\tBY")
+	fmt.Fprintln(w, "PACKAGE\tLANGUAGE\tARCH\tFOLDER\tSHA-256 OF SETUP.COM\tMEDIA\tSET\tBY")
 	for _, p := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.Language, p.Arch, p.Folder, p.SetupSHA256, p.AddedAt.UTC().Format(time.RFC3339), p.AddedBy)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Name, p.Language, p.Arch, p.Folder, p.SetupSHA256, mediaOf(p), p.AddedAt.UTC().Format(time.RFC3339), p.AddedBy)
 	}
 	return w.Flush()
+}
+
+// mediaOf is the number of a package's media, and "there" where it lies on the
+// hosts already.
+func mediaOf(p store.Package) string {
+	if p.Media == 0 {
+		return "there"
+	}
+	return strconv.FormatInt(p.Media, 10)
 }

@@ -68,8 +68,8 @@ func MediumFolder(pkg, arch, manifestSHA256 string) string {
 
 // AddMedia registers a medium with its manifest (whose hash must be
 // ManifestSHA256) and, when it is 64-bit, points the package of each language
-// to it; folder "" = MediumFolder. A bundle that is registered already only gets
-// the languages added. It returns the medium as it is kept now.
+// to it; folder "" = MediumFolder. What is registered already, with the same
+// language packs inside, only gets the languages added. It returns the medium as it is kept now.
 func (s *Store) AddMedia(ctx context.Context, actor Actor, m Medium, manifest []byte, folder string) (Medium, error) {
 	m, err := m.checked()
 	if err != nil {
@@ -130,10 +130,16 @@ func (t *txn) addMedia(ctx context.Context, actor Actor, m Medium, manifest []by
 	if err != nil {
 		return 0, err
 	}
-	if len(have) != 1 || have[0].Package != m.Package || have[0].Arch != m.Arch {
-		return 0, rollout.Conflict("These very files are registered already, as %s %s.", have[0].Package, have[0].Arch)
+	for _, h := range have {
+		switch {
+		case !slices.Equal(h.UmLanguages, list(m.UMLanguages)):
+		case h.Package != m.Package || h.Arch != m.Arch:
+			return 0, rollout.Conflict("These very files are registered already, as %s %s.", h.Package, h.Arch)
+		default:
+			return h.ID, t.q.RememberMedia(ctx, h.ID)
+		}
 	}
-	return have[0].ID, t.q.RememberMedia(ctx, have[0].ID)
+	return 0, rollout.Conflict("these media were registered at the same moment; try again")
 }
 
 func (m Medium) checked() (Medium, error) {
@@ -206,14 +212,15 @@ func (s *Store) MediaManifest(ctx context.Context, id int64) ([]byte, error) {
 }
 
 // ForgetMedia takes a medium out of use: it is not handed out any more. One that
-// a package points to, or that is on its way to a host, stays.
-func (s *Store) ForgetMedia(ctx context.Context, actor Actor, id int64, reason string) error {
+// a package points to, or that is on its way to a host, stays. It reports whether
+// nothing else needs the bundle.
+func (s *Store) ForgetMedia(ctx context.Context, actor Actor, id int64, reason string) (bool, error) {
 	if reason = strings.TrimSpace(reason); reason == "" {
-		return fmt.Errorf("forget media: %w", rollout.Invalid("Say why the media are not needed any more."))
+		return false, fmt.Errorf("forget media: %w", rollout.Invalid("Say why the media are not needed any more."))
 	}
 	m, err := s.MediaByID(ctx, id)
 	if err != nil {
-		return fmt.Errorf("forget media: %w", err)
+		return false, fmt.Errorf("forget media: %w", err)
 	}
 	err = s.inTx(ctx, func(t *txn) error {
 		if err := t.acts(ctx, actor, "planner", "admin"); err != nil {
@@ -238,9 +245,13 @@ func (s *Store) ForgetMedia(ctx context.Context, actor Actor, id int64, reason s
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("forget media %d: %w", id, err)
+		return false, fmt.Errorf("forget media %d: %w", id, err)
 	}
-	return nil
+	all, err := s.mediaList(ctx, db.MediaListParams{BundleSha256: m.BundleSHA256})
+	if err != nil {
+		return false, fmt.Errorf("look for other uses of the bundle: %w", err)
+	}
+	return !slices.ContainsFunc(all, func(other Medium) bool { return other.ForgottenAt == nil }), nil
 }
 
 func (s *Store) oneMedium(ctx context.Context, by db.MediaListParams, words string) (Medium, error) {

@@ -77,6 +77,25 @@ func TestMediaAreKeptAsTheyWereRegistered(t *testing.T) {
 	}
 }
 
+// TestWhatIsInsideCanBeCorrected: the row never changes, another takes its place.
+func TestWhatIsInsideCanBeCorrected(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	first := addMedium(t, d.Store, "first")
+	m, manifest := medium("first")
+	m.UMLanguages = []string{"ja-JP"}
+	second, err := d.Store.AddMedia(t.Context(), erika, m, manifest, "")
+	if err != nil || second.ID == first.ID || second.UMLanguages[0] != "ja-JP" || len(second.Uses) != 1 {
+		t.Fatalf("corrected is %+v, %v", second, err)
+	}
+	if got, err := d.Store.MediaByManifest(t.Context(), first.ManifestSHA256); err != nil || got.ID != second.ID {
+		t.Errorf("MediaByManifest = %d, %v, want the newer one", got.ID, err)
+	}
+	if last, err := d.Store.ForgetMedia(t.Context(), d.lead, first.ID, "wrong"); err != nil || last {
+		t.Errorf("forgetting it: %v, %v, want the bundle still needed", last, err)
+	}
+}
+
 func TestMediaNeverChange(t *testing.T) {
 	t.Parallel()
 	d := submit(t)
@@ -121,7 +140,7 @@ func TestMediaInUseAreNotForgotten(t *testing.T) {
 	t.Parallel()
 	d := submit(t)
 	old := addMedium(t, d.Store, "old")
-	if err := d.Store.ForgetMedia(t.Context(), d.lead, old.ID, "over"); !errors.Is(err, rollout.ErrConflict) {
+	if _, err := d.Store.ForgetMedia(t.Context(), d.lead, old.ID, "over"); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("forgetting what a package points to: %v, want a conflict", err)
 	}
 	asked, err := d.Store.AskStaging(t.Context(), d.operator, store.StagingAsk{Wave: d.view(t).Waves[0].ID, Reason: "early"})
@@ -129,14 +148,14 @@ func TestMediaInUseAreNotForgotten(t *testing.T) {
 		t.Fatalf("asked %+v, %v", asked, err)
 	}
 	addMedium(t, d.Store, "new")
-	if err := d.Store.ForgetMedia(t.Context(), d.lead, old.ID, "over"); !errors.Is(err, rollout.ErrConflict) {
+	if _, err := d.Store.ForgetMedia(t.Context(), d.lead, old.ID, "over"); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("forgetting what is on its way: %v, want a conflict", err)
 	}
 	if err := d.Store.CancelStaging(t.Context(), d.operator, asked.Stagings[0], "other media"); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Store.ForgetMedia(t.Context(), d.lead, old.ID, "over"); err != nil {
-		t.Fatal(err)
+	if last, err := d.Store.ForgetMedia(t.Context(), d.lead, old.ID, "over"); err != nil || !last {
+		t.Fatal(last, err)
 	}
 	if m, err := d.Store.MediaByID(t.Context(), old.ID); err != nil || m.ForgottenAt == nil || m.ForgottenBy != d.lead.Name {
 		t.Errorf("forgotten is %+v, %v", m, err)

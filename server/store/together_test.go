@@ -442,7 +442,10 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			return err
 		},
 		"CancelStaging": func(a store.Actor) error { return d.Store.CancelStaging(ctx, a, 1, "x") },
-		"ForgetMedia":   func(a store.Actor) error { return d.Store.ForgetMedia(ctx, a, kept.ID, "x") },
+		"ForgetMedia": func(a store.Actor) error {
+			_, err := d.Store.ForgetMedia(ctx, a, kept.ID, "x")
+			return err
+		},
 		"SetMediaSource": func(a store.Actor) error {
 			return d.Store.SetMediaSource(ctx, a, store.MediaSource{Kind: store.SourceConsole})
 		},

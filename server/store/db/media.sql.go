@@ -35,7 +35,7 @@ INSERT INTO media (package, languages, arch, file_name, file_sha256, file_size, 
                    manifest, manifest_sha256, bundle_sha256, bundle_size, added_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
         $12, $13, $14, $15, $16)
-ON CONFLICT (bundle_sha256) DO NOTHING
+ON CONFLICT (bundle_sha256, um_languages) DO NOTHING
 RETURNING id
 `
 

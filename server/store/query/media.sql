@@ -3,7 +3,7 @@ INSERT INTO media (package, languages, arch, file_name, file_sha256, file_size, 
                    manifest, manifest_sha256, bundle_sha256, bundle_size, added_by)
 VALUES (@package, @languages, @arch, @file_name, sqlc.narg(file_sha256), sqlc.narg(file_size), @build, @um_languages, @setup_sha256, @files, @tree_size,
         @manifest, @manifest_sha256, @bundle_sha256, @bundle_size, @added_by)
-ON CONFLICT (bundle_sha256) DO NOTHING
+ON CONFLICT (bundle_sha256, um_languages) DO NOTHING
 RETURNING id;
 
 -- name: MediaList :many
