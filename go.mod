@@ -2,6 +2,9 @@ module wavekeeper
 
 go 1.26.0
 
+// Certificates of old hosts have serial numbers that are negative.
+godebug x509negativeserial=1
+
 require (
 	github.com/a-h/templ v0.3.977
 	github.com/alecthomas/kong v1.17.0

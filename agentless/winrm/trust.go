@@ -102,7 +102,11 @@ type Untrusted struct {
 
 // Error says what is wrong, and with which certificate.
 func (u *Untrusted) Error() string {
-	return fmt.Sprintf("the certificate of %s is not trusted: %s (%s, SHA-256 %s); nothing was sent", u.Host, u.Reason, u.Subject, Fingerprint(u.Got))
+	var which string
+	if u.Got != (Pin{}) {
+		which = fmt.Sprintf(" (%s, SHA-256 %s)", u.Subject, Fingerprint(u.Got))
+	}
+	return fmt.Sprintf("the certificate of %s is not trusted: %s%s; nothing was sent", u.Host, u.Reason, which)
 }
 
 // Is makes it an ErrTrust.
