@@ -58,7 +58,7 @@ type faultKind struct {
 var wireWords = []string{"phase", "request", "answer"}
 
 // bareWords are the words of At that take no value.
-var bareWords = []string{"drop", "silent", "operations", "users"}
+var bareWords = []string{"drop", "silent", "operations", "users", "unanswered", "empty"}
 
 var hostWords = []string{"phase", "request"}
 
@@ -79,6 +79,8 @@ var faultKinds = []faultKind{
 	{"slow-restart", onHost, 40 * time.Minute, 0, hostWords},
 	{"address-lost", onHost, time.Hour, 0, []string{"phase", "request", "silent"}},
 	{"wmi-stopped", onHost, forGood, 0, hostWords},
+	{"wmi-hangs", onHost, 10 * time.Minute, 0, []string{"phase", "request", "unanswered"}},
+	{"wmi-damaged", onHost, forGood, 0, []string{"phase", "request", "empty"}},
 	{"clock-off", onHost, forGood, 0, hostWords},
 	{"clock-past-triggers", onAction, 0, 0, nil},
 	{"runas-locked", onAction, 30 * time.Minute, 0, nil},
@@ -132,6 +134,8 @@ type moment struct {
 	silent  bool
 
 	operations, users bool // what of quota-full
+	unanswered        bool // of wmi-hangs: without a fault in the end
+	empty             bool // of wmi-damaged: no object instead of a fault
 }
 
 // maxPhase is the number of Setup's phases (domain.md 2.7).
@@ -159,6 +163,10 @@ func (f Fault) moment() (moment, error) {
 			m.drop = true
 		case name == "silent":
 			m.silent = true
+		case name == "unanswered":
+			m.unanswered = true
+		case name == "empty":
+			m.empty = true
 		case name == "operations":
 			m.operations = true
 		case name == "users":

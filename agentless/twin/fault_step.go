@@ -12,6 +12,7 @@ import (
 // as a table; the twin must not know it).
 const (
 	stepFacts        = "facts"
+	stepStage        = "stage"
 	stepPreflight    = "preflight"
 	stepRecord       = "record"
 	stepStopServices = "stop-services"
@@ -26,6 +27,7 @@ const (
 // for the twin's sake:
 //
 //   - facts is where a host begins, and where Win32_ComputerSystem is asked for;
+//   - stage names the tasks "media-check", "media-pull" and "media-unpack";
 //   - preflight names the tasks "media" and "canary", or looks among the tasks
 //     before any Setup;
 //   - record asks for the services once preflight read the language packs, and
@@ -50,7 +52,7 @@ type progress struct {
 }
 
 // taskWord finds the names of host tasks.
-var taskWord = regexp.MustCompile(`(wk-[A-Za-z0-9]{1,32}-u[0-9]+)-([a-z0-9-]+)-a([0-9]+)`)
+var taskWord = regexp.MustCompile(`(wk-[A-Za-z0-9]{1,32}-[us][0-9]+)-([a-z0-9-]+)-a([0-9]+)`)
 
 // question is what one request asks of a host, as far as the steps can be told
 // by it.
@@ -112,6 +114,10 @@ func decoded(line string) string {
 	return call
 }
 
+// queried finds the key that reg.exe is asked about: the second way of what
+// StdRegProv is asked.
+var queried = regexp.MustCompile(`(?i)^reg\.exe query "HKLM\\([^"]+)"$`)
+
 // Words for the last question.
 const (
 	askedOS        = "os"
@@ -122,6 +128,9 @@ const (
 // next moves the progress on by one question; whole says that the last Setup on
 // the host, if there was one, went well.
 func (p *progress) next(q question, whole bool) {
+	if m := queried.FindStringSubmatch(q.text); m != nil && q.key == "" {
+		q.key = strings.ToLower(m[1])
+	}
 	last := p.Last
 	if q.class != "" || q.key != "" || q.text != "" {
 		p.Last = q.class + q.key
@@ -135,14 +144,14 @@ func (p *progress) next(q question, whole bool) {
 		if p.Last = last; last == "" {
 			p.Last = askedOS
 		}
-	case q.class == "win32_process":
+	case q.class == "win32_process", strings.HasPrefix(low, "wk_program_list "):
 		p.Last = askedProcesses
-	case q.class == "win32_computersystem":
+	case q.class == "win32_computersystem", q.key == `system\currentcontrolset\services\tcpip\parameters`:
 		if p.Step != stepFacts {
 			p.Returned = p.Step
 		}
 		p.Step, p.Roles = stepFacts, false
-	case q.class == "win32_service":
+	case q.class == "win32_service", strings.HasPrefix(low, "wk_service_list ") && strings.HasSuffix(low, " ''"):
 		p.services()
 	case q.key == strings.ToLower(`SOFTWARE\Microsoft\Exchange\v8.0`) || strings.Contains(low, strings.ToLower(`reg.exe query "`+exchangeRoot+`" /s`)):
 		p.Last = askedRoles
@@ -194,12 +203,18 @@ func (p *progress) roles(whole bool) {
 
 // task is a question about one task.
 func (p *progress) task(upgrade, word string, attempt int) {
+	if strings.HasPrefix(word, "media-") { // of a staging, whose number is another one than the upgrade's
+		if p.Step == stepFacts {
+			p.Step = stepStage
+		}
+		return
+	}
 	if upgrade != p.Upgrade {
 		p.Upgrade, p.Attempt = upgrade, 0
 	}
 	switch word {
 	case "media", "canary":
-		between := p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
+		between := p.Step == stepStage || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
 		if between || p.Step == stepPreflight || attempt > p.Attempt { // else it is looked at once more, as evidence
 			p.Step, p.Looked = stepPreflight, false
 		}

@@ -44,6 +44,13 @@ func (h *host) freshWindows() {
 			}
 		}
 	}
+	for _, id := range p.freshHotfixes() { // where their installers keep them [K]
+		if p.before6() {
+			h.regPut(nt+`\HotFix\`+strings.TrimSuffix(strings.TrimSuffix(id, "-v2"), "-v4"), dword("Installed", 1))
+		} else {
+			h.regPut(`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages\Package_for_`+id+`~31bf3856ad364e35~amd64~~6.0.1.0`, dword("CurrentState", 112))
+		}
+	}
 	profiles := nt + `\ProfileList`
 	h.regPut(profiles, regValue{Name: "ProfilesDirectory", Type: regExpandSZ, Text: `%SystemDrive%` + p.profileFolder()[2:]})
 	windows := `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion`

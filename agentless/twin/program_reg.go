@@ -48,6 +48,7 @@ func fullName(path string) string {
 
 func (c *call) regQuery(path string) (int, string, string) {
 	h := c.s.h
+	h.serviceKey(path)
 	if path == "" || !h.regHas(path) {
 		return 1, "", regMissing
 	}

@@ -25,7 +25,7 @@ var reviewed = []struct {
 	{"folder-make", "2", "b39656e647e643c0180e830500b0217a48cc355e921e5a327f672e2bb92d4f04", scriptFolderMake},
 	{"program-list", "2", "2f31991102e8b5d35e0613e456f7e053949ad71e47da331b0f842e2ac73a85cf", scriptProgramList},
 	{"service-list", "2", "356f3b0750693effac6849f2d57445c36cf4810e1ffe792830ed759963ce1007", scriptServiceList},
-	{"system-look", "2", "c0e8cf6756287e4b5a3d5dbe8673fddc54448de403c8f98e3890a744afb39772", scriptSystemLook},
+	{"system-look", "3", "6568ed60ee74edb91de2eabd57ad33cfcbfa7f08d16710c059f494738541268b", scriptSystemLook},
 	{"task-delete", "2", "a74a8d371796ff8ebb7d6706801a47d804894995bde092a067a2600ac0a1d07f", scriptTaskDelete},
 	{"task-list", "2", "f95872cb43c8c2711aa77419638a0b3fd99fe358333da72b5874cd6b13508ec7", scriptTaskList},
 	{"task-look", "2", "2a2c696d9132f55601a37c64bce53239f67957b515617c48940324a78bb70828", scriptTaskLook},

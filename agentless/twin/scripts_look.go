@@ -195,5 +195,14 @@ func scriptSystemLook(r *records, _ []string) int {
 	r.put("boot", boot.UTC().Format(moment))
 	r.put("windir", p.windows)
 	r.put("drive", "C:")
+	var disks []string
+	h.look(func() {
+		for _, d := range h.state.Disks {
+			disks = append(disks, fmt.Sprintf("%s|%d|%d", d.ID, d.Size, d.Free))
+		}
+	})
+	for _, d := range disks {
+		r.put("disk", d)
+	}
 	return 0
 }

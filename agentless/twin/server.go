@@ -238,6 +238,9 @@ func (h *host) dispatch(ctx context.Context, r *request) (reply, *fault) {
 	if !ok {
 		return reply{}, faultResource()
 	}
+	if a, bad, ill := h.wmiIll(ctx, r); ill {
+		return a, bad
+	}
 	switch r.action {
 	case enumerating + "/Enumerate":
 		return h.enumerate(r, path)

@@ -104,6 +104,24 @@ var exchangeServices = []freshService{
 	{name: "msftesql-Exchange", display: "Microsoft Search (Exchange)", mode: manual, roles: []exchange.Role{mbx, ht}},
 }
 
+// servicesKey holds one key for each service.
+const servicesKey = `HKLM\SYSTEM\CurrentControlSet\Services`
+
+// serviceKey writes into a service's key what the service control manager keeps
+// there; the caller holds the lock.
+func (h *host) serviceKey(path string) {
+	if len(path) <= len(servicesKey) || !strings.EqualFold(path[:len(servicesKey)], servicesKey) {
+		return
+	}
+	if s := h.service(path[len(servicesKey)+1:]); s != nil {
+		modes := map[string]uint32{automatic: 2, manual: 3, disabled: 4}
+		key := servicesKey + `\` + s.Name
+		h.regPut(key, dword("Start", modes[s.StartMode]))
+		h.regPut(key, text("ObjectName", s.Account))
+		h.regPut(key, regValue{Name: "ImagePath", Type: regExpandSZ, Text: s.Path})
+	}
+}
+
 func (h *host) freshServices() {
 	row := h.row()
 	add := func(f freshService, ofExchange bool) {

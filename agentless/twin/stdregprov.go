@@ -22,9 +22,6 @@ const regNoValue = 1
 // stdRegProv answers a method of the registry provider. On x64 WinRM runs as a
 // 64-bit process, so the 64-bit view is what it sees.
 func (h *host) stdRegProv(r *request) (reply, *fault) {
-	if bad := h.wmiStopped(); bad != nil {
-		return reply{}, bad
-	}
 	i := strings.LastIndex(r.action, "/")
 	method := r.action[i+1:]
 	in := r.first()

@@ -196,7 +196,11 @@ var translations = map[string]translation{
 
 	// WinRM
 	"The specified class does not exist in the given namespace. ": {"Die angegebene Klasse ist im angegebenen Namespace nicht vorhanden. ", "指定されたクラスは、指定された名前空間に存在しません。 "},
-	"The RPC server is unavailable. ":                             {"Der RPC-Server ist nicht verfügbar. ", "RPC サーバーを利用できません。 "},
-	"The system cannot find the file specified. ":                 {"Das System kann die angegebene Datei nicht finden. ", "指定されたファイルが見つかりません。 "},
-	"The parameter is incorrect. ":                                {"Falscher Parameter. ", "パラメータが間違っています。 "},
+	"The WMI service or the WMI provider returned an unknown error: HRESULT 0x80041001 ": {
+		"Der WMI-Dienst oder der WMI-Anbieter hat einen unbekannten Fehler zurückgegeben: HRESULT 0x80041001 ",
+		"WMI サービスまたは WMI プロバイダーから不明なエラーが返されました: HRESULT 0x80041001 ",
+	},
+	"The RPC server is unavailable. ":             {"Der RPC-Server ist nicht verfügbar. ", "RPC サーバーを利用できません。 "},
+	"The system cannot find the file specified. ": {"Das System kann die angegebene Datei nicht finden. ", "指定されたファイルが見つかりません。 "},
+	"The parameter is incorrect. ":                {"Falscher Parameter. ", "パラメータが間違っています。 "},
 }

@@ -73,9 +73,6 @@ func (i instance) item(class, namespace string, chosen bool) string {
 
 // enumerate answers Enumerate with a WQL filter, or of a class by its URI.
 func (h *host) enumerate(r *request, path string) (reply, *fault) {
-	if s := h.wmiStopped(); s != nil {
-		return reply{}, s
-	}
 	body := r.body.child("Enumerate")
 	namespace, class := parentPath(path)
 	q := &query{class: class}

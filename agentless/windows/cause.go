@@ -22,6 +22,10 @@ func Cause(err error) string {
 	case winrm.OutcomeUnreachable:
 		return unreached(err)
 	}
+	var no *NoWMI
+	if errors.As(err, &no) {
+		return wmiWords
+	}
 	var script *ScriptError
 	if errors.As(err, &script) {
 		if wmiAway(script.Code()) {

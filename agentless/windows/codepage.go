@@ -18,13 +18,13 @@ const unitedStates = 437
 // OEMCodePage is the code page in which the host's programs write: 437, 850,
 // 932 and so on.
 func (h *Host) OEMCodePage(ctx context.Context) (int, error) {
-	h.mu.Lock()
-	known := h.oem
-	h.mu.Unlock()
+	h.known.mu.Lock()
+	known := h.known.oem
+	h.known.mu.Unlock()
 	if known != 0 {
 		return known, nil
 	}
-	text, err := h.StringValue(ctx, LocalMachine, keyCodePage, "OEMCP", String)
+	text, err := h.stringValue(ctx, unnoted, LocalMachine, keyCodePage, "OEMCP", String)
 	if err != nil {
 		return 0, fmt.Errorf("read the code page: %w", err)
 	}
@@ -32,9 +32,9 @@ func (h *Host) OEMCodePage(ctx context.Context) (int, error) {
 	if err != nil || page < 1 || page > 65535 {
 		return 0, fmt.Errorf("read the code page: OEMCP is %q", text)
 	}
-	h.mu.Lock()
-	h.oem = page
-	h.mu.Unlock()
+	h.known.mu.Lock()
+	h.known.oem = page
+	h.known.mu.Unlock()
 	return page, nil
 }
 

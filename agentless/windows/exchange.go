@@ -40,23 +40,14 @@ func (r *Role) fill(name, value string) bool {
 // roleName turns a key's name into the role's: ClientAccessRole is ClientAccess.
 func roleName(key string) string { return strings.TrimSuffix(key, "Role") }
 
-// Roles reads every role's values, by role name. Setup may stop WMI while it
-// runs: when WMI answers with a fault, reg.exe is asked.
+// Roles reads every role's values, by role name.
 func (h *Host) Roles(ctx context.Context) (map[string]Role, error) {
-	roles, err := h.rolesByWMI(ctx)
-	if withoutWMI(err) {
-		h.went("roles", err)
-		return h.rolesByReg(ctx)
-	}
-	if err == nil {
-		h.went("roles", nil)
-	}
-	return roles, err
+	return either(ctx, h, "roles", h.rolesByWMI, h.rolesByReg)
 }
 
 func (h *Host) rolesByWMI(ctx context.Context) (map[string]Role, error) {
 	roles := map[string]Role{}
-	keys, err := h.Keys(ctx, LocalMachine, exchangeKey)
+	keys, err := h.keysByWMI(ctx, LocalMachine, exchangeKey)
 	if errors.Is(err, ErrNoKey) {
 		return roles, nil
 	}
@@ -65,7 +56,7 @@ func (h *Host) rolesByWMI(ctx context.Context) (map[string]Role, error) {
 	}
 	for _, key := range keys {
 		path := exchangeKey + `\` + key
-		values, err := h.Values(ctx, LocalMachine, path)
+		values, err := h.valuesByWMI(ctx, LocalMachine, path)
 		if errors.Is(err, ErrNoKey) {
 			continue // the key went away between two questions
 		}
@@ -94,50 +85,38 @@ func (h *Host) rolesByWMI(ctx context.Context) (map[string]Role, error) {
 	return roles, nil
 }
 
-// text reads a value of any kind that a version or a marker may have.
+// text reads a value of any kind that a version or a marker may have, by WMI.
 func (h *Host) text(ctx context.Context, key, name string, kind ValueKind) (string, error) {
 	if kind == DWORD {
-		v, err := h.DWORDValue(ctx, LocalMachine, key, name)
+		v, err := h.dwordByWMI(ctx, LocalMachine, key, name)
 		return fmt.Sprint(v), err
 	}
-	return h.StringValue(ctx, LocalMachine, key, name, kind)
+	return h.stringByWMI(ctx, LocalMachine, key, name, kind)
 }
 
-// rolesByReg is the way without WMI.
+// rolesByReg is the way without WMI: one question for all of them.
 func (h *Host) rolesByReg(ctx context.Context) (map[string]Role, error) {
-	result, err := h.Run(ctx, `reg.exe query "HKLM\`+exchangeKey+`" /s`)
-	if err != nil {
-		return nil, err
+	keys, err := h.regTree(ctx, LocalMachine, exchangeKey)
+	if errors.Is(err, ErrNoKey) {
+		return map[string]Role{}, nil
 	}
-	out, _ := result.Text()
-	if result.Exit != 0 {
-		return nil, fmt.Errorf("reg.exe query ended with %d", result.Exit)
-	}
-	return parseReg(out), nil
+	return rolesOf(keys), err
 }
 
-// parseReg reads the output of reg.exe query /s: a line with a key's full
-// name, then lines "    NAME    REG_TYPE    DATA". Key names, value names and
-// types are not translated.
-func parseReg(out string) map[string]Role {
+// rolesOf are the roles in what reg.exe said of the role keys.
+func rolesOf(keys []regKey) map[string]Role {
 	roles := map[string]Role{}
-	key := ""
-	for _, line := range strings.Split(out, "\n") {
-		line = strings.TrimRight(line, "\r ")
-		if strings.HasPrefix(line, "HKEY_") {
-			key = ""
-			if _, below, ok := cutFold(line, exchangeKey+`\`); ok && !strings.Contains(below, `\`) {
-				key = below
-			}
+	for _, k := range keys {
+		_, below, ok := cutFold(k.name, exchangeKey+`\`)
+		if !ok || strings.Contains(below, `\`) {
 			continue
 		}
-		fields := strings.Fields(line)
-		if key == "" || len(fields) < 2 || !strings.HasPrefix(fields[1], "REG_") {
-			continue
+		role, found := Role{}, false
+		for _, v := range k.values {
+			found = role.fill(v.name, v.text()) || found
 		}
-		role := roles[roleName(key)]
-		if role.fill(fields[0], strings.Join(fields[2:], " ")) {
-			roles[roleName(key)] = role
+		if found {
+			roles[roleName(below)] = role
 		}
 	}
 	return roles

@@ -1,4 +1,9 @@
 package windows
 
+import "time"
+
 // Unread is unread, for tests over TCP.
 var Unread = (*Host).unread
+
+// RestWMI sets for how long WMI is left alone after it hung.
+func (h *Host) RestWMI(d time.Duration) { h.known.rests = d }

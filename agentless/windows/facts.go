@@ -59,11 +59,7 @@ var factRows = []factRow{
 	}},
 	{"arch", `HKLM\` + keyProcessor + ` PROCESSOR_ARCHITECTURE; else ` + queryComputer, allWindows, readArch},
 	{"fqdn", queryComputer, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		rows, err := a.wql(ctx, queryComputer)
-		if err != nil {
-			return nil, err
-		}
-		c, err := computerOf(rows)
+		c, err := a.computer(ctx)
 		return c.FQDN(), err
 	}},
 	{"winrm", "Identify, ProductVersion Stack", allWindows, func(ctx context.Context, a *asked) (any, error) {
@@ -72,12 +68,10 @@ var factRows = []factRow{
 	}},
 	{"dotnet20_sp", `HKLM\` + keyNET20 + ` Install, SP`, allWindows, readNET20},
 	{"hotfixes", queryHotfixes, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		rows, err := a.wql(ctx, queryHotfixes)
-		return hotfixesOf(rows), err
+		return a.host.Hotfixes(ctx)
 	}},
 	{"disks", queryDisks, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		rows, err := a.wql(ctx, queryDisks)
-		return disksOf(rows), err
+		return a.host.Disks(ctx)
 	}},
 	{"services", queryServices, allWindows, func(ctx context.Context, a *asked) (any, error) {
 		return a.host.Services(ctx)
@@ -108,7 +102,7 @@ func FactNames() []string {
 // has a nil value. An error means that the host could not be asked at all, or
 // answered nothing that was understood.
 func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
-	a := &asked{host: h, rows: map[string][]winrm.Instance{}}
+	a := &asked{host: h}
 	facts := make([]Fact, 0, len(factRows))
 	var first error
 	told := 0
@@ -142,24 +136,22 @@ func gone(err error) bool {
 	return false
 }
 
-// asked keeps the answers of one round: a query that serves several facts is
-// sent once.
+// asked keeps the answers of one round that serve several facts.
 type asked struct {
 	host *Host
-	rows map[string][]winrm.Instance
 	os   *OS
+	name *Computer
 }
 
-func (a *asked) wql(ctx context.Context, query string) ([]winrm.Instance, error) {
-	if rows, ok := a.rows[query]; ok {
-		return rows, nil
+func (a *asked) computer(ctx context.Context) (Computer, error) {
+	if a.name == nil {
+		c, err := a.host.Computer(ctx)
+		if err != nil {
+			return Computer{}, err
+		}
+		a.name = &c
 	}
-	rows, err := a.host.conn.Enumerate(ctx, cimv2, query)
-	if err != nil {
-		return nil, err
-	}
-	a.rows[query] = rows
-	return rows, nil
+	return *a.name, nil
 }
 
 func ofOS[T any](ctx context.Context, a *asked, read func(OS) T) (any, error) {
@@ -178,11 +170,7 @@ func ofOS[T any](ctx context.Context, a *asked, read func(OS) T) (any, error) {
 func readArch(ctx context.Context, a *asked) (any, error) {
 	word, err := a.host.StringValue(ctx, LocalMachine, keyProcessor, "PROCESSOR_ARCHITECTURE", String)
 	if errors.Is(err, ErrNoKey) || err == nil && word == "" {
-		rows, err := a.wql(ctx, queryComputer)
-		if err != nil {
-			return nil, err
-		}
-		c, err := computerOf(rows)
+		c, err := a.computer(ctx)
 		return arch(c.SystemType), err
 	}
 	return arch(word), err

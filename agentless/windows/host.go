@@ -18,20 +18,18 @@ import (
 
 // Host is one Windows machine. It holds no state of the machine, every method
 // asks; only what cannot change while Windows runs, its version and code page,
-// is asked for once. Where WMI does not answer, what matters while Setup runs is read
-// without it: Processes, Sessions, Services, Service, Roles, Markers, OS, and
-// all of host tasks; Without says when it was.
+// is asked for once. Where WMI does not answer, everything but who owns a
+// program is read and written without it; Without says when it was.
 type Host struct {
-	conn *winrm.Conn
+	conn  *winrm.Conn
+	known *known
 
 	mu      sync.Mutex
-	windows winrm.OSVersion
-	oem     int               // code page, 0 = not asked for yet
 	without map[string]string // what was read without WMI last, with the reason
 }
 
 // New returns the host behind a connection; nothing is sent.
-func New(conn *winrm.Conn) *Host { return &Host{conn: conn} }
+func New(conn *winrm.Conn) *Host { return &Host{conn: conn, known: &known{rests: wmiRests}} }
 
 // Identify asks the host who it is; the cheapest sign of life.
 func (h *Host) Identify(ctx context.Context) (winrm.Identity, error) { return h.conn.Identify(ctx) }

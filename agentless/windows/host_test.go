@@ -35,7 +35,7 @@ func startTwin(t *testing.T, change func(*twin.Options)) int {
 	return port
 }
 
-// startFleet is startTwin with the fleet that the host is the only one of.
+// startFleet is startTwin for a test that changes the host while it runs.
 func startFleet(t *testing.T, change func(*twin.Options)) (int, *twin.Fleet) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -64,7 +64,13 @@ func startFleet(t *testing.T, change func(*twin.Options)) (int, *twin.Fleet) {
 
 func dialled(t *testing.T, port int) *windows.Host {
 	t.Helper()
-	conn, err := winrm.New(winrm.Config{Address: "127.0.0.1", Port: port, Account: winrm.Basic(user, password)})
+	return dialledWithin(t, port, 0)
+}
+
+// dialledWithin is dialled with a limit for one request.
+func dialledWithin(t *testing.T, port int, limit time.Duration) *windows.Host {
+	t.Helper()
+	conn, err := winrm.New(winrm.Config{Address: "127.0.0.1", Port: port, Account: winrm.Basic(user, password), OperationTimeout: limit})
 	if err != nil {
 		t.Fatal(err)
 	}

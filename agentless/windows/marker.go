@@ -41,21 +41,10 @@ func isMarker(name string) bool {
 	return strings.EqualFold(name, "Action") || strings.EqualFold(name, "Watermark")
 }
 
-// kindNames are reg.exe's names of the kinds of registry values.
-var kindNames = map[ValueKind]string{
-	String: "REG_SZ", ExpandString: "REG_EXPAND_SZ", 3: "REG_BINARY", DWORD: "REG_DWORD", MultiString: "REG_MULTI_SZ", 11: "REG_QWORD",
-}
-
 // Markers lists the Action and Watermark values of all role keys, by key and
 // name. Without WMI reg.exe is asked.
 func (h *Host) Markers(ctx context.Context) ([]Marker, error) {
-	found, err := h.markersByWMI(ctx)
-	if withoutWMI(err) {
-		h.went("markers", err)
-		found, err = h.markersByReg(ctx)
-	} else if err == nil {
-		h.went("markers", nil)
-	}
+	found, err := either(ctx, h, "markers", h.markersByWMI, h.markersByReg)
 	if err != nil {
 		return nil, fmt.Errorf("read Action and Watermark: %w", err)
 	}
@@ -64,7 +53,7 @@ func (h *Host) Markers(ctx context.Context) ([]Marker, error) {
 }
 
 func (h *Host) markersByWMI(ctx context.Context) ([]Marker, error) {
-	keys, err := h.Keys(ctx, LocalMachine, exchangeKey)
+	keys, err := h.keysByWMI(ctx, LocalMachine, exchangeKey)
 	if errors.Is(err, ErrNoKey) {
 		return nil, nil
 	}
@@ -74,7 +63,7 @@ func (h *Host) markersByWMI(ctx context.Context) ([]Marker, error) {
 	var found []Marker
 	for _, key := range keys {
 		path := exchangeKey + `\` + key
-		values, err := h.Values(ctx, LocalMachine, path)
+		values, err := h.valuesByWMI(ctx, LocalMachine, path)
 		if errors.Is(err, ErrNoKey) {
 			continue // the key went away between two questions
 		}
@@ -105,44 +94,26 @@ func (h *Host) markersByWMI(ctx context.Context) ([]Marker, error) {
 }
 
 func (h *Host) markersByReg(ctx context.Context) ([]Marker, error) {
-	result, err := h.Run(ctx, `reg.exe query "HKLM\`+exchangeKey+`" /s`)
-	if err != nil {
-		return nil, err
+	keys, err := h.regTree(ctx, LocalMachine, exchangeKey)
+	if errors.Is(err, ErrNoKey) {
+		return nil, nil
 	}
-	if result.Exit != 0 {
-		return nil, fmt.Errorf("reg.exe query ended with %d", result.Exit)
-	}
-	out, _ := result.Text()
-	return parseMarkers(out), nil
+	return markersOf(keys), err
 }
 
-// regLine is one value in the output of reg.exe query: between tabs on Windows
-// Server 2003, between four blanks later on.
-var regLine = regexp.MustCompile(`^ {4}(\S+)(?:\t| {4})(REG_[A-Z_]+)(?:\t| {4})?(.*)$`)
-
-func parseMarkers(out string) []Marker {
+// markersOf are the markers in what reg.exe said of the role keys.
+func markersOf(keys []regKey) []Marker {
 	var found []Marker
-	key := ""
-	for _, line := range strings.Split(out, "\n") {
-		line = strings.TrimRight(line, "\r")
-		if strings.HasPrefix(line, "HKEY_") {
-			key = ""
-			if _, below, ok := cutFold(strings.TrimSpace(line), exchangeKey+`\`); ok && roleKey.MatchString(below) {
-				key = below
-			}
+	for _, k := range keys {
+		_, below, ok := cutFold(k.name, exchangeKey+`\`)
+		if !ok || !roleKey.MatchString(below) {
 			continue
 		}
-		f := regLine.FindStringSubmatch(line)
-		if key == "" || f == nil || !isMarker(f[1]) {
-			continue
-		}
-		m := Marker{Key: key, Name: f[1], Kind: f[2], Value: f[3]}
-		if m.Kind == "REG_DWORD" {
-			if n, err := strconv.ParseUint(m.Value, 0, 32); err == nil {
-				m.Value = strconv.FormatUint(n, 10)
+		for _, v := range k.values {
+			if isMarker(v.name) {
+				found = append(found, Marker{Key: below, Name: v.name, Kind: v.kind, Value: v.text()})
 			}
 		}
-		found = append(found, m)
 	}
 	return found
 }
@@ -154,9 +125,6 @@ func (h *Host) DeleteMarker(ctx context.Context, m Marker) error {
 		return fmt.Errorf("delete: %w", err)
 	}
 	err := h.DeleteValue(ctx, LocalMachine, exchangeKey+`\`+m.Key, m.Name)
-	if withoutWMI(err) {
-		err = h.reg(ctx, "delete", `HKLM\`+exchangeKey+`\`+m.Key, "/v", m.Name, "/f")
-	}
 	if err != nil && !errors.Is(err, ErrNoKey) {
 		return fmt.Errorf("delete %s: %w", m.Path(), err)
 	}
@@ -176,11 +144,7 @@ func (h *Host) PutMarker(ctx context.Context, m Marker) error {
 		return fmt.Errorf("write %s, %s: %w", m.Path(), m.Kind, ErrInexact)
 	}
 	key := exchangeKey + `\` + m.Key
-	_, err := h.Values(ctx, LocalMachine, key)
-	if withoutWMI(err) && h.reg(ctx, "query", `HKLM\`+key) != nil {
-		err = ErrNoKey // reg.exe would make the key
-	}
-	if errors.Is(err, ErrNoKey) {
+	if _, err := h.Values(ctx, LocalMachine, key); errors.Is(err, ErrNoKey) {
 		return fmt.Errorf("write %s: %w", m.Path(), err)
 	}
 	if err := h.putMarker(ctx, key, m); err != nil {
@@ -190,42 +154,12 @@ func (h *Host) PutMarker(ctx context.Context, m Marker) error {
 }
 
 func (h *Host) putMarker(ctx context.Context, key string, m Marker) error {
-	var err error
 	if m.Kind == "REG_DWORD" {
-		n, parse := strconv.ParseUint(m.Value, 10, 32)
-		if parse != nil {
+		n, err := strconv.ParseUint(m.Value, 10, 32)
+		if err != nil {
 			return fmt.Errorf("%q is no DWORD", m.Value)
 		}
-		err = h.SetDWORD(ctx, LocalMachine, key, m.Name, uint32(n))
-	} else {
-		err = h.SetString(ctx, LocalMachine, key, m.Name, m.Value)
+		return h.SetDWORD(ctx, LocalMachine, key, m.Name, uint32(n))
 	}
-	if withoutWMI(err) {
-		return h.reg(ctx, "add", `HKLM\`+key, "/v", m.Name, "/t", m.Kind, "/d", m.Value, "/f")
-	}
-	return err
-}
-
-// reg runs reg.exe without cmd.exe, so that nothing in a value is expanded.
-func (h *Host) reg(ctx context.Context, verb string, words ...string) error {
-	args := []string{verb}
-	for _, word := range words {
-		if len(word) == 2 && word[0] == '/' {
-			args = append(args, word)
-			continue
-		}
-		quoted, err := argument(word)
-		if err != nil {
-			return fmt.Errorf("reg.exe %s: %w", verb, err)
-		}
-		args = append(args, quoted)
-	}
-	result, err := h.program(ctx, "reg.exe", args...)
-	if err != nil {
-		return fmt.Errorf("reg.exe %s: %w", verb, err)
-	}
-	if result.Exit != 0 {
-		return fmt.Errorf("reg.exe %s ended with %d", verb, result.Exit)
-	}
-	return nil
+	return h.SetString(ctx, LocalMachine, key, m.Name, m.Value)
 }

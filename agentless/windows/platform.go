@@ -12,7 +12,7 @@ func (o OS) Culture() string { return culture(o.Language) }
 
 // Arch is the processor architecture of Windows: x64, x86, or what the host says.
 func (h *Host) Arch(ctx context.Context) (string, error) {
-	value, err := readArch(ctx, &asked{host: h, rows: map[string][]winrm.Instance{}})
+	value, err := readArch(ctx, &asked{host: h})
 	if err != nil {
 		return "", fmt.Errorf("read the architecture: %w", err)
 	}
@@ -23,9 +23,9 @@ func (h *Host) Arch(ctx context.Context) (string, error) {
 // version is the version of Windows, asked for once: Identify tells it with
 // credentials, WMI where it does not.
 func (h *Host) version(ctx context.Context) (winrm.OSVersion, error) {
-	h.mu.Lock()
-	known := h.windows
-	h.mu.Unlock()
+	h.known.mu.Lock()
+	known := h.known.windows
+	h.known.mu.Unlock()
 	if known.Known() {
 		return known, nil
 	}
@@ -44,9 +44,9 @@ func (h *Host) version(ctx context.Context) (winrm.OSVersion, error) {
 	if !version.Known() {
 		return winrm.OSVersion{}, fmt.Errorf("read the version of Windows: the host does not tell it")
 	}
-	h.mu.Lock()
-	h.windows = version
-	h.mu.Unlock()
+	h.known.mu.Lock()
+	h.known.windows = version
+	h.known.mu.Unlock()
 	return version, nil
 }
 

@@ -55,6 +55,7 @@ var netStatic = map[string]string{
 	"Guid":                               "Empty",
 	"IO.Directory":                       "CreateDirectory Exists GetAccessControl", // with security: 2.0
 	"IO.File":                            "Delete Exists GetAttributes Move WriteAllText ReadAllText",
+	"IO.DriveInfo":                       "GetDrives", // 2.0
 	"IO.FileAccess":                      "Read ReadWrite Write",
 	"IO.FileMode":                        "Open OpenOrCreate",
 	"IO.FileShare":                       "None Read ReadWrite",
@@ -82,6 +83,7 @@ var comNew = words(`Schedule.Service`) // Windows Vista, Server 2008
 // netMembers are members of objects, of .NET 2.0 unless said otherwise.
 var netMembers = words(`
 	Attributes LastWriteTimeUtc Length Name GetFileSystemInfos
+	DriveType IsReady Substring TotalFreeSpace TotalSize
 	Close Flush Position Read SetLength Write ComputeHash
 	Exception FullName GetType InnerException ToString
 	GetBytes GetString ReadLine WriteLine

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"wavekeeper/agentless/winrm"
 )
@@ -46,14 +47,14 @@ func (h *Host) registry(ctx context.Context, method string, hive Hive, key strin
 		winrm.In("hDefKey", strconv.FormatUint(uint64(hive), 10)),
 		winrm.In("sSubKeyName", key),
 	}, in...)
-	out, err := h.conn.Invoke(ctx, stdRegProv, nil, method, all)
+	out, err := h.invoke(ctx, stdRegProv, method, all)
 	if err != nil {
 		return nil, fmt.Errorf("registry key %s: %w", key, err)
 	}
 	code, ok := out.Int("ReturnValue")
 	switch {
 	case !ok:
-		return nil, fmt.Errorf("registry key %s: %s returned no code", key, method)
+		return nil, &NoWMI{Why: fmt.Errorf("registry key %s: %s returned no code", key, method)}
 	case code == 0:
 		return out, nil
 	case code == 1 && strings.HasPrefix(method, "Get"):
@@ -69,7 +70,7 @@ func (h *Host) registry(ctx context.Context, method string, hive Hive, key strin
 
 // unread says why a value was not read: ErrNoKey only when the key does not list it.
 func (h *Host) unread(ctx context.Context, hive Hive, key string, in []winrm.Param) error {
-	values, err := h.Values(ctx, hive, key)
+	values, err := h.valuesByWMI(ctx, hive, key)
 	if err != nil {
 		return err
 	}
@@ -83,8 +84,20 @@ func (h *Host) unread(ctx context.Context, hive Hive, key string, in []winrm.Par
 	return fmt.Errorf("registry key %s: %w", key, ErrNoKey)
 }
 
+// theRegistry is the registry in Without.
+const theRegistry = "registry"
+
 // Keys lists the subkeys of a key.
 func (h *Host) Keys(ctx context.Context, hive Hive, key string) ([]string, error) {
+	return either(ctx, h, theRegistry, func(ctx context.Context) ([]string, error) {
+		return h.keysByWMI(ctx, hive, key)
+	}, func(ctx context.Context) ([]string, error) {
+		_, keys, err := h.regRead(ctx, hive, key)
+		return keys, err
+	})
+}
+
+func (h *Host) keysByWMI(ctx context.Context, hive Hive, key string) ([]string, error) {
 	out, err := h.registry(ctx, "EnumKey", hive, key)
 	if err != nil {
 		return nil, err
@@ -95,6 +108,22 @@ func (h *Host) Keys(ctx context.Context, hive Hive, key string) ([]string, error
 // Values lists the values of a key with their kinds. A key without values
 // answers with null arrays.
 func (h *Host) Values(ctx context.Context, hive Hive, key string) (map[string]ValueKind, error) {
+	return either(ctx, h, theRegistry, func(ctx context.Context) (map[string]ValueKind, error) {
+		return h.valuesByWMI(ctx, hive, key)
+	}, func(ctx context.Context) (map[string]ValueKind, error) {
+		values, _, err := h.regRead(ctx, hive, key)
+		if err != nil {
+			return nil, err
+		}
+		kinds := map[string]ValueKind{}
+		for _, v := range values {
+			kinds[v.name] = v.valueKind()
+		}
+		return kinds, nil
+	})
+}
+
+func (h *Host) valuesByWMI(ctx context.Context, hive Hive, key string) (map[string]ValueKind, error) {
 	out, err := h.registry(ctx, "EnumValues", hive, key)
 	if err != nil {
 		return nil, err
@@ -124,8 +153,22 @@ func kindsOf(out winrm.Instance) (map[string]ValueKind, error) {
 	return values, nil
 }
 
-// StringValue reads a REG_SZ or REG_EXPAND_SZ.
+// StringValue reads a REG_SZ or REG_EXPAND_SZ; without WMI the second comes
+// unexpanded.
 func (h *Host) StringValue(ctx context.Context, hive Hive, key, name string, kind ValueKind) (string, error) {
+	return h.stringValue(ctx, theRegistry, hive, key, name, kind)
+}
+
+func (h *Host) stringValue(ctx context.Context, noun string, hive Hive, key, name string, kind ValueKind) (string, error) {
+	return either(ctx, h, noun, func(ctx context.Context) (string, error) {
+		return h.stringByWMI(ctx, hive, key, name, kind)
+	}, func(ctx context.Context) (string, error) {
+		v, err := h.regValue(ctx, hive, key, name, kind)
+		return v.data, err
+	})
+}
+
+func (h *Host) stringByWMI(ctx context.Context, hive Hive, key, name string, kind ValueKind) (string, error) {
 	method := "GetStringValue"
 	if kind == ExpandString {
 		method = "GetExpandedStringValue"
@@ -137,8 +180,40 @@ func (h *Host) StringValue(ctx context.Context, hive Hive, key, name string, kin
 	return out.Str("sValue"), nil
 }
 
+// regValue reads one value of a kind without WMI.
+func (h *Host) regValue(ctx context.Context, hive Hive, key, name string, kind ValueKind) (regValue, error) {
+	values, _, err := h.regRead(ctx, hive, key)
+	if err != nil {
+		return regValue{}, err
+	}
+	v, there := findValue(values, name)
+	switch {
+	case !there:
+		return regValue{}, fmt.Errorf("registry key %s: %w", key, ErrNoKey)
+	case v.kind != kindNames[kind] && (kind != String || v.kind != kindNames[ExpandString]):
+		return regValue{}, fmt.Errorf("registry key %s: value %s is a %s, not a %s", key, name, v.kind, kindNames[kind])
+	}
+	return v, nil
+}
+
 // DWORDValue reads a REG_DWORD.
 func (h *Host) DWORDValue(ctx context.Context, hive Hive, key, name string) (uint32, error) {
+	return either(ctx, h, theRegistry, func(ctx context.Context) (uint32, error) {
+		return h.dwordByWMI(ctx, hive, key, name)
+	}, func(ctx context.Context) (uint32, error) {
+		v, err := h.regValue(ctx, hive, key, name, DWORD)
+		if err != nil {
+			return 0, err
+		}
+		n, err := v.number()
+		if err != nil {
+			return 0, fmt.Errorf("registry value %s\\%s: %q is no DWORD", key, name, v.data)
+		}
+		return n, nil
+	})
+}
+
+func (h *Host) dwordByWMI(ctx context.Context, hive Hive, key, name string) (uint32, error) {
 	out, err := h.registry(ctx, "GetDWORDValue", hive, key, winrm.In("sValueName", name))
 	if err != nil {
 		return 0, err
@@ -150,30 +225,65 @@ func (h *Host) DWORDValue(ctx context.Context, hive Hive, key, name string) (uin
 	return uint32(v), nil
 }
 
-// MultiStringValue reads a REG_MULTI_SZ.
+// MultiStringValue reads a REG_MULTI_SZ. Without WMI its parts come between the
+// signs \0, which may also stand in a part.
 func (h *Host) MultiStringValue(ctx context.Context, hive Hive, key, name string) ([]string, error) {
-	out, err := h.registry(ctx, "GetMultiStringValue", hive, key, winrm.In("sValueName", name))
-	if err != nil {
-		return nil, err
-	}
-	return out.Strings("sValue"), nil
+	return either(ctx, h, theRegistry, func(ctx context.Context) ([]string, error) {
+		out, err := h.registry(ctx, "GetMultiStringValue", hive, key, winrm.In("sValueName", name))
+		if err != nil {
+			return nil, err
+		}
+		return out.Strings("sValue"), nil
+	}, func(ctx context.Context) ([]string, error) {
+		v, err := h.regValue(ctx, hive, key, name, MultiString)
+		if err != nil {
+			return nil, err
+		}
+		text := strings.TrimSuffix(strings.TrimSuffix(v.data, `\0`), `\0`)
+		if text == "" {
+			return nil, nil
+		}
+		return strings.Split(text, `\0`), nil
+	})
 }
 
 // SetDWORD writes a REG_DWORD.
 func (h *Host) SetDWORD(ctx context.Context, hive Hive, key, name string, value uint32) error {
-	_, err := h.registry(ctx, "SetDWORDValue", hive, key,
-		winrm.In("sValueName", name), winrm.In("uValue", strconv.FormatUint(uint64(value), 10)))
-	return err
+	number := strconv.FormatUint(uint64(value), 10)
+	return h.set(ctx, func(ctx context.Context) error {
+		_, err := h.registry(ctx, "SetDWORDValue", hive, key, winrm.In("sValueName", name), winrm.In("uValue", number))
+		return err
+	}, func(ctx context.Context) error { return h.regAdd(ctx, hive, key, name, kindNames[DWORD], number) })
 }
 
 // SetString writes a REG_SZ.
 func (h *Host) SetString(ctx context.Context, hive Hive, key, name, value string) error {
-	_, err := h.registry(ctx, "SetStringValue", hive, key, winrm.In("sValueName", name), winrm.In("sValue", value))
-	return err
+	return h.set(ctx, func(ctx context.Context) error {
+		_, err := h.registry(ctx, "SetStringValue", hive, key, winrm.In("sValueName", name), winrm.In("sValue", value))
+		return err
+	}, func(ctx context.Context) error { return h.regAdd(ctx, hive, key, name, kindNames[String], value) })
 }
 
 // DeleteValue removes a value; one that is not there is ErrNoKey.
 func (h *Host) DeleteValue(ctx context.Context, hive Hive, key, name string) error {
-	_, err := h.registry(ctx, "DeleteValue", hive, key, winrm.In("sValueName", name))
+	return h.set(ctx, func(ctx context.Context) error {
+		_, err := h.registry(ctx, "DeleteValue", hive, key, winrm.In("sValueName", name))
+		return err
+	}, func(ctx context.Context) error { return h.regDelete(ctx, hive, key, name) })
+}
+
+// set changes the registry by WMI or by reg.exe. A change that WMI hung over may
+// still come about: it is not made the other way at once, only when WMI is known
+// to hang and was not asked.
+func (h *Host) set(ctx context.Context, byWMI, without func(context.Context) error) error {
+	asked := h.known.resting(time.Now()) == nil
+	_, err := either(ctx, h, theRegistry, func(ctx context.Context) (struct{}, error) {
+		err := byWMI(ctx)
+		var no *NoWMI
+		if asked && errors.As(err, &no) && no.Hung {
+			err = fmt.Errorf("%w: whether it was changed is not known", winrm.ErrTimeout)
+		}
+		return struct{}{}, err
+	}, func(ctx context.Context) (struct{}, error) { return struct{}{}, without(ctx) })
 	return err
 }

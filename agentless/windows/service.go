@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"wavekeeper/agentless/winrm"
@@ -54,20 +53,29 @@ func (h *Host) Service(ctx context.Context, name string) (Service, bool, error) 
 
 // services lists all services, or the one of that name.
 func (h *Host) services(ctx context.Context, name string) ([]Service, error) {
-	query := queryServices
 	if name != "" {
-		query += " WHERE Name='" + name + "'"
+		return either(ctx, h, "services", func(ctx context.Context) ([]Service, error) {
+			return h.serviceByWMI(ctx, name)
+		}, func(ctx context.Context) ([]Service, error) { return h.serviceBySC(ctx, name) })
 	}
-	rows, err := h.conn.Enumerate(ctx, cimv2, query)
-	if withoutWMI(err) {
-		h.went("services", err)
-		return h.serviceList(ctx, name)
+	return either(ctx, h, "services", func(ctx context.Context) ([]Service, error) {
+		rows, err := h.some(ctx, queryServices)
+		return servicesOf(rows), err
+	}, func(ctx context.Context) ([]Service, error) { return h.serviceList(ctx, "") })
+}
+
+// serviceByWMI asks for one service. That there is none is believed when sc.exe
+// says so, too: a damaged repository has none of any name.
+func (h *Host) serviceByWMI(ctx context.Context, name string) ([]Service, error) {
+	wql := queryServices + " WHERE Name='" + name + "'"
+	rows, err := h.query(ctx, wql)
+	if err != nil || len(rows) > 0 {
+		return servicesOf(rows), err
 	}
-	if err != nil {
+	if found, err := h.serviceBySC(ctx, name); err != nil || len(found) == 0 {
 		return nil, err
 	}
-	h.went("services", nil)
-	return servicesOf(rows), nil
+	return nil, &NoWMI{Why: fmt.Errorf("%s: %w", wql, errNothing)}
 }
 
 func servicesOf(rows []winrm.Instance) []Service {
@@ -172,8 +180,7 @@ const keyServices = `SYSTEM\CurrentControlSet\Services`
 // value DelayedAutostart of its key, which sc.exe config takes away with any
 // other start type. Windows Server 2003 has no such thing.
 func (h *Host) Delayed(ctx context.Context, name string) (bool, error) {
-	q, err := quotedService(name)
-	if err != nil {
+	if _, err := quotedService(name); err != nil {
 		return false, err
 	}
 	if old, err := h.oldScheduler(ctx); err != nil || old {
@@ -185,26 +192,8 @@ func (h *Host) Delayed(ctx context.Context, name string) (bool, error) {
 		return value != 0, nil
 	case errors.Is(err, ErrNoKey):
 		return false, nil
-	case !withoutWMI(err):
-		return false, fmt.Errorf("service %s: %w", name, err)
 	}
-	result, err := h.Run(ctx, `reg.exe query "HKLM\`+keyServices+`\`+strings.Trim(q, `"`)+`" /v DelayedAutostart`)
-	if err != nil {
-		return false, fmt.Errorf("service %s: %w", name, err)
-	}
-	out, _ := result.Text()
-	return result.Exit == 0 && delayedIn(out), nil
-}
-
-// delayedIn reads the answer of reg.exe.
-func delayedIn(out string) bool {
-	for _, line := range strings.Split(out, "\n") {
-		if f := strings.Fields(line); len(f) == 3 && strings.EqualFold(f[0], "DelayedAutostart") {
-			n, err := strconv.ParseUint(f[2], 0, 32)
-			return err == nil && n != 0
-		}
-	}
-	return false
+	return false, fmt.Errorf("service %s: %w", name, err)
 }
 
 // SetStartMode sets how a service starts, in Win32_Service's words, or delayed.

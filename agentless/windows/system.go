@@ -66,17 +66,17 @@ func (o OS) version() winrm.OSVersion {
 
 // OS asks for the operating system.
 func (h *Host) OS(ctx context.Context) (OS, error) {
-	began := time.Now()
-	rows, err := h.conn.Enumerate(ctx, cimv2, queryOS)
-	if withoutWMI(err) {
-		h.went("system", err)
-		return h.systemLook(ctx)
-	}
-	if err != nil {
-		return OS{}, err
-	}
-	h.went("system", nil)
-	return osOf(rows, began, time.Now())
+	return either(ctx, h, "system", func(ctx context.Context) (OS, error) {
+		began := time.Now()
+		rows, err := h.some(ctx, queryOS)
+		if err != nil {
+			return OS{}, err
+		}
+		return osOf(rows, began, time.Now())
+	}, func(ctx context.Context) (OS, error) {
+		s, err := h.systemLook(ctx)
+		return s.OS, err
+	})
 }
 
 func osOf(rows []winrm.Instance, began, ended time.Time) (OS, error) {
@@ -121,6 +121,18 @@ func (c Computer) FQDN() string {
 	return strings.ToLower(name)
 }
 
+// Computer asks for the computer's names. Without WMI a host with a primary DNS
+// suffix counts as a member of a domain.
+func (h *Host) Computer(ctx context.Context) (Computer, error) {
+	return either(ctx, h, "computer", func(ctx context.Context) (Computer, error) {
+		rows, err := h.some(ctx, queryComputer)
+		if err != nil {
+			return Computer{}, err
+		}
+		return computerOf(rows)
+	}, h.computerByReg)
+}
+
 func computerOf(rows []winrm.Instance) (Computer, error) {
 	if len(rows) != 1 {
 		return Computer{}, fmt.Errorf("%d instances of Win32_ComputerSystem, want one", len(rows))
@@ -132,11 +144,10 @@ func computerOf(rows []winrm.Instance) (Computer, error) {
 
 // Hotfixes lists the ids of installed updates, "KB931836".
 func (h *Host) Hotfixes(ctx context.Context) ([]string, error) {
-	rows, err := h.conn.Enumerate(ctx, cimv2, queryHotfixes)
-	if err != nil {
-		return nil, err
-	}
-	return hotfixesOf(rows), nil
+	return either(ctx, h, "updates", func(ctx context.Context) ([]string, error) {
+		rows, err := h.some(ctx, queryHotfixes)
+		return hotfixesOf(rows), err
+	}, h.hotfixesByReg)
 }
 
 // hotfixesOf keeps what looks like an id: Windows Server 2003 also lists
@@ -164,11 +175,13 @@ type Disk struct {
 
 // Disks lists the local fixed disks.
 func (h *Host) Disks(ctx context.Context) ([]Disk, error) {
-	rows, err := h.conn.Enumerate(ctx, cimv2, queryDisks)
-	if err != nil {
-		return nil, err
-	}
-	return disksOf(rows), nil
+	return either(ctx, h, "disks", func(ctx context.Context) ([]Disk, error) {
+		rows, err := h.some(ctx, queryDisks)
+		return disksOf(rows), err
+	}, func(ctx context.Context) ([]Disk, error) {
+		s, err := h.systemLook(ctx)
+		return s.disks, err
+	})
 }
 
 func disksOf(rows []winrm.Instance) []Disk {
@@ -194,18 +207,15 @@ type Process struct {
 
 // Processes lists the running programs.
 func (h *Host) Processes(ctx context.Context) ([]Process, error) {
-	rows, err := h.conn.Enumerate(ctx, cimv2, queryProcesses)
-	if withoutWMI(err) {
-		h.went("processes", err)
-		return h.programs(ctx)
-	}
-	if err != nil {
-		return nil, err
-	}
-	h.went("processes", nil)
-	all := processesOf(rows)
-	h.owners(ctx, all)
-	return all, nil
+	return either(ctx, h, "processes", func(ctx context.Context) ([]Process, error) {
+		rows, err := h.some(ctx, queryProcesses)
+		if err != nil {
+			return nil, err
+		}
+		all := processesOf(rows)
+		h.owners(ctx, all)
+		return all, nil
+	}, h.programs)
 }
 
 func processesOf(rows []winrm.Instance) []Process {

@@ -121,7 +121,7 @@ func TestRegQueryIsReadByItsTokens(t *testing.T) {
 		"AdminTools": {Configured: "8.1.240.6", Unpacked: "8.1.240.6"},
 		"Mailbox":    {Configured: "8.0.685.25", Action: "BuildToBuildUpgrade", Watermark: "a b"},
 	}
-	if diff := cmp.Diff(want, parseReg(out)); diff != "" {
+	if diff := cmp.Diff(want, rolesOf(regKeys(out))); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -4,64 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
-
-	"wavekeeper/agentless/winrm"
 )
-
-// The second way: Setup may stop WMI, and an aborted one may leave it disabled.
-// What decides whether something lives and how a host stands is then read by
-// programs and scripts of Windows that do not need it. WMI is asked first, each
-// time: its answers hold more.
-
-// withoutWMI reports whether WMI, and not the host, failed to answer: a SOAP
-// fault that is no refusal of the account and no quota of WinRM. A host that
-// cannot be reached, is starting or refuses the account would not answer the
-// second way either, and one that is asked too much would be asked more.
-// Typical codes: 0x800706ba (the service is stopped), 0x80070422 (disabled),
-// 0x80041033 and 0x80041015 (it goes down), 0x80041001.
-func withoutWMI(err error) bool {
-	var fault *winrm.Fault
-	if !errors.As(err, &fault) || fault.Blame == "" || errors.Is(err, winrm.ErrDenied) {
-		return false
-	}
-	switch fault.Code {
-	case winrm.CodeShellQuota, winrm.CodeOperationQuota, winrm.CodeUserQuota:
-		return false
-	}
-	return true
-}
-
-// went notes by which way a noun was read last; nil is by WMI.
-func (h *Host) went(noun string, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if err == nil {
-		delete(h.without, noun)
-		return
-	}
-	if h.without == nil {
-		h.without = map[string]string{}
-	}
-	h.without[noun] = err.Error()
-}
-
-// Without lists what was read without WMI when it was read last, with WMI's
-// answer: for evidence, since that way knows less. Empty is the usual case.
-func (h *Host) Without() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	out := make([]string, 0, len(h.without))
-	for noun, why := range h.without {
-		out = append(out, noun+" without WMI: "+why)
-	}
-	sort.Strings(out)
-	return out
-}
 
 // ViaPrograms is the second way, in Process.Via and OS.Via.
 const ViaPrograms = "programs"
@@ -110,7 +58,7 @@ var (
 )
 
 // serviceList lists all services, or the one of that name, by the service
-// control manager and the registry.
+// control manager and the registry, as .NET tells them.
 func (h *Host) serviceList(ctx context.Context, name string) ([]Service, error) {
 	records, err := h.script(ctx, "service-list", name)
 	if err != nil {
@@ -127,15 +75,162 @@ func (h *Host) serviceList(ctx context.Context, name string) ([]Service, error) 
 	return out, nil
 }
 
-// systemLook reads what OS holds. The time of the start is that of the first
-// program, some seconds after Windows'.
-func (h *Host) systemLook(ctx context.Context) (OS, error) {
+// scWords are the states of a service as sc.exe writes them, which Windows does
+// not translate, by their numbers.
+var scWords = map[string]string{
+	"1": "STOPPED", "2": "START_PENDING", "3": "STOP_PENDING", "4": "RUNNING", "5": "CONTINUE_PENDING", "6": "PAUSE_PENDING", "7": "PAUSED",
+}
+
+// serviceBySC asks for one service with sc.exe queryex and its key; none when
+// there is no such service.
+func (h *Host) serviceBySC(ctx context.Context, name string) ([]Service, error) {
+	q, err := quotedService(name)
+	if err != nil {
+		return nil, err
+	}
+	result, err := h.Run(ctx, "sc.exe queryex "+q)
+	switch {
+	case err != nil:
+		return nil, err
+	case result.Exit == codeNoService:
+		return nil, nil
+	case result.Exit != 0:
+		return nil, fmt.Errorf("sc.exe queryex ended with %d", result.Exit)
+	}
+	out, _ := result.Text()
+	spelled, state, ok := scState(out)
+	if !ok {
+		return h.serviceList(ctx, name)
+	}
+	values, _, err := h.regRead(ctx, LocalMachine, keyServices+`\`+name)
+	if err != nil {
+		return nil, err
+	}
+	s := Service{Name: spelled, State: state}
+	if v, ok := findValue(values, "Start"); ok {
+		s.StartMode = serviceStarts[v.text()]
+	}
+	if v, ok := findValue(values, "ObjectName"); ok {
+		s.Account = v.data
+	}
+	return []Service{s}, nil
+}
+
+// scState reads the name and the state in an answer of sc.exe queryex by their
+// place: the third line with a colon is the state, a number and its word. What
+// stands before the colons may be translated.
+func scState(out string) (name, state string, ok bool) {
+	var said []string
+	for _, line := range strings.Split(out, "\n") {
+		if _, value, ok := strings.Cut(line, ":"); ok {
+			said = append(said, strings.TrimSpace(value))
+		}
+	}
+	if len(said) < 3 {
+		return "", "", false
+	}
+	words := strings.Fields(said[2])
+	if len(words) < 2 || scWords[words[0]] != words[1] || said[0] == "" {
+		return "", "", false
+	}
+	return said[0], serviceStates[words[0]], true
+}
+
+// hotfixesByReg lists the installed updates by the keys that their installers
+// keep: on Windows Server 2003 one for each below HotFix, later the packages of
+// the component store, which also name what is only staged or replaced.
+func (h *Host) hotfixesByReg(ctx context.Context) ([]string, error) {
+	old, err := h.oldScheduler(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key := keyPackages
+	if old {
+		key = keyHotFix
+	}
+	_, keys, err := h.regRead(ctx, LocalMachine, key)
+	if errors.Is(err, ErrNoKey) {
+		return []string{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return updatesOf(keys), nil
+}
+
+// The keys of installed updates. Source: general knowledge; scripts that read
+// them where Win32_QuickFixEngineering is not to be had.
+const (
+	keyHotFix   = `SOFTWARE\Microsoft\Windows NT\CurrentVersion\HotFix`
+	keyPackages = `SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages`
+)
+
+// updateName finds an update's id in a key's name: "KB942288-v4",
+// "Package_for_KB968930~31bf3856ad364e35~amd64~~6.0.1.0".
+var updateName = regexp.MustCompile(`(?i)^(?:Package_(?:[0-9]+_)?for_)?(KB[0-9]{5,8}(?:-v[0-9]+)?)(?:$|~|_)`)
+
+func updatesOf(keys []string) []string {
+	out := []string{}
+	for _, key := range keys {
+		f := updateName.FindStringSubmatch(key)
+		if f == nil {
+			continue
+		}
+		if id := strings.ToUpper(f[1]); !slices.Contains(out, id) {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// computerByReg reads the names from the settings of TCP/IP.
+func (h *Host) computerByReg(ctx context.Context) (Computer, error) {
+	values, _, err := h.regRead(ctx, LocalMachine, `SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`)
+	if err != nil {
+		return Computer{}, err
+	}
+	name, _ := findValue(values, "Hostname")
+	domain, _ := findValue(values, "Domain")
+	if name.data == "" {
+		return Computer{}, fmt.Errorf("TCP/IP has no name for the computer")
+	}
+	return Computer{Name: name.data, DNSName: name.data, Domain: domain.data, InDomain: domain.data != ""}, nil
+}
+
+// systemSeen is what system-look says.
+type systemSeen struct {
+	OS
+	disks []Disk
+}
+
+// systemLook reads what OS holds, and the disks. The time of the start is that
+// of the first program, some seconds after Windows'.
+func (h *Host) systemLook(ctx context.Context) (systemSeen, error) {
 	began := time.Now()
 	r, err := h.script(ctx, "system-look")
 	if err != nil {
-		return OS{}, err
+		return systemSeen{}, err
 	}
-	return systemOf(r, began, time.Now())
+	os, err := systemOf(r, began, time.Now())
+	if err != nil {
+		return systemSeen{}, err
+	}
+	s := systemSeen{OS: os}
+	for _, line := range r.All("disk") {
+		f := strings.Split(line, "|")
+		var size, free int64
+		if len(f) == 3 {
+			size, err = strconv.ParseInt(f[1], 10, 64)
+			if err == nil {
+				free, err = strconv.ParseInt(f[2], 10, 64)
+			}
+		}
+		if len(f) != 3 || err != nil {
+			return systemSeen{}, fmt.Errorf("disk %q was not understood", line)
+		}
+		s.disks = append(s.disks, Disk{Name: f[0], Size: size, Free: free})
+	}
+	return s, nil
 }
 
 func systemOf(r Records, began, ended time.Time) (OS, error) {

@@ -1,6 +1,6 @@
-# wavekeeper: system-look 2
+# wavekeeper: system-look 3
 # in: nothing
-# out: version; packs; language in hexadecimal; now in UTC; boot in UTC; zone in minutes; windir; drive; error
+# out: version; packs; language in hexadecimal; now in UTC; boot in UTC; zone in minutes; windir; drive; disk name|size|free in bytes, one for each fixed disk; error
 # exit: 0; 1 with error
 # on: 2003, 2008, 2008 R2
 function wk_system_look([string]$n) {
@@ -59,5 +59,12 @@ function wk_system_look([string]$n) {
     put 'boot' ($first.ToString('o', [Globalization.CultureInfo]::InvariantCulture))
     put 'windir' ([Environment]::GetEnvironmentVariable('windir'))
     put 'drive' ([Environment]::GetEnvironmentVariable('SystemDrive'))
+    foreach ($each in [IO.DriveInfo]::GetDrives()) {
+        if ($each -ne $null) {
+            if (([int]$each.DriveType -eq 3) -and $each.IsReady) {
+                put 'disk' ($each.Name.Substring(0, 2) + '|' + [string]$each.TotalSize + '|' + [string]$each.TotalFreeSpace)
+            }
+        }
+    }
     end_records
 }
