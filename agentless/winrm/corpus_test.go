@@ -252,7 +252,7 @@ func TestRecordedShellAnswers(t *testing.T) {
 			default: // Send, Signal, Delete, Get: an answer without a fault
 				h.on("Delete", answer(code, text))
 				c := h.dial(t)
-				if _, err := c.exchange(call{transport: c.transport, ctx: ctx}, c.deleteMessage(shellID)); err != nil {
+				if _, err := c.say(ctx, deleteMessage(shellID)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -363,7 +363,7 @@ func ourMessage(t *testing.T, recorded *node, want *fields) string {
 		}
 		body.kids[0].kids = kept
 		want.Body = written(body.kids[0])
-		return c.createMessage(437, 0)
+		return string(createMessage(437, 0).appendTo(nil, c))
 	case "Command":
 		// Stdin as a console, as pywinrm and Ansible ask for.
 		want.Options["WINRS_CONSOLEMODE_STDIN"] = "TRUE"
@@ -373,26 +373,26 @@ func ourMessage(t *testing.T, recorded *node, want *fields) string {
 				cmd.Args = append(cmd.Args, k.text)
 			}
 		}
-		return c.commandMessage(shell, cmd)
+		return string(commandMessage(shell, cmd).appendTo(nil, c))
 	case "Receive":
 		if body.find("DesiredStream").attr("CommandId") == "" {
 			return "" // asked without a command to provoke a fault
 		}
 		// WinRM 1.1 does not know the option; the time limit is answered instead.
 		delete(want.Options, "WSMAN_CMDSHELL_OPTION_KEEPALIVE")
-		return c.receiveMessage(shell, body.find("DesiredStream").attr("CommandId"))
+		return string(receiveMessage(shell, body.find("DesiredStream").attr("CommandId")).appendTo(nil, c))
 	case "Send":
 		data, err := base64.StdEncoding.DecodeString(body.find("Stream").text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		want.Body = strings.Replace(want.Body, ` End="false"`, "", 1) // false is the default
-		return c.sendMessage(shell, body.find("Stream").attr("CommandId"), data, false)
+		return string(sendMessage(shell, body.find("Stream").attr("CommandId"), data, false).appendTo(nil, c))
 	case "Signal":
 		want.Body = strings.Replace(want.Body, "signal/ctrl_c", "signal/terminate", 1)
-		return c.signalMessage(shell, body.child("Signal").attr("CommandId"))
+		return string(signalMessage(shell, body.child("Signal").attr("CommandId")).appendTo(nil, c))
 	case "Delete":
-		return c.deleteMessage(shell)
+		return string(deleteMessage(shell).appendTo(nil, c))
 	default:
 		return ""
 	}

@@ -2,11 +2,12 @@ package winrm
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math/rand/v2"
 	"sort"
 	"strings"
-
-	"github.com/google/uuid"
+	"sync"
 )
 
 // envelope is a message that masterzen's builder cannot make: it knows no
@@ -27,7 +28,7 @@ func (e envelope) write(to, timeout string) string {
 	b.WriteString(`</a:To><a:ReplyTo><a:Address s:mustUnderstand="true">http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo><a:Action s:mustUnderstand="true">`)
 	b.WriteString(escape(e.action))
 	b.WriteString(`</a:Action><a:MessageID>`)
-	b.WriteString(messageID())
+	b.Write(appendMessageID(nil))
 	b.WriteString(`</a:MessageID><w:ResourceURI s:mustUnderstand="true">`)
 	b.WriteString(escape(e.resource))
 	b.WriteString(`</w:ResourceURI><w:MaxEnvelopeSize s:mustUnderstand="true">153600</w:MaxEnvelopeSize><w:OperationTimeout>`)
@@ -53,11 +54,46 @@ func (e envelope) write(to, timeout string) string {
 	return b.String()
 }
 
-func messageID() string { return "uuid:" + strings.ToUpper(uuid.NewString()) }
+// appendMessageID writes a random UUID (version 4).
+func appendMessageID(b []byte) []byte {
+	const digits = "0123456789ABCDEF"
+	var id [16]byte
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	b = append(b, "uuid:"...)
+	for i, x := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			b = append(b, '-')
+		}
+		b = append(b, digits[x>>4], digits[x&15])
+	}
+	return b
+}
 
-// say is exchange for one of a shell's messages.
-func (c *Conn) say(ctx context.Context, message string) (*node, error) {
-	return c.exchange(call{transport: c.transport, ctx: ctx}, message)
+// drafts are the buffers that messages are written in.
+var drafts = sync.Pool{New: func() any { return new([]byte) }}
+
+// largestDraft is what is kept of them.
+const largestDraft = 64 << 10
+
+// say sends one of a shell's messages and gives the parsed answer.
+func (c *Conn) say(ctx context.Context, m message) (*node, error) {
+	return c.tell(call{transport: c.transport, ctx: ctx}, m)
+}
+
+// tell is say over a call that is made already.
+func (c *Conn) tell(over call, m message) (*node, error) {
+	draft, ok := drafts.Get().(*[]byte)
+	if !ok {
+		draft = new([]byte)
+	}
+	*draft = m.appendTo((*draft)[:0], c)
+	answer, _, err := c.post(over, *draft)
+	if cap(*draft) <= largestDraft {
+		drafts.Put(draft)
+	}
+	return answer, err
 }
 
 // longestEnvelope is what hosts take (MaxEnvelopeSizekb 150, the default of
@@ -66,12 +102,13 @@ const longestEnvelope = maxEnvelope - 4<<10
 
 // exchange sends an envelope and gives the parsed answer.
 func (c *Conn) exchange(over call, text string) (*node, error) {
-	answer, _, err := c.post(over, text)
+	answer, _, err := c.post(over, []byte(text))
 	return answer, err
 }
 
-// post refuses what no host takes, and sends the rest.
-func (c *Conn) post(over call, text string) (*node, []byte, error) {
+// post refuses what no host takes, and sends the rest. The envelope is not used
+// any more when it returns.
+func (c *Conn) post(over call, text []byte) (*node, []byte, error) {
 	if len(text) > longestEnvelope {
 		return nil, nil, &Refused{Reason: fmt.Sprintf("a message of %d bytes; hosts take %d", len(text), longestEnvelope)}
 	}
@@ -80,6 +117,6 @@ func (c *Conn) post(over call, text string) (*node, []byte, error) {
 
 // ask is exchange for one of our own envelopes; size is the answer's.
 func (c *Conn) ask(over call, e envelope) (answer *node, size int, err error) {
-	answer, raw, err := c.post(over, e.write(c.transport.url, isoSeconds(c.told())))
+	answer, raw, err := c.post(over, []byte(e.write(c.transport.url, isoSeconds(c.told()))))
 	return answer, len(raw), err
 }

@@ -59,44 +59,60 @@ func newForm(m *soap.SoapMessage) *form {
 	return f
 }
 
-// values fill a form. The text must be escaped.
-type values struct{ shell, command, page, idle, console, skip, body string }
+// values fill a form; what they hold is not escaped yet.
+type values struct {
+	shell, command, console, skip string
+	page                          int
+	idle                          time.Duration
+	cmd                           Command // the body of Command
+	data                          []byte  // the body of Send
+}
 
-// fill writes the form for this connection.
-func (c *Conn) fill(f *form, v values) string {
-	size := len(v.body) + 512
-	for _, t := range f.text {
-		size += len(t)
-	}
-	var b strings.Builder
-	b.Grow(size)
-	for i, name := range f.blanks {
-		b.WriteString(f.text[i])
+// message is a form with its values.
+type message struct {
+	*form
+	values
+}
+
+// appendTo writes the message for a connection.
+func (m message) appendTo(b []byte, c *Conn) []byte {
+	for i, name := range m.blanks {
+		b = append(b, m.text[i]...)
 		switch name {
 		case blankTo:
-			b.WriteString(c.transport.url)
+			b = append(b, c.transport.url...)
 		case blankID:
-			b.WriteString(messageID())
+			b = appendMessageID(b)
 		case blankTimeout:
-			b.WriteString(isoSeconds(c.told()))
+			b = append(b, isoSeconds(c.told())...)
 		case blankShell:
-			b.WriteString(v.shell)
+			b = append(b, escape(m.shell)...)
 		case blankCommand:
-			b.WriteString(v.command)
+			b = append(b, escape(m.command)...)
 		case blankPage:
-			b.WriteString(v.page)
+			b = strconv.AppendInt(b, int64(m.page), 10)
 		case blankIdle:
-			b.WriteString(v.idle)
+			b = append(b, isoSeconds(m.idle)...)
 		case blankConsole:
-			b.WriteString(v.console)
+			b = append(b, m.console...)
 		case blankSkip:
-			b.WriteString(v.skip)
+			b = append(b, m.skip...)
 		case blankBody:
-			b.WriteString(v.body)
+			b = m.appendBody(b)
 		}
 	}
-	b.WriteString(f.text[len(f.text)-1])
-	return b.String()
+	return append(b, m.text[len(m.text)-1]...)
+}
+
+func (m message) appendBody(b []byte) []byte {
+	if m.form == theForms().command {
+		b = append(append(append(b, "<rsp:Command>"...), escape(m.cmd.Line)...), "</rsp:Command>"...)
+		for _, a := range m.cmd.Args {
+			b = append(append(append(b, "<rsp:Arguments>"...), escape(a)...), "</rsp:Arguments>"...)
+		}
+		return b
+	}
+	return base64.StdEncoding.AppendEncode(b, m.data)
 }
 
 // formParams are masterzen's parameters of a form.
@@ -160,46 +176,42 @@ var theForms = sync.OnceValue(func() forms {
 // makes Create fail with 2147943418 and nothing here needs one. The elements
 // stand in the order of the schema (MS-WSMV 2.2.4.37); an idle of 0 leaves the
 // idle time to the host.
-func (c *Conn) createMessage(codePage int, idle time.Duration) string {
+func createMessage(codePage int, idle time.Duration) message {
 	if idle == 0 {
-		return c.fill(theForms().create, values{page: strconv.Itoa(codePage)})
+		return message{theForms().create, values{page: codePage}}
 	}
-	return c.fill(theForms().createIdle, values{page: strconv.Itoa(codePage), idle: isoSeconds(idle)})
+	return message{theForms().createIdle, values{page: codePage, idle: idle}}
 }
 
 // commandMessage starts a command. masterzen's puts the line into CDATA
 // unescaped and always goes through cmd.exe.
-func (c *Conn) commandMessage(shell string, cmd Command) string {
-	v := values{shell: escape(shell), console: "TRUE", skip: "FALSE"}
+func commandMessage(shell string, cmd Command) message {
+	v := values{shell: shell, console: "TRUE", skip: "FALSE", cmd: cmd}
 	if len(cmd.Stdin) > 0 {
 		v.console = "FALSE" // data, not keys
 	}
 	if cmd.SkipShell {
 		v.skip = "TRUE"
 	}
-	v.body = "<rsp:Command>" + escape(cmd.Line) + "</rsp:Command>"
-	for _, a := range cmd.Args {
-		v.body += "<rsp:Arguments>" + escape(a) + "</rsp:Arguments>"
-	}
-	return c.fill(theForms().command, v)
+	return message{theForms().command, v}
 }
 
-func (c *Conn) receiveMessage(shell, command string) string {
-	return c.fill(theForms().receive, values{shell: escape(shell), command: escape(command)})
+func receiveMessage(shell, command string) message {
+	return message{theForms().receive, values{shell: shell, command: command}}
 }
 
-func (c *Conn) sendMessage(shell, command string, data []byte, end bool) string {
+func sendMessage(shell, command string, data []byte, end bool) message {
 	f := theForms().send
 	if end {
 		f = theForms().sendEnd
 	}
-	return c.fill(f, values{shell: escape(shell), command: escape(command), body: base64.StdEncoding.EncodeToString(data)})
+	return message{f, values{shell: shell, command: command, data: data}}
 }
 
-func (c *Conn) signalMessage(shell, command string) string {
-	return c.fill(theForms().signal, values{shell: escape(shell), command: escape(command)})
+func signalMessage(shell, command string) message {
+	return message{theForms().signal, values{shell: shell, command: command}}
 }
 
-func (c *Conn) deleteMessage(shell string) string {
-	return c.fill(theForms().remove, values{shell: escape(shell)})
+func deleteMessage(shell string) message {
+	return message{theForms().remove, values{shell: shell}}
 }

@@ -127,7 +127,7 @@ func (c *Conn) once(ctx context.Context, page int, cmd Command) (result Result, 
 func (c *Conn) signal(ctx context.Context, shell, id string) bool {
 	lasting, cancel := context.WithTimeout(unguarded(ctx), leaveTime)
 	defer cancel()
-	_, err := c.say(lasting, c.signalMessage(shell, id))
+	_, err := c.say(lasting, signalMessage(shell, id))
 	return err == nil
 }
 
@@ -178,10 +178,10 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 	lasting, cancel := grace(ctx, c.cfg.OperationTimeout, createGrace)
 	defer cancel()
 	idle := c.idle()
-	answer, err := c.say(lasting, c.createMessage(page, idle))
+	answer, err := c.say(lasting, createMessage(page, idle))
 	if idle > 0 && ctx.Err() == nil && blamed(err) {
 		// No shell came about. Perhaps it is the element that this host does not take.
-		if answer, err = c.say(lasting, c.createMessage(page, 0)); err == nil {
+		if answer, err = c.say(lasting, createMessage(page, 0)); err == nil {
 			c.idleRefused()
 		}
 	}
@@ -207,7 +207,7 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 // that nothing ran is an unknown outcome; it is never sent again.
 func (c *Conn) start(ctx context.Context, shell string, cmd Command) (string, error) {
 	var sent atomic.Bool
-	answer, err := c.exchange(call{transport: c.transport, ctx: ctx, sent: &sent}, c.commandMessage(shell, cmd))
+	answer, err := c.tell(call{transport: c.transport, ctx: ctx, sent: &sent}, commandMessage(shell, cmd))
 	var fault *Fault
 	var held *heldBack
 	switch {
@@ -240,7 +240,7 @@ func (c *Conn) feed(ctx context.Context, shell, id string, data []byte) error {
 		piece := data[:min(len(data), stdinChunk)]
 		data = data[len(piece):]
 		end := len(data) == 0
-		_, err := c.say(ctx, c.sendMessage(shell, id, piece, end))
+		_, err := c.say(ctx, sendMessage(shell, id, piece, end))
 		if err != nil {
 			return err
 		}
@@ -266,7 +266,7 @@ func (c *Conn) collect(ctx context.Context, shell, id string, result *Result) er
 	var total int
 	for wait := (pacer{}); ; {
 		began := time.Now()
-		answer, err := c.say(ctx, c.receiveMessage(shell, id))
+		answer, err := c.say(ctx, receiveMessage(shell, id))
 		if code, _ := FaultCode(err); code == CodeTimedOut {
 			if err := wait.after(ctx, time.Since(began)); err != nil {
 				return err

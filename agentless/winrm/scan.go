@@ -37,6 +37,7 @@ type scanner struct {
 	stack []open
 	count int
 	slab  []node // memory for the next nodes
+	attrs []xml.Attr
 }
 
 // open is an element whose end was not read yet.
@@ -326,6 +327,10 @@ func (s *scanner) start() error {
 // attributes reads up to the ">" of a start; names of attributes come as they
 // are written, namespace declarations go into the scope.
 func (s *scanner) attributes(n *node, within *scope) (_ *scope, empty bool, err error) {
+	from := len(s.attrs)
+	if cap(s.attrs)-from < 8 {
+		s.attrs, from = make([]xml.Attr, 0, 32), 0
+	}
 	for count := 0; ; count++ {
 		before := len(s.rest)
 		s.blanks()
@@ -355,7 +360,8 @@ func (s *scanner) attributes(n *node, within *scope) (_ *scope, empty bool, err 
 			within = &scope{strings.TrimPrefix(prefix, ":"), value, within}
 			continue
 		}
-		n.attrs = append(n.attrs, xml.Attr{Name: xml.Name{Local: name}, Value: value})
+		s.attrs = append(s.attrs, xml.Attr{Name: xml.Name{Local: name}, Value: value})
+		n.attrs = s.attrs[from:len(s.attrs):len(s.attrs)]
 	}
 }
 

@@ -103,7 +103,7 @@ type call struct {
 
 // post sends an envelope and gives the answer, parsed and as it came. Everything
 // but 200 OK without a fault is an error.
-func (c call) post(envelope string) (*node, []byte, error) {
+func (c call) post(envelope []byte) (*node, []byte, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
 	defer cancel()
 	status, kind, body, err := c.send(ctx, envelope)
@@ -120,7 +120,7 @@ func (c call) post(envelope string) (*node, []byte, error) {
 // send takes a connection, or makes one and logs it on, and sends an envelope
 // over it. The guard is asked before anything else, and again when nothing is
 // left to do but to send.
-func (c call) send(ctx context.Context, envelope string) (status int, kind string, body []byte, err error) {
+func (c call) send(ctx context.Context, envelope []byte) (status int, kind string, body []byte, err error) {
 	none := func(err error) (int, string, []byte, error) { return 0, "", nil, err }
 	may, guarded := ctx.Value(guardKey{}).(func() error)
 	if guarded = guarded && may != nil; guarded {
@@ -163,7 +163,7 @@ func (c call) send(ctx context.Context, envelope string) (status int, kind strin
 			return none(&heldBack{err})
 		}
 	}
-	message, original := []byte(envelope), soapType
+	message, original := envelope, soapType
 	if l.security != nil {
 		if message, err = sealed.Wrap(l.security, message, soapType); err != nil {
 			return none(fmt.Errorf("seal a message for %s: %w", c.host, err))
@@ -257,11 +257,11 @@ func (t *transport) opened(l *lane, answer *reply) (status int, kind string, bod
 
 // answer turns an HTTP answer into an envelope or a fault.
 func answerOf(status int, kind string, body []byte) (*node, []byte, error) {
-	media, params, err := mime.ParseMediaType(kind)
-	if err != nil {
-		media = "" // decided by the status alone
+	isSoap, charset := true, ""
+	if kind != soapType { // what hosts write, in nearly all answers
+		media, params, err := mime.ParseMediaType(kind)
+		isSoap, charset = err == nil && strings.Contains(media, "xml"), params["charset"]
 	}
-	isSoap := strings.Contains(media, "xml")
 	if status != http.StatusOK && (!isSoap || len(body) == 0) {
 		return nil, nil, &Fault{HTTPStatus: status}
 	}
@@ -269,7 +269,7 @@ func answerOf(status int, kind string, body []byte) (*node, []byte, error) {
 		// Every answer of WS-Man is an envelope: a service that stops leaves these.
 		return nil, nil, fmt.Errorf("%w: its content is empty", errBroken)
 	}
-	utf8, err := toUTF8(body, params["charset"])
+	utf8, err := toUTF8(body, charset)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
