@@ -87,6 +87,7 @@ func utf16LE(s string) []byte {
 
 var (
 	readAllText = regexp.MustCompile(`(?i)^Invoke-Expression \(\[IO\.File\]::ReadAllText\('([^']+)'\)\)$`)
+	bareProgram = regexp.MustCompile(`^[A-Za-z]+(\.exe)?$`) // a program with no arguments, as other clients try it
 	scriptHead  = regexp.MustCompile(`^# wavekeeper: ([a-z0-9-]+) ([0-9]+)\r?\n`)
 	cmdletName  = regexp.MustCompile(`(?i)\b(Get|Set|Test|New|Remove|Update|Move|Enable|Disable)-(Exchange|Mailbox|Owa|Outlook|Client|Transport|Receive|Send|Service|Storage|Clustered|UM|Pop|Imap|Queue|Organization)[A-Za-z]*`)
 )
@@ -112,6 +113,9 @@ func (c *call) powershellText(text string, wide bool) int {
 	}
 	if scriptHead.MatchString(text) {
 		return c.script(text, wide)
+	}
+	if name := strings.TrimSpace(text); bareProgram.MatchString(name) && programs[strings.ToLower(strings.TrimSuffix(name, ".exe"))] != nil {
+		return min(c.s.program(name, c.streams), 1) // $? is all that the exit code tells
 	}
 	if m := cmdletName.FindString(text); m != "" {
 		if !c.s.who.ad {
