@@ -40,7 +40,7 @@ func disarm(ctx context.Context, w *Work, but string) (Outcome, error) {
 		if err != nil || out.Kind != Done {
 			return out, err
 		}
-		if began(look) {
+		if began(look) && !look.MediaRefused() {
 			last = name
 		}
 	}

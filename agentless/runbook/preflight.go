@@ -12,7 +12,7 @@ import (
 )
 
 // preflight proves everything that Setup needs. Two host tasks run first, one
-// after the other: SYSTEM reads the media's hash, the run-as account shows what
+// after the other: SYSTEM compares the media, the run-as account shows what
 // it can do. Then the rules look at the host, and the step ends with all
 // findings. It may be repeated as often as one likes.
 func preflight(ctx context.Context, w *Work) (Outcome, error) {
@@ -88,6 +88,10 @@ func kept(w *Work, key string) proved {
 }
 
 func proveMedia(ctx context.Context, w *Work) (Outcome, error) {
+	if w.Media.Medium.Known() {
+		tree := w.Media.Tree()
+		return prove(ctx, w, "media", windows.MediaCheck, Account{}, "every file of the media is compared", tree.Manifest, tree.ManifestSHA256, tree.Folder)
+	}
 	return prove(ctx, w, "media", "file-hash", Account{}, "the media's hash is read", w.Media.Folder+`\setup.com`)
 }
 
@@ -121,6 +125,10 @@ func prove(ctx context.Context, w *Work, key, script string, as Account, words s
 		}
 		said := map[string]string{}
 		for _, r := range records {
+			if have, ok := said[r.Name]; ok {
+				said[r.Name] = have + "\n" + r.Value
+				continue
+			}
 			said[r.Name] = r.Value
 		}
 		return onward("Done: %s", words), keep(w, key, proved{Said: said})

@@ -135,7 +135,7 @@ var rules = []rule{
 		return pass("Windows does not wait for a restart", "")
 	}},
 	{"um-language-packs", "founding document; rule AdditionalUMLangPackExists of Setup", ruleLanguagePacks},
-	{"media", "setup.com, read by SYSTEM on the host", ruleMedia},
+	{"media", "the files of the media, or setup.com where none is registered, read by SYSTEM on the host", ruleMedia},
 	{"organization-prepared", "recorded on the plan's page; the first Setup would extend the schema unasked", func(w *Work, _ seen) verdict {
 		if !w.Prepared {
 			return verdict{Blocker, "The organization is not recorded as prepared for " + w.Package.Name, "", "Prepare schema, organization and domains, then record it on the plan's page."}
@@ -267,12 +267,32 @@ func ruleMedia(w *Work, s seen) verdict {
 	switch {
 	case s.media.Trouble != "":
 		return verdict{Blocker, "The media could not be read by a host task: " + s.media.Trouble, s.media.Trouble, cmp.Or(s.media.Remedy, "Check the Task Scheduler service and "+windows.Root+".")}
+	case w.Media.Medium.Known():
+		return ruleTree(w, s.media.Said)
 	case s.media.Said["exists"] != "1":
 		return verdict{Blocker, "The media is not on the host", path + " does not exist", "Unpack the package to " + w.Media.Folder + "."}
 	case sum != strings.ToLower(w.Media.SetupSHA256):
 		return verdict{Blocker, "The media is not the registered package", fmt.Sprintf("%s has SHA-256 %s, want %s", path, sum, w.Media.SetupSHA256), "Put the right media on the host."}
 	}
 	return pass("The media is the registered package", sum)
+}
+
+// ruleTree is ruleMedia for a package with a medium: every file of it counts.
+func ruleTree(w *Work, said map[string]string) verdict {
+	var records windows.Records
+	for _, name := range []string{"state", "bad", "differs"} {
+		for _, value := range strings.Split(said[name], "\n") {
+			records = append(records, windows.Record{Name: name, Value: value})
+		}
+	}
+	switch state := said["state"]; state {
+	case windows.MediaRight:
+		return pass("Every file of the media is the registered one", fmt.Sprintf("%s files, manifest %s", said["files"], w.Media.Medium.ManifestSHA256))
+	case windows.MediaAbsent:
+		return verdict{Blocker, "The media is not on the host", w.Media.Folder + " or its manifest does not exist", "Run again: it is brought there."}
+	default:
+		return verdict{Blocker, "The media is not the registered package: " + differences(records), "state " + state, "Find out who changed it. Then remove " + w.Media.Folder + " and run again: it is fetched anew."}
+	}
 }
 
 // ruleLanguage: Exchange's own language is known from the inventory only; the

@@ -96,7 +96,7 @@ func settle(ctx context.Context, w *Work, task string, look windows.TaskLook) er
 		switch {
 		case look.State == windows.TaskAbsent:
 			deviation = "the folder of the Setup task is gone and its old value was not read: it could not be compared or put back"
-		case began(look):
+		case began(look) && !look.MediaRefused(): // else the body ended before its first change
 			deviation = "the Setup task began and left no old value: it could not be compared or put back"
 		}
 		if err := w.restored(ctx, e, deviation); err != nil {

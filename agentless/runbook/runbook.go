@@ -72,6 +72,7 @@ type Package struct {
 type Media struct {
 	Folder      string // C:\Wavekeeper\media\sp1-en-US-x64
 	SetupSHA256 string // of setup.com there, lower-case hex
+	Medium      Medium // what the folder has to hold and how it comes there; zero = as it lies there
 }
 
 // Account is the run-as account: the only one that may reach Active Directory.
@@ -181,12 +182,13 @@ type Outcome struct {
 	Headline string        // of Again and OutOfSight: the message with its cause first, without the chain; empty = the message
 	Remedy   string        // of Failed, Interrupted, Unknown: what a person can do
 	Percent  int           // of the step, 0 to 100; 0 = not known
-	Phase    string        // of Setup, "readiness"
+	Phase    string        // of Setup, "readiness"; of stage, "fetch"
 	Log      []string      // new lines of the setup log, in order
 	Findings []Finding     // of preflight: all findings, with its last tick
 	Evidence []Evidence    // what the host was read to be, where that may be lost
 	Facts    []Fact        // learned in this tick
 	Build    string        // lowest build configured, when it was read
+	Staged   *Staged       // of stage: how far the medium is
 	Unheard  bool          // of Again: the host did not answer
 	Barred   bool          // of Again: the host answers, and takes no command from us for a while; this time counts for no limit
 	Answers  bool          // of OutOfSight: the host answers, and a Setup that runs on it is waited for

@@ -14,11 +14,17 @@ const setupWords = "Exchange Setup"
 // setupTask is the host task that runs Setup in this attempt.
 func setupTask(w *Work, account Account) (windows.Task, error) {
 	name := windows.TaskName(w.Installation, w.Upgrade, "setup", w.Attempt)
-	body, err := windows.SetupBody(windows.TaskFolder(name), w.Media.Folder+`\setup.com`, "/mode:Upgrade")
-	if err != nil {
-		return windows.Task{}, err
+	task := windows.Task{Name: name, Account: account.Name, Password: account.Password}
+	setup, body := w.Media.Folder+`\setup.com`, windows.SetupBody
+	var err error
+	if w.Media.Medium.Known() {
+		body = windows.CheckedSetupBody
+		if task.Files, err = w.Media.Tree().CheckFiles(); err != nil {
+			return windows.Task{}, err
+		}
 	}
-	return windows.Task{Name: name, Body: body, Account: account.Name, Password: account.Password}, nil
+	task.Body, err = body(windows.TaskFolder(name), setup, "/mode:Upgrade")
+	return task, err
 }
 
 // setup takes the server to the target: it prepares, registers and runs one
@@ -41,6 +47,9 @@ func setup(ctx context.Context, w *Work) (Outcome, error) {
 	}
 	if look.Has(windows.Closed) {
 		return closedBefore(), nil
+	}
+	if look.MediaRefused() && look.State == windows.TaskEnded {
+		return setupRefused(ctx, w, task, look)
 	}
 	switch look.State {
 	case windows.TaskAbsent:

@@ -75,7 +75,7 @@ func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.T
 	if err := markLog(ctx, w); err != nil {
 		return trouble("look at the setup log", err)
 	}
-	if look.Files["body.cmd"] != int64(len(task.Body)) {
+	if look.Files["body.cmd"] != int64(len(task.Body)) || !complete(look, task) {
 		if err := w.Host.PrepareTask(ctx, task); err != nil {
 			return trouble("prepare the Setup task", err)
 		}
@@ -110,10 +110,15 @@ func setupCreate(ctx context.Context, w *Work, task windows.Task, look windows.T
 // byte: asked before it is registered and again right before it runs, since the
 // wave may have been approved anew, or a file changed, in between.
 func asApproved(ctx context.Context, w *Work, task windows.Task) (Outcome, error) {
-	for _, check := range []struct{ path, want string }{
+	type compared struct{ path, want string }
+	checks := []compared{
 		{task.Folder() + `\body.cmd`, hashOf(task.Body)},
 		{w.Media.Folder + `\setup.com`, strings.ToLower(w.Media.SetupSHA256)},
-	} {
+	}
+	for name, data := range task.Files { // media-check: it compares all else, right before Setup
+		checks = append(checks, compared{task.Folder() + `\` + name, hashOf(data)})
+	}
+	for _, check := range checks {
 		got, exists, err := w.Host.HashFile(ctx, check.path)
 		if err != nil {
 			return trouble("compare what will run", err)

@@ -93,7 +93,11 @@ const installerPatience = 15 * time.Minute
 // setupFollow is a task that began and has no result: its log is read on, and
 // its programs are looked for.
 func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
-	w.Memory["created"], w.Memory[setupRan] = "yes", "yes"
+	w.Memory["created"] = "yes"
+	if w.Media.Medium.Known() && !look.MediaChecked() {
+		return setupChecking(ctx, w, task, look)
+	}
+	w.Memory[setupRan] = "yes"
 	if err := learn(ctx, w, task.Name, look); err != nil {
 		return outOfReach(w, "read what Setup's task changes", err)
 	}

@@ -12,6 +12,33 @@ const (
 	Tidy    = "tidy"
 )
 
+// stageStep brings the package to the host: minutes in a local network, hours
+// over a slow line. It is a step of every attempt, and is done at once when the
+// package was brought before.
+func stageStep() Step {
+	return Step{rollout.Step{
+		Name: "stage", Words: "The package's media is fetched and unpacked, and every file of it compared",
+		Expected: 20 * time.Minute, Soft: time.Hour, Hard: 8 * time.Hour, Silence: 10 * time.Minute,
+		Repeatable: true,
+	}, stage}
+}
+
+// Staging returns the steps that bring a package to a host ahead of its upgrade.
+func Staging() Table {
+	return Table{
+		Name: "staging", Version: 1, Words: "A package is brought to a host ahead of its upgrade",
+		Steps: []Step{stageStep(), tidyStep()},
+	}
+}
+
+func tidyStep() Step {
+	return Step{rollout.Step{
+		Name: Tidy, Words: "Tasks and folders of this upgrade are removed from the host",
+		Expected: 20 * time.Second, Soft: 5 * time.Minute, Hard: 2 * time.Hour, Silence: 5 * time.Minute,
+		Repeatable: true, PutBack: true,
+	}, tidy}
+}
+
 // Standalone returns the runbook for a standalone server and a service pack.
 // Times: domain.md section 13 of the project's dossier (readiness 15 min; Setup
 // soft 2 h, hard 6 h; silence of 24 minutes was seen in real logs, 71 minutes
@@ -24,7 +51,7 @@ const (
 func Standalone() Table {
 	return Table{
 		Name:    "standalone-service-pack",
-		Version: 1,
+		Version: 2,
 		Words:   "A standalone Exchange 2007 server is taken to a service pack in place",
 		Steps: []Step{
 			{rollout.Step{
@@ -32,6 +59,7 @@ func Standalone() Table {
 				Expected: 20 * time.Second, Soft: 2 * time.Minute, Hard: 15 * time.Minute, Silence: 5 * time.Minute,
 				Repeatable: true,
 			}, facts},
+			stageStep(),
 			{rollout.Step{
 				Name: "preflight", Words: "Everything Setup needs is proven, with a canary task under the run-as account",
 				Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute,
@@ -62,11 +90,7 @@ func Standalone() Table {
 				Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute,
 				Repeatable: true, PutBack: true,
 			}, putBack},
-			{rollout.Step{
-				Name: Tidy, Words: "Tasks and folders of this upgrade are removed from the host",
-				Expected: 20 * time.Second, Soft: 5 * time.Minute, Hard: 2 * time.Hour, Silence: 5 * time.Minute,
-				Repeatable: true, PutBack: true,
-			}, tidy},
+			tidyStep(),
 		},
 		Decisions: decisions(),
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"wavekeeper/agentless/windows"
@@ -17,7 +18,7 @@ import (
 // A folder of that name that is not ours stays, too, and is said.
 func tidy(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
-	names, err := ourTasks(ctx, w.Host, w.prefix())
+	names, err := ourTasks(ctx, w.Host, w.prefixes()...)
 	if err != nil {
 		return trouble("look for our tasks", err)
 	}
@@ -36,6 +37,11 @@ func tidy(ctx context.Context, w *Work) (Outcome, error) {
 	})
 	for _, name := range kept {
 		if out, err := unregister(ctx, w, name); err != nil || out.Kind != Done {
+			return out, err
+		}
+	}
+	if len(left) == 0 {
+		if out, err := tidyMedia(ctx, w); err != nil || out.Kind != Done {
 			return out, err
 		}
 	}
@@ -153,9 +159,26 @@ func remove(ctx context.Context, h *windows.Host, name string, look windows.Task
 	return h.RemoveFolder(ctx, windows.TaskFolder(name))
 }
 
+// prefixes are what the names of all host tasks of this upgrade begin with, those
+// of bringing its medium to the host among them.
+func (w *Work) prefixes() []string {
+	var all []string
+	if w.Upgrade != 0 {
+		all = append(all, w.prefix())
+	}
+	number := w.Notes["stage"][stageNumber]
+	if number == "" && w.Media.Medium.Staging != 0 {
+		number = strconv.FormatInt(w.Media.Medium.Staging, 10)
+	}
+	if number != "" {
+		all = append(all, fmt.Sprintf("wk-%s-s%s-", w.Installation, number))
+	}
+	return all
+}
+
 // ourTasks lists the host tasks whose names begin so, by folder and by the
 // scheduler's own files.
-func ourTasks(ctx context.Context, h *windows.Host, prefix string) ([]string, error) {
+func ourTasks(ctx context.Context, h *windows.Host, prefixes ...string) ([]string, error) {
 	os, err := h.OS(ctx)
 	if err != nil {
 		return nil, err
@@ -171,7 +194,8 @@ func ourTasks(ctx context.Context, h *windows.Host, prefix string) ([]string, er
 	seen := map[string]bool{}
 	var names []string
 	for _, name := range append(folders, registered...) {
-		if strings.HasPrefix(name, prefix) && !seen[name] {
+		ours := slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+		if ours && !seen[name] {
 			seen[name] = true
 			names = append(names, name)
 		}
@@ -182,7 +206,7 @@ func ourTasks(ctx context.Context, h *windows.Host, prefix string) ([]string, er
 // Sweep removes every task and folder of an installation from a host, but those
 // that run, those that keep wants to stay and folders that somebody else made. It returns what it removed.
 func Sweep(ctx context.Context, h *windows.Host, installation string, keep func(task string) bool) ([]string, error) {
-	names, err := ourTasks(ctx, h, "wk-"+installation+"-u")
+	names, err := ourTasks(ctx, h, "wk-"+installation+"-u", "wk-"+installation+"-s")
 	if err != nil {
 		return nil, fmt.Errorf("look for tasks of %s: %w", installation, err)
 	}

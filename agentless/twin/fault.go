@@ -15,7 +15,7 @@ type Fault struct {
 	Host string // a host's name, or * for every host
 	Name string // of FaultNames
 
-	// Step is the runbook's step in which it begins, one of facts, preflight,
+	// Step is the runbook's step in which it begins, one of facts, stage, preflight,
 	// record, stop-services, setup, verify, put-back, tidy; empty = any. The twin
 	// infers the step from what is asked of the host: see Fleet.Step.
 	Step string
@@ -62,6 +62,9 @@ var bareWords = []string{"drop", "silent", "operations", "users", "unanswered", 
 
 var hostWords = []string{"phase", "request"}
 
+// treeWords are the words of At for what happens to an unpacked package.
+var treeWords = []string{"request", "file"}
+
 // faultKinds are the declared faults, in the order of FAULTS.md.
 var faultKinds = []faultKind{
 	{"connection-reset", onWire, 0, 0, wireWords},
@@ -89,6 +92,13 @@ var faultKinds = []faultKind{
 	{"planted-folder", onAction, 0, 0, nil},
 	{"revocation-unreachable", onAction, forGood, 0, nil},
 	{"foreign-setup", onHost, time.Hour, 0, hostWords},
+	{"media-cut", onAction, 0, 0, nil},
+	{"media-changed", onAction, 0, 0, nil},
+	{"media-away", onAction, 10 * time.Minute, 0, nil},
+	{"media-truncated", onHost, bootLasts, 0, hostWords},
+	{"tree-changed", onHost, 0, 0, treeWords},
+	{"tree-extra", onHost, 0, 0, treeWords},
+	{"fips-policy", onAction, forGood, 0, nil},
 	{"login-dropped", onAction, 0, 0, nil},
 	{"login-forgotten", onWire, 0, 0, wireWords},
 	{"unsealed-answer", onWire, 0, 0, wireWords},
@@ -101,7 +111,7 @@ var faultKinds = []faultKind{
 }
 
 // faultSteps are the runbook's steps that the twin can tell apart.
-var faultSteps = []string{stepFacts, stepPreflight, stepRecord, stepStopServices, stepSetup, stepVerify, stepPutBack, stepTidy}
+var faultSteps = []string{stepFacts, stepStage, stepPreflight, stepRecord, stepStopServices, stepSetup, stepVerify, stepPutBack, stepTidy}
 
 // FaultNames lists the names of the faults that can be declared.
 func FaultNames() []string {
@@ -132,6 +142,7 @@ type moment struct {
 	service string
 	drop    bool
 	silent  bool
+	file    string // how the path of the file ends that is hit
 
 	operations, users bool // what of quota-full
 	unanswered        bool // of wmi-hangs: without a fault in the end
@@ -155,10 +166,12 @@ func (f Fault) moment() (moment, error) {
 		}
 		n := atoi(value)
 		switch {
-		case valued == slices.Contains(bareWords, name), name == "service" && value == "":
+		case valued == slices.Contains(bareWords, name), (name == "service" || name == "file") && value == "":
 			return m, fmt.Errorf("%s: at %q: phase:N, request:N, answer:N, service:NAME, %s is wanted", f.Name, word, strings.Join(bareWords, " or "))
 		case name == "service":
 			m.service = value
+		case name == "file":
+			m.file = value
 		case name == "drop":
 			m.drop = true
 		case name == "silent":

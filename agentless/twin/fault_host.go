@@ -246,6 +246,11 @@ func (h *host) take(d *declared) {
 		h.moveClock(d.Moved)
 	case "foreign-setup":
 		h.beginForeignSetup()
+	case "tree-changed", "tree-extra":
+		h.spoilTree(d)
+	case "media-truncated":
+		h.faultPower(d)
+		h.truncateMedia()
 	case "certificate-changed":
 		h.renewCertificate(1)
 	}

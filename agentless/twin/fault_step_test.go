@@ -2,9 +2,13 @@ package twin_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"maps"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"wavekeeper/agentless/runbook"
@@ -51,6 +55,7 @@ type walker struct {
 	memory  map[string]map[string]string
 	began   time.Time
 	attempt int
+	medium  runbook.Medium
 	meant   []string // steps after whose ticks the twin was asked
 	between func(step string, tick int)
 
@@ -59,9 +64,22 @@ type walker struct {
 
 func walk(t *testing.T, s exchange.Server, speed float64, faults ...twin.Fault) (*walker, *truth) {
 	t.Helper()
-	f, truth := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: speed, Faults: faults})
+	bundle, manifest, err := twin.Bundle(twin.MediaTree("sp1", "en-US", "x64"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := func(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
+	medium := runbook.Medium{
+		ManifestSHA256: sum(manifest), ManifestSize: int64(len(manifest)), TreeSize: 1 << 20, BundleSHA256: sum(bundle), BundleSize: int64(len(bundle)),
+		From: `\\files\media\b.wkm`,
+	}
+	f, truth := start(t, twin.Options{
+		Servers: []exchange.Server{s}, Speed: speed, Faults: faults, NoMedia: true,
+		Shares: map[string]fs.FS{`\\files\media`: fstest.MapFS{"b.wkm": &fstest.MapFile{Data: bundle}}},
+	})
 	return &walker{
-		t: t, fleet: f, host: host(t, s), server: s, ledger: &ledger{closed: map[int64]bool{}},
+		medium: medium,
+		t:      t, fleet: f, host: host(t, s), server: s, ledger: &ledger{closed: map[int64]bool{}},
 		memory: map[string]map[string]string{}, began: time.Now(), attempt: 1,
 	}, truth
 }
@@ -74,11 +92,12 @@ func (w *walker) step(s runbook.Step) runbook.Outcome {
 		work := &runbook.Work{
 			Host: w.host, Server: w.server,
 			Package: runbook.Package{Name: "SP1", Target: exchange.Build{Major: 8, Minor: 1, Build: 240, Revision: 6}, Language: "en-US", Arch: "x64"},
-			Media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64")},
+			Media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-x64`, SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64"), Medium: w.medium},
 			RunAs:   runbook.Account{Name: runAs, Password: runAsPass}, Installation: "t", Upgrade: 9, Attempt: w.attempt, Prepared: true,
 			Memory: maps.Clone(w.memory[s.Name]), Notes: maps.Clone(w.memory), Book: w.ledger,
 			Now: w.began.Add(time.Since(w.began) * 60),
 		}
+		work.Media.Medium.Staging = int64(20 + w.attempt)
 		delete(work.Notes, s.Name)
 		for _, e := range w.ledger.entries {
 			if !w.ledger.closed[e.ID] {

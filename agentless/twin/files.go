@@ -71,7 +71,11 @@ func (h *host) freshFiles() {
 	if arch == "" {
 		arch = "x64"
 	}
+	h.makeFolder(mediaRoot)
 	for _, pkg := range packages {
+		if h.fleet.opt.NoMedia {
+			continue
+		}
 		folder := mediaRoot + `\` + pkg + "-" + language + "-" + arch
 		h.makeFolder(folder)
 		h.writeFile(folder+`\setup.com`, mediaBytes(pkg, language, arch))

@@ -23,6 +23,9 @@ var reviewed = []struct {
 	{"file-write", "3", "965c5fff5dfe18f0e37f311e5892faba9e52bf2730bfbc27ff2b5bbff738456e", scriptFileWrite},
 	{"folder-list", "2", "cb1a4280e4c56c7e9f6b833551092568af8b87718c834de4a231c2f95aabaa07", scriptFolderList},
 	{"folder-make", "2", "b39656e647e643c0180e830500b0217a48cc355e921e5a327f672e2bb92d4f04", scriptFolderMake},
+	{"media-check", "1", "e64ed57b08fbe7a7df7349d634dac4db9ea533fb9e0daec05a46624605f964bf", scriptMediaCheck},
+	{"media-pull", "1", "008da2e216e5f2e002d3a9cb96ac394718e7965a1ea1604989e973b233804237", scriptMediaPull},
+	{"media-unpack", "1", "14c435776833d44c3c1279f2e159473e27bb77642731ded0bfdc87e2fc808677", scriptMediaUnpack},
 	{"program-list", "2", "2f31991102e8b5d35e0613e456f7e053949ad71e47da331b0f842e2ac73a85cf", scriptProgramList},
 	{"service-list", "2", "356f3b0750693effac6849f2d57445c36cf4810e1ffe792830ed759963ce1007", scriptServiceList},
 	{"system-look", "3", "6568ed60ee74edb91de2eabd57ad33cfcbfa7f08d16710c059f494738541268b", scriptSystemLook},
@@ -120,6 +123,9 @@ func scriptFileWrite(r *records, args []string) int {
 	if err != nil || bad != nil {
 		return r.fail("System.FormatException", hrFormat)
 	}
+	if h.fips() {
+		return r.fail(fipsRefuses, hrInvalid)
+	}
 	part := path + ".part"
 	var all []byte
 	kind, hr := "", ""
@@ -194,6 +200,9 @@ func scriptFileHash(r *records, args []string) int {
 	if !found {
 		r.put("exists", 0)
 		return 0
+	}
+	if r.c.s.h.fips() {
+		return r.fail(fipsRefuses, hrInvalid)
 	}
 	sum := sha256.Sum256(data)
 	r.put("exists", 1)

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"sort"
 	"strconv"
@@ -71,6 +72,13 @@ type Options struct {
 
 	// StartTimeWithoutSeconds makes schtasks.exe take HH:MM instead of HH:MM:SS.
 	StartTimeWithoutSeconds bool
+
+	// Shares are file shares that hosts can read with their machines' accounts, by
+	// name (\\server\share); one without files refuses them.
+	Shares map[string]fs.FS
+
+	// NoMedia lets fresh hosts hold no packages, as real ones do before media came.
+	NoMedia bool
 
 	// Faults are what goes wrong, and when. More can be injected while it runs.
 	Faults []Fault

@@ -18,11 +18,17 @@ func TaskFolder(task string) string { return Tasks + `\` + task }
 
 // taskName is what every name of a host task must look like: it goes raw into
 // command lines, so nothing in it may mean something to cmd.exe.
-var taskName = regexp.MustCompile(`^wk-[A-Za-z0-9]{1,32}-u[0-9]{1,18}-[a-z0-9-]{1,40}-a[0-9]{1,9}$`)
+var taskName = regexp.MustCompile(`^wk-[A-Za-z0-9]{1,32}-[us][0-9]{1,18}-[a-z0-9-]{1,40}-a[0-9]{1,9}$`)
 
 // TaskName names the host task of one step of one attempt of one upgrade.
 func TaskName(installation string, upgrade int64, step string, attempt int) string {
 	return fmt.Sprintf("wk-%s-u%d-%s-a%d", installation, upgrade, step, attempt)
+}
+
+// StagingTaskName names the host task of one step of one attempt at bringing a
+// medium to the host.
+func StagingTaskName(installation string, staging int64, step string, attempt int) string {
+	return fmt.Sprintf("wk-%s-s%d-%s-a%d", installation, staging, step, attempt)
 }
 
 // safePath is a path that can stand in double quotes in a batch file: no quote,
@@ -76,6 +82,19 @@ const aliveFile = "alive"
 // was pressed ("No key presses were detected"), which .NET refuses to do on an
 // input that is no console; a task has a console, and nobody at it.
 func SetupBody(folder, setup, arguments string) ([]byte, error) {
+	return setupBody(folder, setup, arguments, false)
+}
+
+// CheckedSetupBody is SetupBody whose first command is media-check, which lies
+// in the folder (see MediaTree.CheckFiles): nothing of Setup begins, and no
+// switch is touched, unless every file of the tree is right. So no time is left
+// between the comparison and the run, also when nobody looks. A body that did
+// not begin Setup leaves the file refused.
+func CheckedSetupBody(folder, setup, arguments string) ([]byte, error) {
+	return setupBody(folder, setup, arguments, true)
+}
+
+func setupBody(folder, setup, arguments string, check bool) ([]byte, error) {
 	if err := safePath(folder); err != nil {
 		return nil, err
 	}
@@ -87,7 +106,18 @@ func SetupBody(folder, setup, arguments string) ([]byte, error) {
 			return nil, fmt.Errorf("setup's arguments: %w", err)
 		}
 	}
-	lines := append(guard(folder),
+	if check && strings.Contains(folder, "'") {
+		return nil, fmt.Errorf("folder %q: a quote cannot be used here", folder)
+	}
+	lines := guard(folder)
+	if check {
+		lines = append(lines,
+			runScript(folder, MediaCheck)+` >media.txt 2>media-err.txt <nul`,
+			`if not "%ERRORLEVEL%"=="0" goto refused`,
+			`>`+mediaChecked+` echo media`,
+		)
+	}
+	lines = append(lines,
 		`set KEY=`+publishing,
 		`set OLD=`,
 		`for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
@@ -105,8 +135,17 @@ func SetupBody(folder, setup, arguments string) ([]byte, error) {
 		`set code=%ERRORLEVEL%`,
 	)
 	lines = append(lines, restore(folder)...)
-	return batch(append(lines, result()...)), nil
+	lines = append(lines, result()...)
+	if check {
+		lines = append(lines, `exit /b 0`, `:refused`, `>`+mediaRefused+` echo media`, `set code=`+refusedCode)
+		lines = append(lines, result()...)
+	}
+	return batch(lines), nil
 }
+
+// refusedCode is the result of a body that did not begin Setup: no exit code of
+// a program of Windows or Exchange that is known.
+const refusedCode = "9201"
 
 // RepairBody is the batch file of the host task that puts the two State values
 // back after a Setup task died: it must run under the same account, since a
@@ -137,10 +176,15 @@ func ScriptBody(folder, name string) ([]byte, error) {
 		return nil, fmt.Errorf("folder %q: a quote cannot be used here", folder)
 	}
 	lines := append(guard(folder),
-		`powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('`+folder+`\`+name+`.ps1'))" >out.txt 2>err.txt <nul`,
+		runScript(folder, name)+` >out.txt 2>err.txt <nul`,
 		`set code=%ERRORLEVEL%`,
 	)
 	return batch(append(lines, result()...)), nil
+}
+
+// runScript is the command that runs a script of the folder.
+func runScript(folder, name string) string {
+	return `powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('` + folder + `\` + name + `.ps1'))"`
 }
 
 // restore puts both State values back as the files in folder say,

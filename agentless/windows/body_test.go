@@ -38,6 +38,11 @@ func TestBodiesAreAsReviewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "setup.cmd", setup)
+	checked, err := CheckedSetupBody(folder, Root+`\media\sp1-x64-0123abcd\setup.com`, "/mode:Upgrade")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "setup-checked.cmd", checked)
 	repair, err := RepairBody(TaskFolder(TaskName("demo", 17, "put-back", 1)), folder)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +53,7 @@ func TestBodiesAreAsReviewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "script.cmd", script)
-	for _, body := range [][]byte{setup, repair, script} {
+	for _, body := range [][]byte{setup, checked, repair, script} {
 		if got := bytes.Count(body, []byte("\n")); got != bytes.Count(body, []byte("\r\n")) {
 			t.Errorf("a body has lines that do not end in CRLF")
 		}
@@ -65,7 +70,7 @@ func TestBodiesAreAsReviewed(t *testing.T) {
 func TestBodiesRefuseWhatCmdWouldExpand(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", `C:\a"b`, `C:\%TEMP%`, "C:\\a\r\nb", `C:\a&b`, `C:\a|b`, `C:\ä`} {
-		if _, err := SetupBody(path, `C:\x`, ""); err == nil {
+		if _, err := CheckedSetupBody(path, `C:\x`, ""); err == nil {
 			t.Errorf("SetupBody(%q) was accepted as folder", path)
 		}
 		if _, err := ScriptBody(path, "canary"); err == nil {

@@ -53,12 +53,15 @@ var netStatic = map[string]string{
 	"Environment":                        "GetEnvironmentVariable OSVersion",
 	"Globalization.CultureInfo":          "InvariantCulture",
 	"Guid":                               "Empty",
-	"IO.Directory":                       "CreateDirectory Exists GetAccessControl", // with security: 2.0
-	"IO.File":                            "Delete Exists GetAttributes Move WriteAllText ReadAllText",
-	"IO.DriveInfo":                       "GetDrives", // 2.0
+	"IO.Compression.CompressionMode":     "Decompress",                                          // 2.0
+	"IO.Directory":                       "CreateDirectory Delete Exists GetAccessControl Move", // with security: 2.0
+	"IO.File":                            "Delete Exists GetAttributes Move WriteAllText ReadAllLines ReadAllText",
 	"IO.FileAccess":                      "Read ReadWrite Write",
-	"IO.FileMode":                        "Open OpenOrCreate",
+	"IO.FileMode":                        "CreateNew Open OpenOrCreate",
 	"IO.FileShare":                       "None Read ReadWrite",
+	"IO.Path":                            "GetDirectoryName",
+	"Net.GlobalProxySelection":           "GetEmptyWebProxy", // 1.0; obsolete since 2.0 and there
+	"Net.WebRequest":                     "Create",
 	"Microsoft.Win32.Registry":           "LocalMachine Users",
 	"Reflection.Assembly":                "LoadWithPartialName",
 	"Runtime.InteropServices.Marshal":    "GetHRForException",
@@ -67,13 +70,16 @@ var netStatic = map[string]string{
 	"ServiceProcess.ServiceController":   "GetServices",
 	"StringComparison":                   "OrdinalIgnoreCase", // 2.0
 	"Text.Encoding":                      "UTF8",
+	"Threading.Thread":                   "Sleep",
 	"TimeZone":                           "CurrentTimeZone",
 	"Security.AccessControl.AccessControlType": "", "Security.AccessControl.FileSystemRights": "", // 2.0
 	"Security.AccessControl.InheritanceFlags": "", "Security.AccessControl.PropagationFlags": "", // 2.0
 }
 
 // netNew are the types that New-Object may make.
+// (IO.DriveInfo, IO.InvalidDataException and IO.Compression came with 2.0.)
 var netNew = words(`DirectoryServices.DirectoryEntry IO.DirectoryInfo IO.EndOfStreamException IO.FileStream UnauthorizedAccessException byte[]
+	Collections.Hashtable IO.Compression.DeflateStream IO.DriveInfo IO.FileInfo IO.InvalidDataException
 	Security.AccessControl.DirectorySecurity Security.AccessControl.FileSystemAccessRule
 	Security.Cryptography.SHA256Managed Security.Principal.SecurityIdentifier Security.Principal.WindowsPrincipal`)
 
@@ -83,7 +89,6 @@ var comNew = words(`Schedule.Service`) // Windows Vista, Server 2008
 // netMembers are members of objects, of .NET 2.0 unless said otherwise.
 var netMembers = words(`
 	Attributes LastWriteTimeUtc Length Name GetFileSystemInfos
-	DriveType IsReady Substring TotalFreeSpace TotalSize
 	Close Flush Position Read SetLength Write ComputeHash
 	Exception FullName GetType InnerException ToString
 	GetBytes GetString ReadLine WriteLine
@@ -93,6 +98,8 @@ var netMembers = words(`
 	Id ProcessName SessionId StartTime ServiceName Status
 	Groups IsInRole Translate User Value
 	AddAccessRule AreAccessRulesProtected FileSystemRights GetAccessRules GetOwner IdentityReference SetAccessRuleProtection SetOwner
+	Add AddRange AllowAutoRedirect GetResponse GetResponseStream Headers KeepAlive Proxy ReadWriteTimeout Response StatusCode Timeout UserAgent
+	AddMinutes AvailableFreeSpace ContainsKey EndsWith Get Split Substring Count
 	psbase Guid Properties RefreshCache
 	Connect DeleteTask GetFolder GetTask GetTasks LastTaskResult RegisterTask Run State`) // the last line is Schedule.Service
 

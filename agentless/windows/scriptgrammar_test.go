@@ -32,6 +32,9 @@ func longestCalls(t *testing.T) map[string][]string {
 		"file-write":    {longestPath, "2147483647", strings.Repeat("A", 4*((writeChunk+2)/3)), "1"},
 		"folder-list":   {longestPath},
 		"folder-make":   {longestPath},
+		"media-check":   {longestPath, strings.Repeat("f", 64), longestPath},
+		"media-pull":    {longestPath, strings.Repeat("f", 64), strings.Repeat("f", 64), "2147483647", longestPath, "9223372036854775807", "360", longestFolder},
+		"media-unpack":  {longestPath, strings.Repeat("f", 64), "2147483647", longestPath, strings.Repeat("f", 64), longestPath, "9223372036854775807"},
 		"program-list":  {},
 		"service-list":  {strings.Repeat("'", 256)}, // the service control manager's limit
 		"system-look":   {},

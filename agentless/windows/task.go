@@ -241,7 +241,11 @@ func (h *Host) PrepareTask(ctx context.Context, t Task) error {
 
 // TaskRecords reads what a script in a host task said.
 func (h *Host) TaskRecords(ctx context.Context, name, script string) (Records, error) {
-	chunk, err := h.ReadFile(ctx, TaskFolder(name)+`\out.txt`, 0, maxRead)
+	return h.taskRecords(ctx, name, "out.txt", script)
+}
+
+func (h *Host) taskRecords(ctx context.Context, name, file, script string) (Records, error) {
+	chunk, err := h.ReadFile(ctx, TaskFolder(name)+`\`+file, 0, maxRead)
 	if err != nil {
 		return nil, fmt.Errorf("output of task %s: %w", name, err)
 	}

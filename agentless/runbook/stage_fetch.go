@@ -1,0 +1,123 @@
+package runbook
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+
+	"wavekeeper/agentless/windows"
+)
+
+// stageFetch lets the host fetch the bundle, and says how far it is.
+func stageFetch(ctx context.Context, w *Work) (Outcome, error) {
+	m := w.Media.Medium
+	source := cmp.Or(m.Source, m.From)
+	if m.From == "" {
+		out := again("Waits for a source of the media")
+		out.After, out.Phase, out.Staged = later, phaseFetch, w.staged(phaseFetch)
+		return out, nil
+	}
+	pull := windows.Pull{
+		From: m.From, Token: m.Token, SHA256: m.BundleSHA256, Size: m.BundleSize, Path: m.bundle(),
+		Room: m.BundleSize + m.TreeSize + stageMargin, Minutes: stageMinutes,
+	}
+	out, said, look, err := stageTask(ctx, w, windows.MediaPull, "the media is fetched from "+source, pull.Task)
+	if done, _, ok := look.Progress(); ok {
+		w.Memory[stageBytes] = strconv.FormatInt(done, 10)
+	}
+	if err != nil || said == nil {
+		out.Phase, out.Staged = phaseFetch, w.staged(phaseFetch)
+		if out.Kind == Again && look.State == windows.TaskStarted && !out.troubled {
+			out.After = max(out.After, stagePoll)
+			out.Percent = percentOf(out.Staged.Done, m.BundleSize)
+			out.Message = fmt.Sprintf("%d of %d MB came from %s", out.Staged.Done>>20, m.BundleSize>>20, source)
+		}
+		return out, err
+	}
+	failed := Outcome{Kind: Failed, Phase: phaseFetch, Staged: w.staged(phaseFetch)}
+	switch state := said.Get("state"); state {
+	case windows.MediaFetched, windows.MediaPresent:
+		w.Memory[stageBytes] = strconv.FormatInt(m.BundleSize, 10)
+		return w.phase(phaseUnpack, "The media came from %s, and its SHA-256 is right", source), nil
+	case windows.MediaNoRoom:
+		return noRoom(failed, said, pull.Room), nil
+	case windows.MediaChanged:
+		failed.Message = fmt.Sprintf("What %s gives is not the registered media: it came twice with another SHA-256 than %s", source, m.BundleSHA256)
+		failed.Remedy = "Export the media anew to the share or mirror, or add them anew on the console; then run again."
+	case windows.MediaRefused:
+		failed.Message = fmt.Sprintf("%s does not give the media to this host (%s)", source, refusedWords(said))
+		failed.Remedy = refusedRemedy(m)
+	default:
+		failed.Message = fmt.Sprintf("The media did not come from %s within %d hours (%s; last: %s)", source, stageMinutes/60, state, refusedWords(said))
+		failed.Remedy = "Look at the way from the host to the source and run again: it goes on from what came."
+	}
+	return failed, nil
+}
+
+func noRoom(failed Outcome, said windows.Records, room int64) Outcome {
+	free := "less"
+	if n, err := strconv.ParseInt(said.Get("free"), 10, 64); err == nil {
+		free = fmt.Sprintf("%d MB", n>>20)
+	}
+	failed.Message = fmt.Sprintf("The disk of %s has too little room: %s free, %d MB are needed for the media", windows.Media, free, room>>20)
+	failed.Remedy = "Free disk space on the host and run again: it goes on from what came."
+	return failed
+}
+
+func percentOf(done, total int64) int {
+	if total <= 0 {
+		return 0
+	}
+	return int(min(99, done*100/total))
+}
+
+// refusedWords is the last error of a fetch, with the code of HTTP's answer.
+func refusedWords(said windows.Records) string {
+	if code := said.Get("code"); code != "" && code != "0" {
+		return "HTTP " + code
+	}
+	return cmp.Or(said.Get("why"), "no reason")
+}
+
+func refusedRemedy(m Medium) string {
+	if m.Token == "" {
+		return "Let the computer accounts of the servers read the share (DOMAIN\\HOST$), or see that the mirror has the file; then run again."
+	}
+	return "See on the page of the package what the listener says: mostly the host asks from an address that is none of its known ones. Then run again."
+}
+
+// stageUnpack makes the tree of the bundle.
+func stageUnpack(ctx context.Context, w *Work) (Outcome, error) {
+	m := w.Media.Medium
+	unpack := windows.Unpack{
+		Bundle: m.bundle(), SHA256: m.BundleSHA256, ManifestSize: m.ManifestSize, Tree: w.Media.Tree(), Room: m.TreeSize + stageMargin,
+	}
+	out, said, look, err := stageTask(ctx, w, windows.MediaUnpack, "the media is unpacked and every file compared", unpack.Task)
+	if err != nil || said == nil {
+		out.Phase, out.Staged = phaseUnpack, w.staged(phaseUnpack)
+		if out.Kind == Again && look.State == windows.TaskStarted && !out.troubled {
+			out.After, out.Percent = max(out.After, stagePoll), 99
+		}
+		return out, err
+	}
+	failed := Outcome{Kind: Failed, Phase: phaseUnpack, Staged: w.staged(phaseUnpack)}
+	switch state := said.Get("state"); state {
+	case windows.MediaUnpacked, windows.MediaPresent:
+		return w.proven("The media is unpacked in %s, and every file of it is right", w.Media.Folder), nil
+	case windows.MediaAbsent, windows.MediaChanged:
+		if w.raise(stageTry+windows.MediaPull) < stageTries && w.raise(stageTry+windows.MediaUnpack) < stageTries {
+			return w.phase(phaseFetch, "The bundle on the host is gone or changed (%s): it is fetched again", state), nil
+		}
+		failed.Message = "The bundle on the host is changed again and again: " + differences(said)
+		failed.Remedy = "Find out who changes it, then run again."
+	case windows.MediaNoRoom:
+		return noRoom(failed, said, unpack.Room), nil
+	case windows.MediaForeign:
+		return treeDiffers(w, said), nil
+	default:
+		failed.Message = "The media did not unpack to what it has to be: " + differences(said)
+		failed.Remedy = "Add the media anew on the console and run again; look at the host's disk where it happens again."
+	}
+	return failed, nil
+}
