@@ -18,6 +18,7 @@ func TestNoShellLeftIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *twin.Options) { o.ShellSpeed = 180 / 4 }) // a default shell idles for 4 s
 	f.beginSetup(t, "task-created")
+	f.conn.Close() // and with it the shell that it keeps
 	for range 5 {
 		f.leaveShell(t)
 	}

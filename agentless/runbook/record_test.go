@@ -3,6 +3,7 @@ package runbook_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/windows"
@@ -15,6 +16,23 @@ func (f *fixture) of(t *testing.T, attempt int, name string) {
 	s, _ := runbook.Standalone().Step(name)
 	if out := f.step(t, s); out.Kind != runbook.Done {
 		t.Fatalf("%s of attempt %d: %+v", name, attempt, out)
+	}
+}
+
+// stop stops a service and waits for its end.
+func (f *fixture) stop(t *testing.T, service string) {
+	t.Helper()
+	if err := f.host.StopService(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		s, _, err := f.host.Service(t.Context(), service)
+		if err == nil && s.State == windows.Stopped {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is %s, %v", service, s.State, err)
+		}
 	}
 }
 
@@ -34,9 +52,7 @@ func TestWhatAPersonChangesBetweenAttemptsStays(t *testing.T) {
 			f.unwinding = true
 			f.of(t, 1, "record")
 			f.memory["setup"] = map[string]string{"attempt": "1", "setup_ran": "yes"}
-			if err := f.host.StopService(ctx, service); err != nil { // by Setup
-				t.Fatal(err)
-			}
+			f.stop(t, service) // by Setup
 			if c.deviates {
 				e := runbook.Entry{Kind: runbook.ServiceEntry, Name: "Gone", Before: map[string]string{"state": windows.Running, "start": windows.StartAuto}}
 				if _, err := f.book.Change(ctx, e); err != nil {
@@ -47,11 +63,10 @@ func TestWhatAPersonChangesBetweenAttemptsStays(t *testing.T) {
 			if got := f.allServices(t)[service]; got != was || len(f.book.open()) > 0 || c.deviates != (len(f.book.deviations) > 0) {
 				t.Fatalf("%s is %s after the first attempt, want %s; deviations %v", service, got, was, f.book.deviations)
 			}
-			for _, err := range []error{f.host.SetStartMode(ctx, service, windows.StartDisabled), f.host.StopService(ctx, service)} { // by a person
-				if err != nil {
-					t.Fatal(err)
-				}
+			if err := f.host.SetStartMode(ctx, service, windows.StartDisabled); err != nil { // by a person
+				t.Fatal(err)
 			}
+			f.stop(t, service)
 			if !c.deviates { // preflight of the second attempt fails
 				f.of(t, 2, runbook.PutBack)
 			}
