@@ -183,6 +183,9 @@ func TestANewSecretIsTriedAtOneHostByOneCoordinator(t *testing.T) {
 	if got := d.barred(t); got != "CAS1 HUB1 MBX1" {
 		t.Errorf("after two deaths right after it was sent, it is kept from %q, want all", got)
 	}
+	if got := begin("a", 2); got != (store.Trial{}) {
+		t.Errorf("once it was refused, the next gets %+v, want nothing to wait for", got)
+	}
 	d.set(t, `CORP\wk`)
 	begin("a", 0)
 	if err := d.Store.NoteTaken(ctx, d.cred, d.hosts[0].ID); err != nil {

@@ -126,8 +126,10 @@ func (s *Store) NoteRefusal(ctx context.Context, c SealedCredential, host int64,
 
 // refuse keeps a refusal under the lock of the credential's row.
 func (t *txn) refuse(ctx context.Context, c SealedCredential, host int64, reason string) error {
-	if err := t.q.EndTrial(ctx, c.ID); err != nil {
-		return fmt.Errorf("end the trial: %w", err)
+	if host == 0 { // that of one host goes on until its coordinator ends it: the account may be closed right after
+		if err := t.q.EndTrial(ctx, c.ID); err != nil {
+			return fmt.Errorf("end the trial: %w", err)
+		}
 	}
 	row := db.KeepRefusalParams{CredentialID: c.ID, Version: c.Version, Reason: reasonOf(reason)}
 	if host != 0 {

@@ -41,6 +41,13 @@ func (s *Store) BeginTrial(ctx context.Context, owner string, c SealedCredential
 		if now.Version != c.Version || now.ProvenAt != nil {
 			return nil
 		}
+		known, err := standing(ctx, t.q, sealedOf(now))
+		if err != nil {
+			return err
+		}
+		if _, closed := known.Against(host); closed {
+			return nil
+		}
 		unanswered := 0
 		running, err := t.q.TrialOf(ctx, c.ID)
 		switch {
