@@ -32,6 +32,8 @@ const stopWithin = 40 * time.Second
 type ServeCmd struct {
 	DatabaseFlags
 	KeyFlags
+	MediaFlags
+	MediaListenFlags
 	Listen        string   `default:"127.0.0.1:8080" help:"Address of the console." env:"WAVEKEEPER_LISTEN" placeholder:"HOST:PORT"`
 	MetricsListen string   `name:"metrics-listen" help:"Address of /metrics and /readyz without a token, such as 127.0.0.1:9090. Empty: none; they are at the console's address behind --metrics-token." env:"WAVEKEEPER_METRICS_LISTEN" placeholder:"HOST:PORT"`
 	MetricsToken  string   `name:"metrics-token" help:"Bearer token for /metrics and /readyz at the console's address. Empty: they are not there." env:"WAVEKEEPER_METRICS_TOKEN" placeholder:"TOKEN"`
@@ -75,6 +77,10 @@ func (c *ServeCmd) Run(g *Globals) error {
 	hub := live.New(c.Database, log)
 	parts.run(func(ctx context.Context) error { return hub.Run(ctx) })
 
+	listener, counts, err := c.mediaListener(parts, s, log)
+	if err != nil {
+		return err
+	}
 	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: log, Workers: c.Workers})
 	if err != nil {
 		return err
@@ -84,8 +90,11 @@ func (c *ServeCmd) Run(g *Globals) error {
 	}
 	parts.then("coordinator", engine.Stop)
 
-	handler, ops := c.console(s, hub, proxies, log)
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
+	if err := c.serveMedia(parts, listener, failed); err != nil {
+		return err
+	}
+	handler, ops := c.console(s, hub, proxies, log, counts...)
 	if err := parts.listen("console", c.Listen, handler, failed); err != nil {
 		return err
 	}
@@ -158,19 +167,23 @@ func (p *parts) then(name string, stop func(context.Context) error) {
 	})
 }
 
-// listen serves HTTP; what ends it early is sent to failed.
+// listen serves pages and figures.
 func (p *parts) listen(name, address string, handler http.Handler, failed chan<- error) error {
+	return p.serve(name, address, &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: httpd.MaxHeader,
+		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
+	}, failed)
+}
+
+// serve serves HTTP; what ends it early is sent to failed.
+func (p *parts) serve(name, address string, server *http.Server, failed chan<- error) error {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen for the %s: %w", name, err)
 	}
 	// Streams last for hours and end when their request's context does.
 	base, endStreams := context.WithCancel(context.Background())
-	server := &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: httpd.MaxHeader,
-		BaseContext: func(net.Listener) context.Context { return base },
-		ErrorLog:    slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-	}
+	server.BaseContext = func(net.Listener) context.Context { return base }
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			failed <- fmt.Errorf("serve the %s: %w", name, err)

@@ -21,12 +21,12 @@ import (
 
 // console makes the handler of the pages, and the one of /metrics and /readyz.
 // With a token the second is at the console's address, too.
-func (c *ServeCmd) console(s *store.Store, hub *live.Hub, proxies []netip.Prefix, log *slog.Logger) (pages, ops http.Handler) {
+func (c *ServeCmd) console(s *store.Store, hub *live.Hub, proxies []netip.Prefix, log *slog.Logger, counts ...prometheus.Collector) (pages, ops http.Handler) {
 	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
 		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
 	})
-	ops = operations(s, hub)
+	ops = operations(s, hub, counts...)
 	if c.MetricsToken == "" {
 		return pages, ops
 	}
@@ -54,8 +54,11 @@ func (c *ServeCmd) insecure() bool {
 }
 
 // loopback says that the console is reached from this machine only.
-func (c *ServeCmd) loopback() bool {
-	host, _, err := net.SplitHostPort(c.Listen)
+func (c *ServeCmd) loopback() bool { return isLoopback(c.Listen) }
+
+// isLoopback says that an address to listen on is for this machine only.
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return false
 	}
@@ -67,6 +70,9 @@ func (c *ServeCmd) loopback() bool {
 func (c *ServeCmd) check(log *slog.Logger) ([]netip.Prefix, error) {
 	if c.Demo && !c.loopback() {
 		return nil, fmt.Errorf("--listen %s: a demo listens on loopback addresses only", c.Listen)
+	}
+	if err := c.checkMedia(); err != nil {
+		return nil, err
 	}
 	var proxies []netip.Prefix
 	for _, text := range c.TrustedProxy {
@@ -88,8 +94,9 @@ func (c *ServeCmd) check(log *slog.Logger) ([]netip.Prefix, error) {
 }
 
 // operations answers those who watch the program: is it ready, how is it.
-func operations(s *store.Store, hub *live.Hub) http.Handler {
+func operations(s *store.Store, hub *live.Hub, counts ...prometheus.Collector) http.Handler {
 	registry := prometheus.NewRegistry()
+	registry.MustRegister(counts...)
 	registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
