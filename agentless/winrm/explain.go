@@ -213,12 +213,12 @@ func (x *explained) listener(ctx context.Context) (Step, error) {
 	if err != nil {
 		return Step{Remedy: wrong}, x.transport.ended(ctx, err)
 	}
-	switch {
-	case answer.status == http.StatusUnauthorized:
+	switch answer.status {
+	case http.StatusUnauthorized:
 		x.offers = offers(answer.header)
-	case answer.status == http.StatusNotFound:
+	case http.StatusNotFound:
 		return Step{Remedy: wrong}, fmt.Errorf("%w: a web server answers, and has no /wsman: this is no listener of WinRM", ErrUnreachable)
-	case answer.status == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		return Step{Remedy: "Wait a minute, then look at the service: sc query WinRM; sc start WinRM."}, &Fault{HTTPStatus: answer.status, Reason: "WinRM is starting or stopped"}
 	}
 	id, err := x.IdentifyAnonymous(ctx)

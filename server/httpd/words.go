@@ -12,7 +12,7 @@ import (
 var kindWords = map[string]string{
 	"sign-in": "Signed in", "sign-in.failed": "Sign-in failed", "sign-in.refused": "Sign-in refused", "sign-out": "Signed out",
 	"person.add": "Account made", "person.password": "Password changed", "person.enable": "Account enabled", "person.disable": "Account disabled", "person.roles": "Roles changed",
-	"inventory.import": "Inventory imported", "host.probe": "Hosts probed",
+	"inventory.import": "Inventory imported", "host.probe": "Hosts probed", "host.contact": "First contact asked for", "host.contacted": "First contact made",
 	"package.save": "Package registered", "package.set": "Package registered", "preparation.record": "Organization prepared",
 	"profile.save": "Profile changed", "credential.set": "Credential stored",
 	"plan.create": "Plan made", "plan.revise": "Plan changed", "plan.submit": "Plan submitted", "plan.reject": "Plan rejected",

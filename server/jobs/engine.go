@@ -82,6 +82,7 @@ func New(o Options) (*Engine, error) {
 	river.AddWorker(workers, &advancer{engine: e})
 	river.AddWorker(workers, &ticker{engine: e})
 	river.AddWorker(workers, &prober{engine: e})
+	river.AddWorker(workers, &contacter{engine: e})
 	river.AddWorker(workers, &hostSweeper{engine: e})
 	client, err := river.NewClient(riverpgxv5.New(o.Store.Pool()), &river.Config{
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},

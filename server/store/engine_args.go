@@ -37,6 +37,16 @@ type Probe struct {
 // Kind names the job in River's table.
 func (Probe) Kind() string { return "probe" }
 
+// FirstContact is the job that makes a first contact with one host, step by step,
+// and asks it about constants. It never writes rollout state.
+type FirstContact struct {
+	Host int64  `json:"host"`
+	By   string `json:"by"` // who asked for it
+}
+
+// Kind names the job in River's table.
+func (FirstContact) Kind() string { return "first-contact" }
+
 // HostSweep is the job that removes what ended upgrades left on one host. It
 // never touches rollout state.
 type HostSweep struct {
@@ -63,7 +73,7 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs
 	for _, args := range jobs {
 		opts := &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}}
 		switch args.(type) {
-		case Probe, HostSweep:
+		case Probe, FirstContact, HostSweep:
 			opts = nil // they may be asked for again
 		}
 		if _, err := s.river.InsertTx(ctx, tx, args, opts); err != nil {

@@ -477,6 +477,13 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			_, err := d.Store.RequestProbes(ctx, a, nil)
 			return err
 		},
+		"RequestContacts": func(a store.Actor) error {
+			_, err := d.Store.RequestContacts(ctx, a, nil)
+			return err
+		},
+		"NoteContact": func(a store.Actor) error {
+			return d.Store.NoteContact(ctx, a, store.HostAddress{ID: 1}, store.Contact{Outcome: "done"})
+		},
 		"ResumeRollout": func(a store.Actor) error { return d.Store.ResumeRollout(ctx, a, d.rollout, "x") },
 		"ResumeWave":    func(a store.Actor) error { return d.Store.ResumeWave(ctx, a, wave, "x") },
 		"RetryUpgrade":  func(a store.Actor) error { return d.Store.RetryUpgrade(ctx, a, id, "x", book) },

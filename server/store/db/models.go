@@ -45,6 +45,16 @@ type AuditHead struct {
 	Hash    string
 }
 
+type ConstantCheck struct {
+	HostID   int64
+	Name     string
+	Windows  string
+	Expected string
+	Found    string
+	Verdict  string
+	At       time.Time
+}
+
 type Credential struct {
 	ID        int64
 	ProfileID int64
@@ -134,6 +144,15 @@ type Finding struct {
 type FirstAdminToken struct {
 	Hash      string
 	ExpiresAt time.Time
+}
+
+type FirstContact struct {
+	HostID  int64
+	At      time.Time
+	ByName  string
+	Outcome string
+	Error   string
+	Steps   json.RawMessage
 }
 
 type Host struct {
