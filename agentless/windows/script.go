@@ -83,13 +83,17 @@ const powershell = "powershell.exe"
 // encoded returns the arguments with which powershell.exe runs a script in a
 // WinRM shell without cmd.exe.
 func encoded(script string) ([]string, error) {
-	units := utf16.Encode([]rune(script))
-	if len(units) > shellScript {
-		return nil, fmt.Errorf("script of %d characters is too long for a command line", len(units))
+	raw := make([]byte, 0, 2*len(script))
+	for _, r := range script {
+		if r < 0x10000 {
+			raw = append(raw, byte(r), byte(r>>8))
+			continue
+		}
+		high, low := utf16.EncodeRune(r)
+		raw = append(raw, byte(high), byte(high>>8), byte(low), byte(low>>8))
 	}
-	raw := make([]byte, 0, 2*len(units))
-	for _, u := range units {
-		raw = append(raw, byte(u), byte(u>>8))
+	if units := len(raw) / 2; units > shellScript {
+		return nil, fmt.Errorf("script of %d characters is too long for a command line", units)
 	}
 	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", base64.StdEncoding.EncodeToString(raw)}, nil
 }

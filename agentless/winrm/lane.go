@@ -54,12 +54,18 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 type reply struct {
 	status int
 	header http.Header
+	media  string // the content type; "" = look into the header
 	body   []byte
 	last   bool // the connection ends with it
 }
 
 // kind is the content type.
-func (r *reply) kind() string { return r.header.Get("Content-Type") }
+func (r *reply) kind() string {
+	if r.media != "" {
+		return r.media
+	}
+	return r.header.Get("Content-Type")
+}
 
 // exchange writes one request and reads its answer. The context of the caller
 // reaches it by the connection's deadline (until).
@@ -101,6 +107,12 @@ func (l *lane) exchange(head, kind string, body []byte) (*reply, error) {
 
 // read reads an answer, past those that only say that one will come.
 func read(in *bufio.Reader) (*reply, error) {
+	if answer, ok, err := quick(in); ok {
+		if err != nil {
+			return nil, err
+		}
+		return answer, nil
+	}
 	for range 5 {
 		resp, err := http.ReadResponse(in, post)
 		if err != nil {

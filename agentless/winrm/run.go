@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Command is one command line for a shell of its own.
@@ -153,7 +154,10 @@ func (cmd Command) check() error {
 // units is the length of a text as Windows counts it, in UTF-16 units.
 func units(s string) int {
 	n := 0
-	for _, r := range s {
+	for n < len(s) && s[n] < utf8.RuneSelf {
+		n++
+	}
+	for _, r := range s[n:] {
 		n += utf16.RuneLen(r)
 	}
 	return n
