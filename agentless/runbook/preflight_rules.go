@@ -97,6 +97,15 @@ var rules = []rule{
 		return pass("The host answers and knows the WinRM account", "Windows "+s.os.Version)
 	}},
 	{"windows", "founding document; Exchange 2007 SP1 system requirements", ruleWindows},
+	{"wmi", "the questions of preflight; Setup's own checks ask WMI (general knowledge)", func(w *Work, s seen) verdict {
+		if ways := w.Host.Without(); len(ways) > 0 {
+			return verdict{
+				Warning, "WMI does not answer on the host; what is needed was read without it, and Setup's own checks may fail", list(ways),
+				"Start the service Windows Management Instrumentation (Winmgmt); where it runs and fails, see to its repository (winmgmt /verifyrepository from Windows Server 2008 on).",
+			}
+		}
+		return pass("WMI answers", "")
+	}},
 	{"dotnet20-sp1", "founding document; key of .NET Framework setup", func(_ *Work, s seen) verdict {
 		evidence := fmt.Sprintf("installed %t, service pack %d", s.hasNET20, s.net20)
 		if !s.hasNET20 || s.net20 < 1 {

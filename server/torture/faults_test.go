@@ -61,6 +61,8 @@ var causes = map[string]string{
 	"service-will-not-stop":         "BackupAgent|MailScan",
 	"setup-fails":                   "Setup",
 	"disk-full":                     "(?i)disk|space",
+	"wmi-hangs":                     "WMI",
+	"wmi-damaged":                   "WMI",
 	"wmi-stopped":                   "RPC server is unavailable|WMI|winmgmt|Setup",
 	"address-lost":                  "unreachable|timeout|time-out|not answer|refuses the connection|broke the connection",
 	"slow-restart":                  "unreachable|timeout|time-out|not answer|refuses the connection|broke the connection",
