@@ -39,6 +39,8 @@ type world struct {
 	rollout  int64
 	hash     string
 	book     rollout.Runbook
+	keyID    string
+	seal     func(password string, profile int64) ([]byte, error) // of the WinRM account
 }
 
 // journal collects what really happened.
@@ -69,13 +71,24 @@ func (j *journal) count(host, what string) int {
 
 func newWorld(t *testing.T, csv string, change ...func(*jobs.Options)) *world {
 	t.Helper()
+	return worldBy(t, csv, "http,basic,plain", store.Profile{PlainBasic: true}, change...)
+}
+
+// worldBy is a world whose hosts are reached as access and the profile say.
+func worldBy(t *testing.T, csv, access string, p store.Profile, change ...func(*jobs.Options)) *world {
+	t.Helper()
 	ctx := t.Context()
 	w := &world{DB: storetest.New(t), journal: &journal{}, book: runbook.Standalone().Plain()}
 	inv, faults := exchange.ReadInventory(strings.NewReader(csv))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
+	way, err := twin.ParseAccess("*=" + access)
+	if err != nil {
+		t.Fatal(err)
+	}
 	fleet, err := twin.Start(context.Background(), twin.Options{
+		Access:  []twin.HostAccess{way},
 		Servers: inv.Servers, User: "wk", Password: winrmPassword, RunAs: `DEMO\setup`, RunAsPassword: runasPassword, Speed: 2000, Journal: w.journal,
 	})
 	if err != nil {
@@ -87,6 +100,10 @@ func newWorld(t *testing.T, csv string, change ...func(*jobs.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.keyID = key.ID()
+	w.seal = func(password string, profile int64) ([]byte, error) {
+		return key.Seal([]byte(password), profile, store.PurposeWinRM)
+	}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -97,7 +114,8 @@ func newWorld(t *testing.T, csv string, change ...func(*jobs.Options)) *world {
 	_, err = s.Installation(ctx, false)
 	must(err)
 	must(s.SavePackage(ctx, admin, store.Package{Name: "sp1", Language: "en-US", Arch: "x64", SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64")}))
-	profile, err := s.SaveProfile(ctx, admin, store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}})
+	p.Name, p.Ranges = "default", []string{"127.0.0.0/8"}
+	profile, err := s.SaveProfile(ctx, admin, p)
 	must(err)
 	for purpose, account := range map[string][2]string{store.PurposeWinRM: {"wk", winrmPassword}, store.PurposeRunAs: {`DEMO\setup`, runasPassword}} {
 		sealed, err := key.Seal([]byte(account[1]), profile, purpose)
