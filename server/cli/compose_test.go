@@ -98,7 +98,7 @@ func (s composeService) path(image *stage, name string) (string, error) {
 	}
 	for _, v := range s.Volumes {
 		_, at, _ := strings.Cut(v, ":")
-		if strings.HasPrefix(name, at+"/") {
+		if name == at || strings.HasPrefix(name, at+"/") {
 			return name, nil
 		}
 	}
@@ -294,7 +294,7 @@ func (s composeService) shapeProblems(file composeFile, used map[string]bool) []
 		}
 	}
 	for _, p := range s.Ports {
-		if !strings.HasPrefix(p, "127.0.0.1:") {
+		if !strings.HasPrefix(p, "127.0.0.1:") && portOf(p) != portOf(s.Environment["WAVEKEEPER_MEDIA_LISTEN"]) {
 			problems = append(problems, "port "+p+": the console speaks http, others reach it through a proxy only")
 		}
 	}
@@ -365,14 +365,30 @@ func (s composeService) ourProblems(t *testing.T, image *stage) []string {
 		problems = append(problems, s.healthProblems(t, image, s.Healthcheck.Test)...)
 	}
 	for _, p := range s.Ports {
-		if portOf(p) != portOf(s.Environment["WAVEKEEPER_LISTEN"]) {
+		inside := portOf(p)
+		if inside != portOf(s.Environment["WAVEKEEPER_LISTEN"]) && inside != portOf(s.Environment["WAVEKEEPER_MEDIA_LISTEN"]) {
 			problems = append(problems, "port "+p+" leads to nothing: the console listens at "+s.Environment["WAVEKEEPER_LISTEN"])
 		}
 	}
 	if slices.Contains(line, "serve") {
+		problems = append(problems, s.mediaProblems()...)
 		if grace, err := time.ParseDuration(s.StopGracePeriod); err != nil || grace <= stopWithin {
 			problems = append(problems, fmt.Sprintf("it is killed after %q, a graceful stop may take %v", s.StopGracePeriod, stopWithin))
 		}
+	}
+	return problems
+}
+
+// mediaProblems looks whether hosts reach the console's media, and whether the
+// media outlive the container.
+func (s composeService) mediaProblems() []string {
+	var problems []string
+	port := portOf(s.Environment["WAVEKEEPER_MEDIA_LISTEN"])
+	if !slices.Contains(s.Ports, port+":"+port) {
+		problems = append(problems, "hosts do not reach the media's port "+port)
+	}
+	if !slices.ContainsFunc(s.Volumes, func(v string) bool { return strings.HasSuffix(v, ":"+s.Environment["WAVEKEEPER_MEDIA_DIR"]) }) {
+		problems = append(problems, "media lie in no volume")
 	}
 	return problems
 }
@@ -439,7 +455,7 @@ func TestCompose(t *testing.T) {
 		{"[serve]", "[server]"},
 		{"--runas-password-file=", "--runas-file="},
 		{"--speed=200", "--speed=fast"},
-		{"wavekeeper package set", "wavekeeper media set"},
+		{"wavekeeper package set", "wavekeeper package sets"},
 		{"--setup-sha256=", "--sha256="},
 		{"--purpose=runas", "--purpose=setup"},
 		{"wavekeeper, health", "wavekeeper, healthy"},
@@ -448,6 +464,12 @@ func TestCompose(t *testing.T) {
 		{"127.0.0.1:8080:8080", "127.0.0.1:8080:80"},
 		{"127.0.0.1:8080:8080", "8080:8080"},
 		{"key:/var/lib/wavekeeper\n", "key:/var/lib/keys\n"},
+		{"8082:8082", "8082:8083"},
+		{"8082:8082", "127.0.0.1:8082:8082"},
+		{"WAVEKEEPER_MEDIA_LISTEN", "WAVEKEEPER_MEDIA_ADDRESS"},
+		{"WAVEKEEPER_MEDIA_URL:", "WAVEKEEPER_MEDIA_HOST:"},
+		{"media:/var/lib/wavekeeper-media", "media:/var/lib/media"},
+		{"  media: #", "  medium: #"},
 		{"fleet-12.csv", "fleet-13.csv"},
 		{"service:console", "service:web"},
 		{"deploy/Dockerfile", "Dockerfile"},

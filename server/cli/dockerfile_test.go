@@ -195,15 +195,23 @@ func imageProblems(t *testing.T, text string) []string {
 	if len(image.entrypoint) != 1 || image.entrypoint[0] != path.Base(program) {
 		say("ENTRYPOINT %v", image.entrypoint)
 	}
-	service := composeService{Environment: image.env, Volumes: []string{"key:/var/lib/wavekeeper"}}
+	service := composeService{Environment: image.env, Volumes: []string{"key:/var/lib/wavekeeper", "media:/var/lib/wavekeeper-media"}}
 	for _, p := range service.programProblems(t, image, append(slices.Clone(image.entrypoint), image.command...)) {
 		say("CMD: %s", p)
 	}
 	for _, p := range service.healthProblems(t, image, image.healthcheck) {
 		say("HEALTHCHECK: %s", p)
 	}
-	if listen := portOf(image.env["WAVEKEEPER_LISTEN"]); !slices.Equal(image.expose, []string{listen}) {
-		say("EXPOSE %v, the console listens at port %s", image.expose, listen)
+	if listen := []string{portOf(image.env["WAVEKEEPER_LISTEN"]), portOf(image.env["WAVEKEEPER_MEDIA_LISTEN"])}; !slices.Equal(image.expose, listen) {
+		say("EXPOSE %v, console and media listen at ports %v", image.expose, listen)
+	}
+	if at := image.env["WAVEKEEPER_MEDIA_DIR"]; !slices.ContainsFunc(image.runs, func(r string) bool {
+		return strings.Contains(r, "install -d -o "+strings.Replace(image.user, ":", " -g ", 1)) && slices.Contains(strings.Fields(r), at)
+	}) {
+		say("its user has no folder %q for media", at)
+	}
+	if !slices.ContainsFunc(image.runs, func(r string) bool { return slices.Contains(strings.Fields(r), "cabextract") }) {
+		say("media add has no cabextract")
 	}
 	return problems
 }
@@ -225,6 +233,10 @@ func TestDockerfile(t *testing.T) {
 		{`CMD ["serve"]`, `CMD ["server"]`},
 		{`"--url"`, `"--uri"`},
 		{"EXPOSE 8080", "EXPOSE 8081"},
+		{"8080 8082", "8080 8083"},
+		{"WAVEKEEPER_MEDIA_LISTEN", "WAVEKEEPER_MEDIA"},
+		{"WAVEKEEPER_MEDIA_DIR=/var/lib/wavekeeper-media", "WAVEKEEPER_MEDIA_DIR=/srv/media"},
+		{" cabextract ", " "},
 		{"deploy/demo/fleet-12.csv", "deploy/demo/fleet-13.csv"},
 		{"USER 65532:65532", "USER root"},
 		{"debian:12.12-slim", "debian:latest"},
