@@ -3,6 +3,7 @@ package jobs
 import (
 	"sync"
 
+	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"
 )
 
@@ -18,6 +19,7 @@ type cachedConn struct {
 	access *access
 	conn   *winrm.Conn
 	shown  *shown // what the host shows on this connection
+	host   *windows.Host
 }
 
 // of returns the kept connection with what its host showed, or makes one.
@@ -35,9 +37,23 @@ func (c *conns) of(host int64, way string, a *access, s *shown, make func(*shown
 	if ok {
 		go kept.conn.Close() // it deletes the shells that it keeps, at a host that may not answer
 	}
-	c.by[host] = cachedConn{way: way, access: a, conn: conn, shown: s}
+	c.by[host] = cachedConn{way: way, access: a, conn: conn, shown: s, host: windows.New(conn)}
 	return conn, s, nil
 }
+
+// round is the host behind a connection for one tick: it knows what earlier ones
+// learned, its version and that its WMI hangs.
+func (c *conns) round(host int64, conn *winrm.Conn) *windows.Host {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if kept := c.by[host]; kept.conn == conn {
+		return kept.host.Round()
+	}
+	return windows.New(conn) // it was replaced meanwhile
+}
+
+// windows is the host at the way's end.
+func (w *way) windows() *windows.Host { return w.engine.conns.round(w.host.ID, w.conn) }
 
 // close ends all connections, at the same time: each deletes the shells that it
 // keeps, at hosts that may not answer.

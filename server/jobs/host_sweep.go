@@ -10,7 +10,6 @@ import (
 	"github.com/riverqueue/river"
 
 	"wavekeeper/agentless/runbook"
-	"wavekeeper/agentless/windows"
 	"wavekeeper/server/store"
 )
 
@@ -75,7 +74,7 @@ func (e *Engine) sweepHost(ctx context.Context, host int64, lease store.Lease) (
 		return nil, err
 	}
 	defer way.done(ctx)
-	removed, err := runbook.Sweep(ctx, windows.New(way.conn), installation, func(task string) bool {
+	removed, err := runbook.Sweep(ctx, way.windows(), installation, func(task string) bool {
 		upgrade, ok := upgradeOfTask(installation, task)
 		if !ok {
 			return true

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"wavekeeper/agentless/runbook"
-	"wavekeeper/agentless/windows"
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -75,7 +74,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	memory := work.Memory
 	work.Work = runbook.Work{
-		Host:         windows.New(way.conn),
+		Host:         way.windows(),
 		Server:       w.Server,
 		Package:      runbook.Package{Name: target.Words, Target: target.Target, Language: w.Server.Language, Arch: w.Server.Arch},
 		Media:        runbook.Media{Folder: w.Folder, SetupSHA256: w.SetupSHA256},

@@ -83,7 +83,7 @@ func (e *Engine) askAt(ctx context.Context, target store.ProbeTarget) (outcome, 
 	if runas, err := e.account(ctx, way.profile, store.PurposeRunAs); err == nil {
 		hide = append(hide, runas.password) // a host that had it in a task could say it now
 	}
-	found, err := windows.New(way.conn).Facts(ctx)
+	found, err := way.windows().Facts(ctx)
 	if err != nil {
 		if bar, barErr := way.barred(context.WithoutCancel(ctx)); barErr != nil {
 			e.log.Warn("what a host showed was not kept", "host", target.Host.Name, "err", barErr)
