@@ -142,7 +142,7 @@ func begin(t testing.TB, method, url, token string, head map[string]string) (*ht
 	}
 	// From the address that is asked: hosts and console share the loopback.
 	from := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(r.URL.Hostname())}}
-	return (&http.Transport{DisableKeepAlives: true, DialContext: from.DialContext}).RoundTrip(r)
+	return (&http.Transport{DisableKeepAlives: true, ReadBufferSize: 256 << 10, DialContext: from.DialContext}).RoundTrip(r)
 }
 
 func get(t testing.TB, method, url, token string, head map[string]string) (*http.Response, []byte, error) {
