@@ -3,6 +3,7 @@ package winrm
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -10,8 +11,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"wavekeeper/agentless/sealed"
 )
 
 const dialLimit = 5 * time.Second
@@ -36,8 +35,9 @@ func onlyLoopback(_, address string, _ syscall.RawConn) error {
 }
 
 // dial makes a connection: TCP, and TLS where it is due. Nothing of a message
-// and nothing secret is sent. binding is the channel binding of TLS.
-func (t *transport) dial(ctx context.Context) (l *lane, binding []byte, err error) {
+// and nothing secret is sent. leaf is the
+// certificate that the host showed, nil without TLS.
+func (t *transport) dial(ctx context.Context) (l *lane, leaf *x509.Certificate, err error) {
 	limited, cancel := context.WithTimeout(ctx, min(dialLimit, t.limit))
 	defer cancel()
 	// No proxy of the environment: nothing but the host is contacted.
@@ -61,9 +61,9 @@ func (t *transport) dial(ctx context.Context) (l *lane, binding []byte, err erro
 	}
 	l.net = secure
 	if shown := secure.ConnectionState().PeerCertificates; len(shown) > 0 {
-		binding = sealed.ChannelBinding(shown[0])
+		leaf = shown[0]
 	}
-	return l, binding, nil
+	return l, leaf, nil
 }
 
 // unreached says in words why no connection came about.

@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,8 +22,9 @@ const proofGrace = 400 * time.Millisecond
 
 // mechanism logs one connection on, by tokens that Negotiate carries.
 type mechanism interface {
-	// start gives the first token.
-	start(ctx context.Context, binding []byte) ([]byte, error)
+	// start gives the first token; leaf is the certificate that the host showed,
+	// nil without TLS.
+	start(ctx context.Context, leaf *x509.Certificate) ([]byte, error)
 	// step takes a token of the host and gives the next, which is nil when nothing
 	// more is to be said.
 	step(token []byte) ([]byte, error)
@@ -52,8 +54,10 @@ type ntlmLogin struct {
 	shown  bool
 }
 
-func (n *ntlmLogin) start(_ context.Context, binding []byte) ([]byte, error) {
-	n.client.Bindings = binding
+func (n *ntlmLogin) start(_ context.Context, leaf *x509.Certificate) ([]byte, error) {
+	if leaf != nil {
+		n.client.Bindings = sealed.ChannelBinding(leaf)
+	}
 	return n.client.Negotiate(), nil
 }
 
@@ -84,7 +88,11 @@ type kerberosLogin struct {
 	complete      bool
 }
 
-func (k *kerberosLogin) start(ctx context.Context, binding []byte) (token []byte, err error) {
+func (k *kerberosLogin) start(ctx context.Context, leaf *x509.Certificate) (token []byte, err error) {
+	var binding []byte
+	if leaf != nil {
+		binding = kerberos.EndPoint(leaf)
+	}
 	k.context, token, err = k.client.Initiate(ctx, k.service, k.host, binding)
 	return token, err
 }
@@ -109,12 +117,12 @@ func (k *kerberosLogin) security() sealed.Security {
 // login logs a connection on. Its messages are empty: nothing that could be
 // carried out is sent before the host knows who asks, and, where it can, has
 // shown that it knows the credential, too.
-func (t *transport) login(ctx context.Context, l *lane, binding []byte) error {
+func (t *transport) login(ctx context.Context, l *lane, leaf *x509.Certificate) error {
 	m := t.mechanism()
 	if m == nil {
 		return nil
 	}
-	token, err := m.start(ctx, binding)
+	token, err := m.start(ctx, leaf)
 	if err != nil {
 		return t.noToken(ctx, err)
 	}
@@ -174,9 +182,9 @@ func (t *transport) judge(ctx context.Context, m mechanism, p *proof, answer *re
 	token, offered := negotiateToken(answer.header)
 	switch {
 	case answer.status == http.StatusUnauthorized && p != nil:
-		if len(token) > 0 { // Kerberos says why
-			if _, err := m.step(token); err != nil && errors.Is(err, kerberos.ErrSkew) {
-				return end(t.noToken(ctx, err))
+		if len(token) > 0 { // Kerberos says why; no password was shown, so nothing is closed
+			if _, err := m.step(token); errors.Is(err, kerberos.ErrSkew) || errors.Is(err, kerberos.ErrHost) {
+				return end(fmt.Errorf("%w: %w", ErrDenied, err))
 			}
 		}
 		return nil, p.refused(t.whyRefused(m), &Fault{HTTPStatus: answer.status})

@@ -55,7 +55,7 @@ func quick(in *bufio.Reader) (answer *reply, ok bool, err error) {
 			if string(value) != soapType {
 				answer.media = string(value)
 			}
-		case is(name, "Transfer-Encoding"), is(name, "Connection"), is(name, "Trailer"):
+		case is(name, "Transfer-Encoding"), is(name, "Connection"), is(name, "Trailer"), is(name, "WWW-Authenticate"):
 			return nil, false, nil
 		}
 	}

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"wavekeeper/agentless/kerberos"
 	"wavekeeper/agentless/ntlm"
 	"wavekeeper/agentless/sealed"
 )
@@ -25,6 +27,7 @@ type loginHost struct {
 	old      bool // tells no time, as hosts of 2003 do
 	without  uint32
 	bindings []byte
+	keys     []kerberos.KeytabKey // the host's, for Kerberos
 	// mischief, when not nil, may answer in the host's place; opened is the
 	// message if one came sealed.
 	mischief func(w http.ResponseWriter, r *http.Request, on *login) bool
@@ -39,7 +42,7 @@ type loginHost struct {
 // login is what the host knows of a connection.
 type login struct {
 	pending *ntlm.Server
-	session *ntlm.Session
+	session sealed.Security
 }
 
 type loginKey struct{}
@@ -116,7 +119,7 @@ func (h *loginHost) logon(w http.ResponseWriter, r *http.Request) {
 	h.counted(func() {
 		h.requests++
 		h.conns[r.RemoteAddr] = true
-		if len(token) > 8 && token[8] == 3 {
+		if len(token) > 8 && token[0] == 'N' && token[8] == 3 {
 			h.proofs++
 		}
 		if len(body) > 0 && !isSealed && r.Header.Get("WSMANIDENTIFY") == "" {
@@ -131,6 +134,16 @@ func (h *loginHost) logon(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	switch {
+	case len(token) > 0 && token[0] != 'N':
+		context, answer, err := kerberos.Accept(h.keys, token, h.bindings, 5*time.Minute)
+		if on.session = nil; err != nil {
+			h.counted(func() { h.refusals++ })
+			offer(w, answer)
+			return
+		}
+		h.counted(func() { h.logins++ })
+		w.Header().Set("WWW-Authenticate", "Negotiate "+base64.StdEncoding.EncodeToString(answer))
+		on.session = context
 	case len(token) > 8 && token[8] == 1:
 		on.session = nil
 		on.pending = &ntlm.Server{Computer: "MBX1", Domain: "LAB", Old: h.old, Without: h.without, Bindings: h.bindings, Lookup: h.lookup}

@@ -204,11 +204,11 @@ func (c call) lane(ctx context.Context) (*lane, error) {
 			return l, nil
 		}
 	}
-	l, binding, err := c.dial(ctx)
+	l, leaf, err := c.dial(ctx)
 	if err != nil || c.anonymous {
 		return l, err
 	}
-	if err := c.login(ctx, l, binding); err != nil {
+	if err := c.login(ctx, l, leaf); err != nil {
 		l.close()
 		return nil, err
 	}
@@ -315,7 +315,7 @@ func known(err error) bool {
 		fault   *Fault
 	)
 	return errors.As(err, &rule) || errors.As(err, &refused) || errors.As(err, &fault) ||
-		errors.Is(err, ErrUnreachable) || errors.Is(err, ErrTimeout) || errors.Is(err, errAnswer)
+		errors.Is(err, ErrUnreachable) || errors.Is(err, ErrDenied) || errors.Is(err, ErrTimeout) || errors.Is(err, errAnswer)
 }
 
 // toUTF8 undoes UTF-16, in which hosts may answer.
