@@ -17,6 +17,8 @@ func Cause(err error) string {
 	switch winrm.Outcome(err) {
 	case winrm.OutcomeDenied:
 		return "the host refuses the account"
+	case winrm.OutcomeUntrusted:
+		return "the host's certificate is not trusted"
 	case winrm.OutcomeTimeout:
 		return "the host does not answer in time"
 	case winrm.OutcomeUnreachable:

@@ -130,7 +130,7 @@ func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 // gone reports whether an error says that asking more is useless.
 func gone(err error) bool {
 	switch winrm.Outcome(err) {
-	case winrm.OutcomeUnreachable, winrm.OutcomeTimeout, winrm.OutcomeRefused, winrm.OutcomeDenied:
+	case winrm.OutcomeUnreachable, winrm.OutcomeUntrusted, winrm.OutcomeTimeout, winrm.OutcomeRefused, winrm.OutcomeDenied:
 		return true
 	}
 	return false

@@ -126,7 +126,7 @@ type ShellsFull = winrm.ShellsFull
 // Unreached reports whether nothing was heard of the host at all.
 func Unreached(err error) bool {
 	switch winrm.Outcome(err) {
-	case winrm.OutcomeUnreachable, winrm.OutcomeTimeout:
+	case winrm.OutcomeUnreachable, winrm.OutcomeUntrusted, winrm.OutcomeTimeout:
 		return true
 	}
 	return false
