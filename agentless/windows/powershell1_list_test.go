@@ -56,6 +56,7 @@ var netStatic = map[string]string{
 	"IO.Compression.CompressionMode":     "Decompress",                                          // 2.0
 	"IO.Directory":                       "CreateDirectory Delete Exists GetAccessControl Move", // with security: 2.0
 	"IO.File":                            "Delete Exists GetAttributes Move WriteAllText ReadAllLines ReadAllText",
+	"IO.DriveInfo":                       "GetDrives", // 2.0
 	"IO.FileAccess":                      "Read ReadWrite Write",
 	"IO.FileMode":                        "CreateNew Open OpenOrCreate",
 	"IO.FileShare":                       "None Read ReadWrite",
@@ -89,6 +90,7 @@ var comNew = words(`Schedule.Service`) // Windows Vista, Server 2008
 // netMembers are members of objects, of .NET 2.0 unless said otherwise.
 var netMembers = words(`
 	Attributes LastWriteTimeUtc Length Name GetFileSystemInfos
+	DriveType IsReady TotalFreeSpace TotalSize
 	Close Flush Position Read SetLength Write ComputeHash
 	Exception FullName GetType InnerException ToString
 	GetBytes GetString ReadLine WriteLine
