@@ -15,41 +15,45 @@ import (
 // arrows is the design: which of our packages each package may import. A
 // package that is missing here is refused: draw it first.
 var arrows = map[string][]string{
-	"server":                 {"server/cli"},
-	"server/cli":             {"*"}, // the wiring; everything but web, see never
-	"server/httpd":           {"web", "web/page", "web/ui", "web/static", "server/store", "server/live", "server/auth", "server/audit", "server/rollout", "server/exchange", "server/media"},
-	"server/jobs":            {"server/store", "agentless/runbook", "agentless/windows", "agentless/winrm", "server/secret", "server/media", "server/rollout", "server/exchange", "server/audit"},
-	"server/store":           {"server/store/db", "server/rollout", "server/exchange", "server/audit", "server/canon"},
-	"server/store/db":        {},
-	"server/audit":           {"server/canon"},
-	"server/media":           {},
-	"server/auth":            {},
-	"server/rollout":         {"server/exchange", "server/canon"},
-	"server/exchange":        {},
-	"server/canon":           {},
-	"server/secret":          {},
-	"server/live":            {},
-	"server/localpg":         {},
-	"agentless/ntlm":         {},
-	"agentless/kerberos":     {},
-	"agentless/sealed":       {},
-	"agentless/winrm":        {"agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
-	"agentless/windows":      {"agentless/winrm"},
-	"agentless/runbook":      {"agentless/windows", "server/exchange", "server/rollout", "server/canon"},
-	"agentless/twin":         {"server/exchange", "agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
-	"migrations":             {},
-	"web/gallery":            {"web/page", "web/ui", "server/rollout", "server/exchange"},
-	"deploy/demo":            {},
-	"web/page":               {"web/ui", "server/rollout", "server/exchange"},
-	"web/ui":                 {"server/rollout", "server/exchange"},
-	"web/static":             {},
-	"server/store/storetest": {"migrations", "server/store", "server/localpg"}, // for tests only
-	"server/torture":         {},                                               // tests only
+	"server":                                {"server/cli"},
+	"server/cli":                            {"*"}, // the wiring; everything but web, see never
+	"server/httpd":                          {"web", "web/page", "web/ui", "web/static", "server/store", "server/live", "server/auth", "server/audit", "server/rollout", "server/exchange", "server/media"},
+	"server/jobs":                           {"server/store", "agentless/runbook", "agentless/windows", "agentless/winrm", "server/secret", "server/media", "server/rollout", "server/exchange", "server/audit"},
+	"server/store":                          {"server/store/db", "server/rollout", "server/exchange", "server/audit", "server/canon"},
+	"server/store/db":                       {},
+	"server/audit":                          {"server/canon"},
+	"server/media":                          {},
+	"server/auth":                           {},
+	"server/rollout":                        {"server/exchange", "server/canon"},
+	"server/exchange":                       {},
+	"server/canon":                          {},
+	"server/secret":                         {},
+	"server/live":                           {},
+	"server/localpg":                        {},
+	"agentless/ntlm":                        {},
+	"agentless/kerberos":                    {},
+	"agentless/sealed":                      {},
+	"agentless/winrm":                       {"agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
+	"agentless/windows":                     {"agentless/winrm"},
+	"agentless/runbook":                     {"agentless/windows", "server/exchange", "server/rollout", "server/canon"},
+	"agentless/twin":                        {"server/exchange", "agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
+	"migrations":                            {},
+	"web/gallery":                           {"web/page", "web/ui", "server/rollout", "server/exchange"},
+	"deploy/demo":                           {},
+	"web/page":                              {"web/ui", "server/rollout", "server/exchange"},
+	"web/ui":                                {"server/rollout", "server/exchange"},
+	"web/static":                            {},
+	"server/store/storetest":                {"migrations", "server/store", "server/localpg"}, // for tests only
+	"agentless/winrm/testdata/figures/ours": {"agentless/winrm", "agentless/windows"},         // the programs of `make bench`
+	"agentless/winrm/testdata/figures/bare": {},
+	"agentless/winrm/testdata/figures/stub": {},
+	"agentless/winrm/testdata/figures/twin": {"agentless/twin", "server/exchange"},
+	"server/torture":                        {}, // tests only
 }
 
 // never holds what no other package may import, but for tests: the package and who may.
 var never = map[string][]string{
-	"agentless/twin":         {"server/cli"},
+	"agentless/twin":         {"server/cli", "agentless/winrm/testdata/figures/twin"},
 	"migrations":             {"server/cli", "server/store/storetest"},
 	"server/store/storetest": {},
 	"web/page":               {"server/httpd", "web/gallery"},
@@ -60,7 +64,7 @@ var never = map[string][]string{
 
 // outside holds third-party modules that only some packages may import.
 var outside = map[string][]string{
-	"github.com/masterzen/winrm":  {"agentless/winrm"},
+	"github.com/masterzen/winrm":  {"agentless/winrm", "agentless/winrm/testdata/figures/bare"},
 	"github.com/jackc/pgx":        {"server/store", "server/store/db", "server/jobs", "server/live", "server/localpg", "server/cli", "server/store/storetest"},
 	"github.com/riverqueue/river": {"server/store", "server/jobs", "server/cli"},
 	"github.com/go-chi/chi":       {"server/httpd"},

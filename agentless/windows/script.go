@@ -95,7 +95,16 @@ func encoded(script string) ([]string, error) {
 	if units := len(raw) / 2; units > shellScript {
 		return nil, fmt.Errorf("script of %d characters is too long for a command line", units)
 	}
-	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", base64.StdEncoding.EncodeToString(raw)}, nil
+	var text strings.Builder
+	text.Grow(base64.StdEncoding.EncodedLen(len(raw)))
+	w := base64.NewEncoder(base64.StdEncoding, &text)
+	if _, err := w.Write(raw); err != nil {
+		return nil, fmt.Errorf("encode a script: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("encode a script: %w", err)
+	}
+	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", text.String()}, nil
 }
 
 // newNonce marks one call's records.

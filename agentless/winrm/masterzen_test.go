@@ -1,10 +1,8 @@
 package winrm
 
 import (
-	"context"
 	"io"
 	"net"
-	"sync"
 	"testing"
 	"time"
 
@@ -96,68 +94,5 @@ func TestWhatPlainMasterzenGetsWrong(t *testing.T) {
 		}
 		theirs.CloseClientConnections()
 		<-ended
-	})
-}
-
-func hundred(b *testing.B) []*fakeHost {
-	b.Helper()
-	hosts := make([]*fakeHost, 100)
-	for i := range hosts {
-		hosts[i] = newFakeHost(b)
-		// A shell id where masterzen can read it, for both.
-		hosts[i].on("Create", answer(200, soapAction("http://schemas.xmlsoap.org/ws/2004/09/transfer/CreateResponse",
-			`<rsp:Shell><rsp:ShellId>`+shellID+`</rsp:ShellId></rsp:Shell>`)))
-	}
-	return hosts
-}
-
-// twenty calls do for every host, twenty at a time.
-func twenty(hosts []*fakeHost, do func(*fakeHost)) {
-	var workers sync.WaitGroup
-	next := make(chan *fakeHost)
-	for range 20 {
-		workers.Go(func() {
-			for h := range next {
-				do(h)
-			}
-		})
-	}
-	for _, h := range hosts {
-		next <- h
-	}
-	close(next)
-	workers.Wait()
-}
-
-// One raw command on each of 100 hosts, twenty at a time; the fake hosts' own
-// work is in both figures.
-func BenchmarkHundredHosts(b *testing.B) {
-	b.Run("ours", func(b *testing.B) {
-		hosts := hundred(b)
-		b.ReportAllocs()
-		for b.Loop() {
-			twenty(hosts, func(h *fakeHost) {
-				c, err := New(h.config())
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				defer c.Close()
-				if _, err := c.Run(context.Background(), Command{Line: "hostname", CodePage: 437}); err != nil {
-					b.Error(err)
-				}
-			})
-		}
-	})
-	b.Run("masterzen", func(b *testing.B) {
-		hosts := hundred(b)
-		b.ReportAllocs()
-		for b.Loop() {
-			twenty(hosts, func(h *fakeHost) {
-				if _, err := plain(b, h).RunWithContext(context.Background(), "hostname", io.Discard, io.Discard); err != nil {
-					b.Error(err)
-				}
-			})
-		}
 	})
 }

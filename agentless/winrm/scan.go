@@ -328,8 +328,8 @@ func (s *scanner) start() error {
 // are written, namespace declarations go into the scope.
 func (s *scanner) attributes(n *node, within *scope) (_ *scope, empty bool, err error) {
 	from := len(s.attrs)
-	if cap(s.attrs)-from < 8 {
-		s.attrs, from = make([]xml.Attr, 0, 32), 0
+	if cap(s.attrs)-from < 4 {
+		s.attrs, from = make([]xml.Attr, 0, 16), 0
 	}
 	for count := 0; ; count++ {
 		before := len(s.rest)
