@@ -50,6 +50,17 @@ type Bundle struct {
 	ManifestSHA256 string
 }
 
+// Sum is the SHA-256 of one file of the bundle, by its path without regard to
+// case; "" = it is not there.
+func (b Bundle) Sum(path string) string {
+	for _, e := range b.Manifest.Entries {
+		if strings.EqualFold(e.Path, path) {
+			return e.SHA256
+		}
+	}
+	return ""
+}
+
 // workPrefix names folders of work that is not done.
 const workPrefix = ".adding-"
 

@@ -60,10 +60,13 @@ func (m Medium) Words() string {
 	return m.Package + " " + m.Arch + " (" + strings.Join(m.Languages, ", ") + ")"
 }
 
+// mediaRoot is the folder on hosts that media are brought into.
+const mediaRoot = `C:\Wavekeeper\media\`
+
 // MediumFolder is where a medium's tree lies on hosts unless told otherwise. It
 // names the content, so that another medium never meets its files.
 func MediumFolder(pkg, arch, manifestSHA256 string) string {
-	return `C:\Wavekeeper\media\` + pkg + "-" + arch + "-" + manifestSHA256[:min(8, len(manifestSHA256))]
+	return mediaRoot + pkg + "-" + arch + "-" + manifestSHA256[:min(8, len(manifestSHA256))]
 }
 
 // AddMedia registers a medium with its manifest (whose hash must be
@@ -80,6 +83,9 @@ func (s *Store) AddMedia(ctx context.Context, actor Actor, m Medium, manifest []
 	}
 	if err := checkFolder(folder); err != nil {
 		return Medium{}, fmt.Errorf("add media: %w", err)
+	}
+	if !strings.HasPrefix(strings.ToLower(folder), strings.ToLower(mediaRoot)) {
+		return Medium{}, fmt.Errorf("add media: %w", rollout.Invalid("What is brought to hosts lies in %s, which only administrators can write to, not in %s.", mediaRoot, folder))
 	}
 	err = s.inTx(ctx, func(t *txn) error {
 		if err := t.acts(ctx, actor, "planner", "admin"); err != nil {

@@ -108,6 +108,10 @@ func TestMediaNeverChange(t *testing.T) {
 	if _, err := d.Store.AddMedia(t.Context(), erika, wrong, manifest, ""); err == nil {
 		t.Error("a bundle of 2 GiB was taken")
 	}
+	good, manifest := medium("elsewhere")
+	if _, err := d.Store.AddMedia(t.Context(), erika, good, manifest, `D:\media\sp1`); !errors.Is(err, rollout.ErrInvalid) {
+		t.Errorf("a folder that anybody may write to: %v", err)
+	}
 	for _, sql := range []string{"UPDATE media SET setup_sha256 = repeat('0', 64) WHERE id = $1", "DELETE FROM media WHERE id = $1"} {
 		if _, err := d.Store.Pool().Exec(t.Context(), sql, kept.ID); err == nil {
 			t.Errorf("%s went through", sql)

@@ -27,7 +27,7 @@ type Package struct {
 // DefaultFolder is where the media are on hosts unless the package says
 // otherwise.
 func DefaultFolder(name, language, arch string) string {
-	return `C:\Wavekeeper\media\` + name + "-" + language + "-" + arch
+	return mediaRoot + name + "-" + language + "-" + arch
 }
 
 // Packages returns what was registered.
