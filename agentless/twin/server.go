@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -188,6 +189,9 @@ func (t *talk) answer(a reply, relatesTo string, bare bool) {
 	}
 	w := t.met.around(t.w)
 	w.Header().Set("Content-Type", kind)
+	if t.met.name == "" { // as http.sys tells it
+		w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // a caller that left is not told
 }

@@ -58,6 +58,7 @@ func callAfter(before, name, nonce string, args ...string) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
+	b.Grow(len(source) + 512)
 	b.Write(source)
 	b.WriteString(before + "wk_" + strings.ReplaceAll(name, "-", "_"))
 	for _, a := range append([]string{nonce}, args...) {
@@ -83,27 +84,38 @@ const powershell = "powershell.exe"
 // encoded returns the arguments with which powershell.exe runs a script in a
 // WinRM shell without cmd.exe.
 func encoded(script string) ([]string, error) {
-	raw := make([]byte, 0, 2*len(script))
+	units := 0
 	for _, r := range script {
-		if r < 0x10000 {
-			raw = append(raw, byte(r), byte(r>>8))
-			continue
-		}
-		high, low := utf16.EncodeRune(r)
-		raw = append(raw, byte(high), byte(high>>8), byte(low), byte(low>>8))
+		units += utf16.RuneLen(r)
 	}
-	if units := len(raw) / 2; units > shellScript {
+	if units > shellScript {
 		return nil, fmt.Errorf("script of %d characters is too long for a command line", units)
 	}
 	var text strings.Builder
-	text.Grow(base64.StdEncoding.EncodedLen(len(raw)))
-	w := base64.NewEncoder(base64.StdEncoding, &text)
-	if _, err := w.Write(raw); err != nil {
-		return nil, fmt.Errorf("encode a script: %w", err)
+	text.Grow(base64.StdEncoding.EncodedLen(2 * units))
+	// In pieces that need no padding: a poll of a host task is mostly this.
+	var raw [768]byte
+	var out [1024]byte
+	n := 0
+	put := func(unit rune) {
+		raw[n], raw[n+1] = byte(unit), byte(unit>>8)
+		if n += 2; n == len(raw) {
+			base64.StdEncoding.Encode(out[:], raw[:])
+			text.Write(out[:])
+			n = 0
+		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("encode a script: %w", err)
+	for _, r := range script {
+		if r < 0x10000 {
+			put(r)
+			continue
+		}
+		high, low := utf16.EncodeRune(r)
+		put(high)
+		put(low)
 	}
+	base64.StdEncoding.Encode(out[:], raw[:n])
+	text.Write(out[:base64.StdEncoding.EncodedLen(n)])
 	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", text.String()}, nil
 }
 
