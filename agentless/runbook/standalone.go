@@ -12,12 +12,15 @@ const (
 	Tidy    = "tidy"
 )
 
+// Stage is the step that brings the package's media to the host.
+const Stage = "stage"
+
 // stageStep brings the package to the host: minutes in a local network, hours
 // over a slow line. It is a step of every attempt, and is done at once when the
 // package was brought before.
 func stageStep() Step {
 	return Step{rollout.Step{
-		Name: "stage", Words: "The package's media is fetched and unpacked, and every file of it compared",
+		Name: Stage, Words: "The package's media is fetched and unpacked, and every file of it compared",
 		Expected: 20 * time.Minute, Soft: time.Hour, Hard: 8 * time.Hour, Silence: 10 * time.Minute,
 		Repeatable: true,
 	}, stage}

@@ -166,7 +166,7 @@ func (w *Work) prefixes() []string {
 	if w.Upgrade != 0 {
 		all = append(all, w.prefix())
 	}
-	number := w.Notes["stage"][stageNumber]
+	number := w.Notes[Stage][stageNumber]
 	if number == "" && w.Media.Medium.Staging != 0 {
 		number = strconv.FormatInt(w.Media.Medium.Staging, 10)
 	}

@@ -36,6 +36,7 @@ type Options struct {
 	Log     *slog.Logger
 	Workers int              // jobs at the same time; 0 = 50
 	Now     func() time.Time // this process's clock, by which it knows that a lease may have run out; nil = the clock
+	Media   Media            // how hosts fetch media from this program
 	Pace    float64          // divides the pauses between ticks, for hosts whose time runs faster; 0 = 1
 }
 
@@ -55,6 +56,7 @@ type Engine struct {
 	now      func() time.Time
 	owner    string
 	pace     float64
+	media    Media
 	client   *river.Client[pgx.Tx]
 	conns    conns
 	accesses accesses
@@ -76,7 +78,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		store: o.Store, keys: o.Keys, table: o.Table, plain: o.Table.Plain(), log: o.Log, now: o.Now,
-		owner: uuid.NewString(), pace: o.Pace, conns: conns{by: map[int64]cachedConn{}}, accesses: accesses{by: map[int64]*access{}},
+		owner: uuid.NewString(), pace: o.Pace, media: o.Media, conns: conns{by: map[int64]cachedConn{}}, accesses: accesses{by: map[int64]*access{}},
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &advancer{engine: e})
@@ -84,6 +86,7 @@ func New(o Options) (*Engine, error) {
 	river.AddWorker(workers, &prober{engine: e})
 	river.AddWorker(workers, &contacter{engine: e})
 	river.AddWorker(workers, &hostSweeper{engine: e})
+	river.AddWorker(workers, &stager{engine: e})
 	client, err := river.NewClient(riverpgxv5.New(o.Store.Pool()), &river.Config{
 		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
 		Workers:                     workers,

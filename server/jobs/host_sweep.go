@@ -77,7 +77,7 @@ func (e *Engine) sweepHost(ctx context.Context, host int64, lease store.Lease) (
 	removed, err := runbook.Sweep(ctx, way.windows(), installation, func(task string) bool {
 		upgrade, ok := upgradeOfTask(installation, task)
 		if !ok {
-			return true
+			return !e.stagingEnded(ctx, installation, task)
 		}
 		may, err := e.store.IntendRemoval(ctx, lease, upgrade, task)
 		if err != nil {
@@ -89,6 +89,19 @@ func (e *Engine) sweepHost(ctx context.Context, host int64, lease store.Lease) (
 		return removed, fmt.Errorf("%s", secrets{way.password}.redact(err.Error()))
 	}
 	return removed, nil
+}
+
+// stagingEnded reports whether a task is one of bringing media to the host whose
+// staging has ended: nothing is to be put back of it.
+func (e *Engine) stagingEnded(ctx context.Context, installation, task string) bool {
+	rest, ours := strings.CutPrefix(task, "wk-"+installation+"-s")
+	digits, _, whole := strings.Cut(rest, "-")
+	id, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !ours || !whole {
+		return false
+	}
+	g, err := e.store.StagingByID(ctx, id)
+	return err == nil && !g.Open()
 }
 
 // upgradeOfTask reads the upgrade from a host task's name, wk-INSTALLATION-uN-.

@@ -15,7 +15,8 @@ import (
 // prepared is a tick's work with the secrets that must not be stored.
 type prepared struct {
 	runbook.Work
-	way     *way // nil = the host was not to be contacted
+	way     *way           // nil = the host was not to be contacted
+	staging *store.Staging // of the stage step of an upgrade whose package has a medium
 	secrets secrets
 	judged  time.Time // when the step's outcome was weighed against its limits; zero = it did not come to one
 }
@@ -95,6 +96,10 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 	}
 	for _, m := range w.Markers {
 		work.Markers = append(work.Markers, runbook.Marker(m))
+	}
+	if err := e.bring(ctx, w, lease, work); err != nil {
+		e.log.Warn("media not prepared", "rollout", w.Rollout, "server", w.Server.Name, "err", err)
+		return &runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: "What is known of the package's media could not be read. The program's log says why."}
 	}
 	return nil
 }

@@ -110,6 +110,13 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	work.secrets.redactSave(&save)
 	saving, cancel := context.WithTimeout(ctx, saveLimit)
 	defer cancel()
+	if err := e.saveStaged(saving, lease, work, out, save.StepTo, now()); err != nil {
+		if errors.Is(err, store.ErrOvertaken) {
+			e.overtaken(w, err)
+			return 0, false, nil
+		}
+		return 0, false, err
+	}
 	if err := e.store.SaveTick(saving, lease, save); err != nil {
 		if errors.Is(err, store.ErrOvertaken) {
 			e.overtaken(w, err)

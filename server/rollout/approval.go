@@ -9,7 +9,7 @@ import (
 )
 
 // ApprovalFormat names the canonical form of what an approval binds.
-const ApprovalFormat = "wavekeeper-approval/1"
+const ApprovalFormat = "wavekeeper-approval/2"
 
 // ApprovalContent is what an approval says about one server. Its digest is
 // compared in the transaction that starts the server, and what is done on its
@@ -34,6 +34,7 @@ type ApprovalContent struct {
 	Arch          string         `json:"arch"`
 	Folder        string         `json:"folder"` // of the media on the hosts
 	SetupSHA256   string         `json:"setup_sha256"`
+	Manifest      string         `json:"manifest_sha256"` // of the media, every file's hash in it; "" = what lies on the hosts, without media
 	Profile       string         `json:"profile"`
 	RunAs         string         `json:"run_as"`   // account name
 	Services      []string       `json:"services"` // that are stopped for the time of Setup
@@ -108,6 +109,7 @@ func (c ApprovalContent) fields() []approvalField {
 		{"architecture", c.Arch},
 		{"package folder", c.Folder},
 		{"hash of setup.com", c.SetupSHA256},
+		{"hash of the media's manifest", c.Manifest},
 		{"profile", c.Profile},
 		{"run-as account", c.RunAs},
 		{"services", strings.Join(c.Services, ", ")},

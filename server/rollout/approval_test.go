@@ -14,7 +14,7 @@ func TestApprovalDigestAndDiffCoverEveryField(t *testing.T) {
 		FQDN: "mbx1.contoso.com", Language: "en-US", Arch: "x64", Folder: `C:\sp1`, Profile: "default", Services: []string{"Backup"},
 	}
 	digest, err := base.Digest()
-	const golden = "3579a4835181bb5d29682970a839551114414cbd988e58dfa1ec010eaee0a619"
+	const golden = "e52c0000fa5324c7e490d794168332a04fc7c826bdce5309f87256a230e96f2a"
 	if err != nil || digest != golden {
 		t.Errorf("digest %s, %v, want %s", digest, err, golden)
 	}

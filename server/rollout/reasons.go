@@ -12,7 +12,10 @@ import (
 // reasons says what keeps a server of an open wave from starting. Limits are
 // looked at only when nothing else does, readings only when limits do not.
 func (d *decision) reasons(u *UpgradeStatus) []Reason {
-	if reasons := append(u.elsewhereReasons(), u.unwaived(append(d.approvalReasons(u), d.orderReasons(u)...))...); len(reasons) > 0 {
+	if u.NotLetIn != "" {
+		return []Reason{plainReason("host-does-not-let-us-in", u.NotLetIn)}
+	}
+	if reasons := append(u.elsewhereReasons(), u.unwaived(slices.Concat(d.approvalReasons(u), d.orderReasons(u), u.mediaReasons()))...); len(reasons) > 0 {
 		return reasons
 	}
 	reasons := u.unwaived(d.limits.reasons(d.units[u.Server], u))
@@ -56,6 +59,15 @@ func (d *decision) approvalReasons(u *UpgradeStatus) []Reason {
 		out = append(out, plainReason("approval-is-missing", fmt.Sprintf("No approval of wave %d covers this server.", u.Wave)))
 	}
 	return out
+}
+
+// mediaReasons holds a server whose package is on its way to it: fetching it is
+// no work for the window. Waived, the upgrade's own step does it.
+func (u *UpgradeStatus) mediaReasons() []Reason {
+	if u.MediaAwaited == "" {
+		return nil
+	}
+	return []Reason{plainReason("media-is-not-staged", u.MediaAwaited)}
 }
 
 // unmet is what of a class does not satisfy its successors.

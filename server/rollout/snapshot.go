@@ -63,6 +63,10 @@ type UpgradeStatus struct {
 	InWorkElsewhere bool // another rollout has the server in work
 	OwedElsewhere   bool // another rollout changed something on it that is not put back
 
+	NotLetIn string // why nothing is sent to one of its hosts until a person decides, one sentence; "" = nothing keeps us out
+
+	MediaAwaited string // why its package is not on its hosts yet though it was asked for, in words; "" = it need not be waited for
+
 	Health
 
 	Reasons []Reason // as last recorded; Next repeats a hold only when its reasons change

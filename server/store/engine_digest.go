@@ -51,7 +51,7 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, book ro
 			content: rollout.ApprovalContent{
 				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, FQDN: row.Fqdn, Hosts: by[row.UpgradeID], Roles: row.Roles,
 				Site: row.Site, StartingBuild: row.Build, Runbook: book.Name, Version: book.Version, Steps: steps, Package: r.Package,
-				Language: row.Language, Arch: row.Arch, Folder: row.Folder, SetupSHA256: row.SetupSha256, Profile: row.Profile,
+				Language: row.Language, Arch: row.Arch, Folder: row.Folder, SetupSHA256: row.SetupSha256, Manifest: row.ManifestSha256, Profile: row.Profile,
 				RunAs: row.RunAs, Services: row.Services,
 			},
 		})

@@ -101,6 +101,14 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 	if err != nil {
 		return fmt.Errorf("load what is back in service: %w", err)
 	}
+	awaited, err := t.mediaAwaited(ctx, v.rollout)
+	if err != nil {
+		return err
+	}
+	barred, err := t.notLetIn(ctx)
+	if err != nil {
+		return err
+	}
 	for _, u := range rows {
 		v.upgrades[u.Server] = u
 		f := fleet.by[u.Server]
@@ -110,8 +118,11 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			Build:    f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
 			BackInService: slices.Contains(safe, u.ID), Accepted: u.Accepted,
 			Failing: u.Unwinding && !u.Skipping && u.State != string(rollout.Failed), Returns: rollout.State(u.Returns),
-			InWorkElsewhere: f.elsewhere, OwedElsewhere: f.owed,
+			InWorkElsewhere: f.elsewhere, OwedElsewhere: f.owed, NotLetIn: barred[u.Server],
 			Health: f.health(v.at),
+		}
+		if u.StartedAt == nil {
+			status.MediaAwaited = awaited[u.ID]
 		}
 		vouch(&status, u, v.at)
 		if fit, ok := fits[u.Server]; ok {

@@ -36,6 +36,7 @@ type UpgradeWork struct {
 	Package      string // "sp1"
 	Folder       string // of the media on the host; approved, as the next two
 	SetupSHA256  string // "" = nothing is approved
+	Manifest     string // SHA-256 of the approved media's; "" = the package has none of its own
 	RunAs        string // account name; another one must not be used
 	Prepared     bool   // the organization is recorded as prepared for the package
 	Installation string
@@ -196,7 +197,7 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 
 // take lets what was approved stand over what the rows say.
 func (w *UpgradeWork) take(a rollout.ApprovalContent) {
-	w.Folder, w.SetupSHA256, w.RunAs = a.Folder, a.SetupSHA256, a.RunAs
+	w.Folder, w.SetupSHA256, w.Manifest, w.RunAs = a.Folder, a.SetupSHA256, a.Manifest, a.RunAs
 	w.Server.FQDN, w.Server.Language, w.Server.Arch = a.FQDN, a.Language, a.Arch
 	w.Server.Profile, w.Server.Services = a.Profile, a.Services
 	for i, h := range w.Hosts {

@@ -78,6 +78,11 @@ func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, seen, 
 			What: "wave.approve", Subject: fmt.Sprintf("rollout %d wave %d", r.ID, w.Number), Rollout: r.ID, Reason: reason,
 			Detail: map[string]any{"hash": r.RevisionHash, "servers": digests},
 		})
+		if hasMedia(now) {
+			if _, err := t.askStaging(ctx, actor, StagingAsk{Wave: wave, Reason: fmt.Sprintf("Wave %d is approved: %s", w.Number, strings.TrimSpace(reason))}); err != nil {
+				return fmt.Errorf("ask for its media: %w", err)
+			}
+		}
 		if err := t.tell(ctx, Event{
 			Rollout: r.ID, Kind: EventApproved, Wave: w.Number, Text: sentence(fmt.Sprintf("%s approved wave %d", actor.Name, w.Number), reason),
 		}); err != nil {
@@ -96,6 +101,11 @@ var ErrOwnWork = errors.New("own work")
 
 func ownWork(text string) error {
 	return fmt.Errorf("%w (%w)", rollout.Conflict("%s", text), ErrOwnWork)
+}
+
+// hasMedia reports whether hosts of the wave fetch their package.
+func hasMedia(content WaveContent) bool {
+	return slices.ContainsFunc(content.Servers, func(c rollout.ApprovalContent) bool { return c.Manifest != "" })
 }
 
 // knownMedia refuses to approve a Setup that nobody can recognize.

@@ -15,11 +15,13 @@ SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS se
        s.language, s.arch, s.profile, s.services,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
+       COALESCE(m.manifest_sha256, '')::text AS manifest_sha256,
        COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
 LEFT JOIN package k ON lower(k.name) = lower($1::text) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
+LEFT JOIN media m ON m.id = k.media_id
 LEFT JOIN profile p ON lower(p.name) = lower(s.profile)
 LEFT JOIN credential c ON c.profile_id = p.id AND c.purpose = 'runas'
 WHERE u.rollout_id = $2
@@ -34,23 +36,24 @@ type ApprovalSubjectsParams struct {
 }
 
 type ApprovalSubjectsRow struct {
-	UpgradeID   int64
-	WaveID      int64
-	Wave        int
-	StartedAt   *time.Time
-	ServerID    int64
-	Name        string
-	Fqdn        string
-	Roles       []string
-	Site        string
-	Build       string
-	Language    string
-	Arch        string
-	Profile     string
-	Services    []string
-	Folder      string
-	SetupSha256 string
-	RunAs       string
+	UpgradeID      int64
+	WaveID         int64
+	Wave           int
+	StartedAt      *time.Time
+	ServerID       int64
+	Name           string
+	Fqdn           string
+	Roles          []string
+	Site           string
+	Build          string
+	Language       string
+	Arch           string
+	Profile        string
+	Services       []string
+	Folder         string
+	SetupSha256    string
+	ManifestSha256 string
+	RunAs          string
 }
 
 // The rows as they are now that approvals' digests are built from; server 0 = all.
@@ -80,6 +83,7 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsPara
 			&i.Services,
 			&i.Folder,
 			&i.SetupSha256,
+			&i.ManifestSha256,
 			&i.RunAs,
 		); err != nil {
 			return nil, err

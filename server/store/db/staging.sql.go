@@ -244,6 +244,55 @@ func (q *Queries) SaveStaging(ctx context.Context, arg SaveStagingParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const serversOfHosts = `-- name: ServersOfHosts :many
+SELECT DISTINCT ON (sh.host_id) sh.host_id, s.name
+FROM server_host sh
+JOIN server s ON s.id = sh.server_id
+ORDER BY sh.host_id, s.name
+`
+
+type ServersOfHostsRow struct {
+	HostID int64
+	Name   string
+}
+
+// A server for each host, the first by name.
+func (q *Queries) ServersOfHosts(ctx context.Context) ([]ServersOfHostsRow, error) {
+	rows, err := q.db.Query(ctx, serversOfHosts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ServersOfHostsRow
+	for rows.Next() {
+		var i ServersOfHostsRow
+		if err := rows.Scan(&i.HostID, &i.Name); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const siteOfHost = `-- name: SiteOfHost :one
+SELECT s.site
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+WHERE sh.host_id = $1
+ORDER BY s.name
+LIMIT 1
+`
+
+func (q *Queries) SiteOfHost(ctx context.Context, hostID int64) (string, error) {
+	row := q.db.QueryRow(ctx, siteOfHost, hostID)
+	var site string
+	err := row.Scan(&site)
+	return site, err
+}
+
 const stagingByID = `-- name: StagingByID :one
 SELECT g.id, g.host_id, g.media_id, g.arch, g.folder, g.upgrade_id, g.state, g.phase, g.attempt, g.generation, g.source, g.done_bytes, g.total_bytes, g.rate, g.memory, g.message, g.remedy, g.refused, g.refused_at, g.asked_by, g.reason, g.asked_at, g.not_before, g.due_at, g.saved_at, g.output_at, g.started_at, g.ended_at, g.proven_at, h.name AS host, h.address, h.port
 FROM staging g

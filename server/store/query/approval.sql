@@ -29,11 +29,13 @@ SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS se
        s.language, s.arch, s.profile, s.services,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
+       COALESCE(m.manifest_sha256, '')::text AS manifest_sha256,
        COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
 LEFT JOIN package k ON lower(k.name) = lower(@package::text) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
+LEFT JOIN media m ON m.id = k.media_id
 LEFT JOIN profile p ON lower(p.name) = lower(s.profile)
 LEFT JOIN credential c ON c.profile_id = p.id AND c.purpose = 'runas'
 WHERE u.rollout_id = @rollout_id

@@ -162,6 +162,14 @@ WHERE w.rollout_id = @rollout_id
   AND (@wave_id::bigint = 0 OR w.id = @wave_id::bigint)
 ORDER BY s.name, h.name;
 
+-- name: SiteOfHost :one
+SELECT s.site
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+WHERE sh.host_id = @host_id
+ORDER BY s.name
+LIMIT 1;
+
 -- name: MediaServed :exec
 -- What the listener refused to a staging's host, in words.
 UPDATE staging
@@ -179,3 +187,10 @@ JOIN server_host sh ON sh.server_id = u.server_id
 WHERE r.state = 'running'
   AND sh.host_id = @host_id
 ORDER BY r.id;
+
+-- name: ServersOfHosts :many
+-- A server for each host, the first by name.
+SELECT DISTINCT ON (sh.host_id) sh.host_id, s.name
+FROM server_host sh
+JOIN server s ON s.id = sh.server_id
+ORDER BY sh.host_id, s.name;

@@ -1,0 +1,283 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/riverqueue/river"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+const (
+	behindUpgrade = time.Minute // the host is in work: nothing else is done there
+	stageTidies   = 20          // tries to remove tasks of a staging; a sweep of the host does it later
+)
+
+// stager works the jobs of kind stage: one bounded action at bringing a medium
+// to a host ahead of its upgrade. It never touches rollout state.
+type stager struct {
+	river.WorkerDefaults[store.Stage]
+	engine *Engine
+}
+
+// Work does the tick and says when the next one comes, as a tick of an upgrade.
+func (s *stager) Work(ctx context.Context, job *river.Job[store.Stage]) error {
+	ctx = labelled(ctx, "stage", "", "")
+	pause, more, err := s.engine.stage(ctx, job.Args)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return river.JobSnooze(0)
+	case err != nil:
+		s.engine.log.Warn("staging came to nothing", "staging", job.Args.Staging, "err", err)
+		return river.JobSnooze(s.engine.paced(errorPause))
+	case more:
+		return river.JobSnooze(max(pause, 0))
+	}
+	return nil
+}
+
+// stage does bounded actions under the lease of the host.
+func (e *Engine) stage(ctx context.Context, args store.Stage) (pause time.Duration, more bool, err error) {
+	g, live, err := e.store.LoadStaging(ctx, args.Staging, args.Generation)
+	if err != nil || !live {
+		return 0, false, err
+	}
+	lease, taken, err := e.store.AcquireHost(ctx, e.owner, g.Host.ID)
+	if err != nil {
+		return 0, false, err
+	}
+	if !taken {
+		return e.paced(busyPause), true, nil
+	}
+	defer e.release(ctx, lease)
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	go e.keep(ctx, lease, lost)
+	if g.State == rollout.Waiting || g.State == rollout.Held {
+		if err := e.store.BeginStaging(ctx, lease, args.Staging, args.Generation); err != nil {
+			return 0, false, past(err)
+		}
+	}
+	for began := time.Now(); ; {
+		pause, more, err = e.stageOnce(ctx, args, lease)
+		if err != nil || !more || pause > 0 || time.Since(began) > goOnFor {
+			return pause, more, past(err)
+		}
+	}
+}
+
+// past makes nothing of an error that says that another one goes on.
+func past(err error) error {
+	if errors.Is(err, store.ErrOvertaken) {
+		return nil
+	}
+	return err
+}
+
+// stageOnce does one bounded action and saves what came out of it.
+func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Lease) (time.Duration, bool, error) {
+	g, live, err := e.store.LoadStaging(ctx, args.Staging, args.Generation)
+	if err != nil || !live {
+		return 0, false, err
+	}
+	began := time.Now()
+	now := func() time.Time { return began } // columns that are compared are the database's own
+	work := &prepared{}
+	memory := maps.Clone(g.Memory)
+	step := runbook.Stage
+	if memory[stagingEnded] != "" {
+		step = runbook.Tidy
+	}
+	work.Memory = partOf(memory, step)
+	out, err := e.stageStep(ctx, g, lease, work, step)
+	switch {
+	case ctx.Err() != nil:
+		return 0, false, fmt.Errorf("staging on %s: %w", g.Host.Name, context.Cause(ctx))
+	case err != nil:
+		return 0, false, fmt.Errorf("staging on %s: %w", g.Host.Name, err)
+	}
+	save := staged(g, out, work.Media.Medium.Source, now())
+	save.Memory = joined(memory, step, work.Memory)
+	save.To = rollout.Running
+	pause := e.paced(out.After)
+	if step == runbook.Tidy {
+		save.Message, save.Remedy, save.Phase, save.Proven = g.Message, g.Remedy, g.Phase, false
+	}
+	switch over := g.StartedAt != nil && now().Sub(*g.StartedAt) > stageLimit; {
+	case step == runbook.Tidy && (out.Kind != runbook.Again || work.Memory["tries"] == fmt.Sprint(stageTidies)):
+		save.To = rollout.State(memory[stagingEnded])
+		save.Proven = save.To == rollout.Done
+	case step == runbook.Tidy:
+		save.Memory[part(step, "tries")] = raised(save.Memory[part(step, "tries")])
+	case out.Kind == runbook.Done && save.Proven:
+		save.Memory[stagingEnded], pause = string(rollout.Done), 0
+	case out.Kind != runbook.Again && out.Kind != runbook.OutOfSight, over:
+		if over && out.Kind == runbook.Again {
+			save.Message = fmt.Sprintf("Not finished in %d hours: %s", int(stageLimit.Hours()), save.Message)
+			save.Remedy = "Look at the host and the way to it, and ask for it again: it goes on from what came."
+		}
+		save.Memory[stagingEnded], pause = string(rollout.Failed), 0
+	}
+	save.DueAt = began.Add(pause)
+	save.Message, save.Remedy = work.secrets.redact(save.Message), work.secrets.redact(save.Remedy)
+	for k, v := range save.Memory {
+		save.Memory[k] = work.secrets.redact(v)
+	}
+	saving, cancel := context.WithTimeout(ctx, saveLimit)
+	defer cancel()
+	if err := e.store.SaveStaging(saving, lease, save); err != nil {
+		return 0, false, err
+	}
+	if save.To != rollout.Running {
+		if e.media.Revoke != nil {
+			e.media.Revoke(g.ID)
+		}
+		e.log.Info("staging ended", "host", g.Host.Name, "staging", g.ID, "state", save.To)
+		return 0, false, nil
+	}
+	return pause, true, nil
+}
+
+// stageLimit is how long a staging may take ahead of an upgrade.
+const stageLimit = 24 * time.Hour
+
+// stageStep lets a step of runbook.Staging do its one action on the host.
+func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lease, work *prepared, name string) (runbook.Outcome, error) {
+	ctx, kept := e.guarded(ctx, lease)
+	ctx, cancel := context.WithTimeout(ctx, tickLimit)
+	defer cancel()
+	defer work.done(ctx)
+	step, _ := runbook.Staging().Step(name)
+	if busy, err := e.store.HostInWork(ctx, g.Host.Name); err != nil {
+		return runbook.Outcome{}, err
+	} else if busy != "" {
+		return runbook.Outcome{Kind: runbook.Again, After: behindUpgrade, Message: busy + " is in work on this host: it goes on afterwards"}, nil
+	}
+	if refused, err := e.prepareStaging(ctx, g, lease, work); refused != nil || err != nil {
+		if err != nil {
+			return runbook.Outcome{}, err
+		}
+		return *refused, nil
+	}
+	out, err := step.Tick(ctx, &work.Work)
+	if kept.Load() {
+		return out, store.ErrLeaseLost
+	}
+	if bar, barErr := work.barred(ctx, out, err); barErr != nil {
+		return out, barErr
+	} else if bar != nil {
+		return *bar.out(g.State), nil
+	}
+	if err != nil {
+		out, err = unrecorded(err)
+	}
+	return out, err
+}
+
+// prepareStaging fills in what a tick of a staging may use.
+func (e *Engine) prepareStaging(ctx context.Context, g store.Staging, lease store.Lease, work *prepared) (*runbook.Outcome, error) {
+	target, err := e.store.ProbeTarget(ctx, g.Host.ID)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.store.MediaByID(ctx, g.Media)
+	if err != nil {
+		return nil, err
+	}
+	installation, err := e.store.InstallationID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	site, err := e.store.SiteOfHost(ctx, g.Host.ID)
+	if err != nil {
+		return nil, err
+	}
+	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
+	if err != nil {
+		return e.refusal(err, g.State), nil
+	}
+	work.way, work.secrets = way, secrets{way.password}
+	g.Host = target.Host
+	medium := mediumOf(m)
+	token, err := e.fetch(ctx, lease, g, &medium, site, target.FQDN, installation)
+	if token != "" {
+		work.secrets = append(work.secrets, token)
+	}
+	if err != nil {
+		return nil, err
+	}
+	notes := map[string]map[string]string{runbook.Stage: partOf(g.Memory, runbook.Stage)}
+	memory := work.Memory
+	work.Work = runbook.Work{
+		Host: windows.New(way.conn), Media: runbook.Media{Folder: g.Folder, SetupSHA256: m.SetupSHA256, Medium: medium},
+		Installation: installation, Attempt: max(1, g.Attempt), Memory: memory, Notes: notes, Book: stagingBook{lease: lease, now: e.now}, Now: time.Now(),
+	}
+	return nil, nil
+}
+
+// stagingBook is a Book for what changes nothing but the program's own folder:
+// the lease has to be good, and there is nothing to put back.
+type stagingBook struct {
+	lease store.Lease
+	now   func() time.Time
+}
+
+var errNoLedger = errors.New("bringing media to a host changes nothing that is to be put back")
+
+// Intend lets an effect happen while the lease lasts.
+func (b stagingBook) Intend(context.Context, string) error { return b.lease.Lasts(b.now()) }
+
+// Change refuses.
+func (b stagingBook) Change(context.Context, runbook.Entry) (int64, error) { return 0, errNoLedger }
+
+// Restored refuses.
+func (b stagingBook) Restored(context.Context, int64, string) error { return errNoLedger }
+
+// Cleared refuses.
+func (b stagingBook) Cleared(context.Context, runbook.Marker) error { return errNoLedger }
+
+// PutBackMarker refuses.
+func (b stagingBook) PutBackMarker(context.Context, runbook.Marker) error { return errNoLedger }
+
+// stagingEnded keeps how the stage step ended while its tasks are removed.
+const stagingEnded = "ended"
+
+// part is the key of one step's memory in that of the staging.
+func part(step, key string) string { return step + "/" + key }
+
+func partOf(memory map[string]string, step string) map[string]string {
+	own := map[string]string{}
+	for k, v := range memory {
+		if key, ok := strings.CutPrefix(k, step+"/"); ok {
+			own[key] = v
+		}
+	}
+	return own
+}
+
+func joined(memory map[string]string, step string, own map[string]string) map[string]string {
+	all := map[string]string{}
+	for k, v := range memory {
+		if !strings.HasPrefix(k, step+"/") {
+			all[k] = v
+		}
+	}
+	for k, v := range own {
+		all[part(step, k)] = v
+	}
+	return all
+}
+
+func raised(n string) string {
+	was := 0
+	_, _ = fmt.Sscan(n, &was) // empty is none
+	return fmt.Sprint(was + 1)
+}

@@ -1,0 +1,46 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// mediaAwaited says for upgrades of a rollout why their package is not on their
+// hosts though it was asked for. What nobody asked for, and what a person
+// cancelled, is not waited for: the upgrade's own step brings it.
+func (t *txn) mediaAwaited(ctx context.Context, id int64) (map[int64]string, error) {
+	rows, err := t.q.WaveStagings(ctx, db.WaveStagingsParams{RolloutID: id})
+	if err != nil {
+		return nil, fmt.Errorf("load stagings: %w", err)
+	}
+	awaited := map[int64]string{}
+	for _, r := range rows {
+		if r.StagingUpgrade != nil || awaited[r.UpgradeID] != "" {
+			continue
+		}
+		if why := awaitedMedia(rollout.State(r.State), r.Host, r.Message); why != "" {
+			awaited[r.UpgradeID] = why
+		}
+	}
+	return awaited, nil
+}
+
+func awaitedMedia(state rollout.State, host, message string) string {
+	said := ""
+	if message != "" {
+		said = ": " + message
+	}
+	switch state {
+	case rollout.Waiting, rollout.Held:
+		return "The media is asked for on " + host + " and not there yet."
+	case rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Interrupted, rollout.Unknown:
+		return "The media is on its way to " + host + said + "."
+	case rollout.Failed:
+		return "The media did not come to " + host + said + ". Cure that and ask for it again; cancel what is asked for and the upgrade's own step fetches it."
+	case rollout.Done, rollout.Skipped:
+	}
+	return ""
+}
