@@ -94,7 +94,7 @@ func (l *lane) exchange(head, kind string, body []byte) (*reply, error) {
 		answer.last = true // more than was asked for
 	}
 	r.Reset(nil)
-	r.LimitedReader.R = nil
+	r.R = nil
 	readers.Put(r)
 	switch {
 	case failed != nil && err != nil:

@@ -54,7 +54,7 @@ func newLoginHost(t testing.TB) *loginHost {
 	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
 		return context.WithValue(ctx, loginKey{}, &login{})
 	}
-	h.Server.Close()
+	h.Close()
 	h.Server = s
 	t.Cleanup(s.Close)
 	return h

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"io"
 	"log"
@@ -15,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -338,21 +336,4 @@ func TestClientCertificates(t *testing.T) {
 	if _, err := New(cfg); Outcome(err) != OutcomeRefused {
 		t.Errorf("without https: %v", err)
 	}
-}
-
-// pemFiles writes a certificate and its key for programs that are not ours.
-func pemFiles(t *testing.T, c tls.Certificate) (cert, key string) {
-	t.Helper()
-	dir := t.TempDir()
-	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = dir+"/cert.pem", dir+"/key.pem"
-	for name, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}, key: {Type: "PRIVATE KEY", Bytes: der}} {
-		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
 }

@@ -1,20 +1,16 @@
 package winrm
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"mime"
 	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/text/encoding/unicode"
 
 	"wavekeeper/agentless/sealed"
 )
@@ -68,30 +64,6 @@ func newTransport(cfg Config) *transport {
 	}
 	return t
 }
-
-// WithGuard returns a context whose calls ask may right before each message
-// leaves; an error of it keeps the message from being sent. Unlike a context's
-// own end it does not wait for a timer: a process that was frozen asks first.
-// What ends a shell is sent in any case.
-func WithGuard(ctx context.Context, may func() error) context.Context {
-	return context.WithValue(ctx, guardKey{}, may)
-}
-
-type guardKey struct{}
-
-// unguarded is ctx without its guard.
-func unguarded(ctx context.Context) context.Context {
-	return context.WithValue(ctx, guardKey{}, (func() error)(nil))
-}
-
-// heldBack is a message that its guard did not let go.
-type heldBack struct{ err error }
-
-// Error says why.
-func (h *heldBack) Error() string { return "not sent: " + h.err.Error() }
-
-// Unwrap gives the guard's error.
-func (h *heldBack) Unwrap() error { return h.err }
 
 // call is the transport bound to one call's context.
 type call struct {
@@ -253,80 +225,4 @@ func (t *transport) opened(l *lane, answer *reply) (status int, kind string, bod
 		// that is taken of it.
 		return 0, "", nil, &Fault{HTTPStatus: answer.status}
 	}
-}
-
-// answer turns an HTTP answer into an envelope or a fault.
-func answerOf(status int, kind string, body []byte) (*node, []byte, error) {
-	isSoap, charset := true, ""
-	if kind != soapType { // what hosts write, in nearly all answers
-		media, params, err := mime.ParseMediaType(kind)
-		isSoap, charset = err == nil && strings.Contains(media, "xml"), params["charset"]
-	}
-	if status != http.StatusOK && (!isSoap || len(body) == 0) {
-		return nil, nil, &Fault{HTTPStatus: status}
-	}
-	if len(bytes.TrimSpace(body)) == 0 {
-		// Every answer of WS-Man is an envelope: a service that stops leaves these.
-		return nil, nil, fmt.Errorf("%w: its content is empty", errBroken)
-	}
-	utf8, err := toUTF8(body, charset)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	envelope, err := parse(utf8)
-	switch {
-	case err == nil && envelope.name.Local != "Envelope":
-		err = fmt.Errorf("%w: it is <%.40s>, not an Envelope", errAnswer, envelope.name.Local)
-	case err == nil:
-		if f := faultOf(envelope, status); f != nil {
-			return nil, nil, f
-		}
-	}
-	if status != http.StatusOK {
-		return nil, nil, &Fault{HTTPStatus: status}
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	return envelope, utf8, nil
-}
-
-// ended names why no answer came over a connection that stood.
-func (t *transport) ended(ctx context.Context, err error) error {
-	switch {
-	case known(err):
-		return err
-	case errors.Is(err, errDeadline) && over(ctx) != nil:
-		return fmt.Errorf("%w: %w", ErrTimeout, over(ctx))
-	case errors.Is(err, errDeadline):
-		return fmt.Errorf("%w: no answer within %s", ErrTimeout, t.limit)
-	case strings.Contains(err.Error(), "malformed HTTP"):
-		return fmt.Errorf("%w: it is no HTTP: another service listens on %s, or https (%s)", errBroken, t.address, usualPorts)
-	default:
-		return fmt.Errorf("%w: %w", errBroken, err)
-	}
-}
-
-// known reports whether an error has one of this package's kinds already.
-func known(err error) bool {
-	var (
-		rule    *Refused
-		refused *CredentialRefused
-		fault   *Fault
-	)
-	return errors.As(err, &rule) || errors.As(err, &refused) || errors.As(err, &fault) ||
-		errors.Is(err, ErrUnreachable) || errors.Is(err, ErrDenied) || errors.Is(err, ErrTimeout) || errors.Is(err, errAnswer)
-}
-
-// toUTF8 undoes UTF-16, in which hosts may answer.
-func toUTF8(body []byte, charset string) ([]byte, error) {
-	isUTF16 := strings.EqualFold(charset, "utf-16") || bytes.HasPrefix(body, []byte{0xFF, 0xFE}) || bytes.HasPrefix(body, []byte{0xFE, 0xFF})
-	if !isUTF16 {
-		return bytes.TrimPrefix(body, []byte{0xEF, 0xBB, 0xBF}), nil
-	}
-	out, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Bytes(body)
-	if err != nil {
-		return nil, fmt.Errorf("decode UTF-16: %w", err)
-	}
-	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -115,4 +116,4 @@ func (u *Untrusted) Is(target error) bool { return isTrust(target) }
 // Unwrap gives crypto/x509's error.
 func (u *Untrusted) Unwrap() error { return u.Err }
 
-func isTrust(target error) bool { return target == ErrTrust || target == ErrUnreachable }
+func isTrust(target error) bool { return errors.Is(ErrTrust, target) }
