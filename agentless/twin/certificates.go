@@ -3,6 +3,7 @@ package twin
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -52,6 +53,32 @@ func CA(dir string) ([]byte, error) {
 		return nil, err
 	}
 	return certPEM(a.cert.Raw), nil
+}
+
+// Pins makes the first certificates of the hosts of a fleet that will run with
+// these options, unless they are there, and returns the SHA-256 of each, by host:
+// who must know them can learn them before they run. Hosts without https have none.
+func Pins(o Options) (map[string][32]byte, error) {
+	places, err := placesOf(o)
+	if err != nil {
+		return nil, err
+	}
+	a, err := newAuthority(o.TLSDir)
+	if err != nil {
+		return nil, err
+	}
+	pins := map[string][32]byte{}
+	for _, p := range places {
+		if !p.access.HTTPS {
+			continue
+		}
+		cert, err := a.certificate(&host{name: p.host, address: p.address, rows: p.rows, access: p.access}, 0)
+		if err != nil {
+			return nil, err
+		}
+		pins[p.host] = sha256.Sum256(cert.Leaf.Raw)
+	}
+	return pins, nil
 }
 
 func newAuthority(dir string) (*authority, error) {

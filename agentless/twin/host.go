@@ -23,7 +23,7 @@ type host struct {
 	platform platform // never changes
 	access   Access   // never changes
 	conns    connections
-	certs    shownCertificate
+	certs    ownCertificates
 
 	mu      sync.Mutex
 	state   *state

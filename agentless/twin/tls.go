@@ -47,11 +47,10 @@ func (h *host) secured(l net.Listener) (net.Listener, error) {
 	}), nil
 }
 
-// shownCertificate is the certificate of the listener, by its number.
-type shownCertificate struct {
+// ownCertificates are a host's certificates, by their number.
+type ownCertificates struct {
 	sync.Mutex
-	n     int
-	shown *tls.Certificate
+	made map[int]*tls.Certificate
 }
 
 // certificate is the one that the host shows now.
@@ -60,14 +59,18 @@ func (h *host) certificate() (*tls.Certificate, error) {
 	h.look(func() { n = h.state.Certificate })
 	h.certs.Lock()
 	defer h.certs.Unlock()
-	if h.certs.shown == nil || h.certs.n != n {
-		cert, err := h.fleet.tls.certificate(h, n)
-		if err != nil {
-			return nil, err
-		}
-		h.certs.n, h.certs.shown = n, cert
+	if cert := h.certs.made[n]; cert != nil {
+		return cert, nil
 	}
-	return h.certs.shown, nil
+	cert, err := h.fleet.tls.certificate(h, n)
+	if err != nil {
+		return nil, err
+	}
+	if h.certs.made == nil {
+		h.certs.made = map[int]*tls.Certificate{}
+	}
+	h.certs.made[n] = cert
+	return cert, nil
 }
 
 // Pin returns the SHA-256 of the certificate that a host shows now.

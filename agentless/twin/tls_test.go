@@ -102,6 +102,10 @@ func TestCertificatesOutliveARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	known, err := twin.Pins(o)
+	if err != nil || len(known) != 1 {
+		t.Fatal(known, err)
+	}
 	var pins [][32]byte
 	for round := range 4 {
 		f, err := twin.Start(t.Context(), o)
@@ -129,6 +133,9 @@ func TestCertificatesOutliveARestart(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if pins[0] != known["MBX1"] {
+		t.Errorf("pin %x, want %x, which was known before", pins[0], known["MBX1"])
 	}
 	if pins[0] == pins[1] || pins[1] != pins[2] || pins[3] != pins[0] {
 		t.Errorf("pins %x, want the second to be another, the third as the second, the fourth as the first", pins)

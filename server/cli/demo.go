@@ -18,7 +18,6 @@ import (
 	"wavekeeper/deploy/demo"
 	"wavekeeper/server/auth"
 	"wavekeeper/server/rollout"
-	"wavekeeper/server/secret"
 	"wavekeeper/server/store"
 )
 
@@ -43,6 +42,9 @@ const (
 
 // fleetFile is the inventory of the simulated hosts, in the demo's folder.
 const fleetFile = "fleet.csv"
+
+// certificatesDir is where the simulated hosts' certificates and their CA are.
+const certificatesDir = "certificates"
 
 // demoPeople are the sample accounts, in the order in which they are shown.
 var demoPeople = []struct{ name, words string }{
@@ -194,6 +196,9 @@ func (c *DemoCmd) secrets() (demoSecrets, error) {
 		mode := fs.FileMode(0o600)
 		if name == fleetFile {
 			mode = 0o644
+			if _, err := os.Stat(c.path(name)); err == nil && c.Fleet == "" {
+				continue // an earlier demo's hosts stay as they were imported
+			}
 		}
 		if err := os.WriteFile(c.path(name), content, mode); err != nil {
 			return s, fmt.Errorf("write the demo's files: %w", err)
@@ -241,15 +246,14 @@ func (c *DemoCmd) furnish(ctx context.Context, url string, secrets demoSecrets) 
 	if err != nil {
 		return fmt.Errorf("read the demo's fleet: %w", err)
 	}
+	if err := furnishWays(ctx, s, actor, fleet, c.path("wavekeeper.key"), c.path(certificatesDir), secrets); err != nil {
+		return err
+	}
 	return furnishMedia(ctx, s, actor, fleet)
 }
 
 // furnishHosts makes what the coordinator needs to reach the simulated hosts.
 func furnishHosts(ctx context.Context, s *store.Store, actor store.Actor, keyFile string, secrets demoSecrets) error {
-	key, err := secret.Load(keyFile)
-	if err != nil {
-		return err
-	}
 	for _, pkg := range []string{"sp1", "sp2", "sp3"} {
 		if err := s.SavePackage(ctx, actor, store.Package{
 			Name: pkg, Language: "en-US", Arch: "x64", SetupSHA256: twin.SetupSHA256(pkg, "en-US", "x64"),
@@ -257,24 +261,8 @@ func furnishHosts(ctx context.Context, s *store.Store, actor store.Actor, keyFil
 			return err
 		}
 	}
-	profile, err := s.SaveProfile(ctx, actor, store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}})
-	if err != nil {
-		return err
-	}
-	for _, c := range []struct{ purpose, account, password string }{
-		{store.PurposeWinRM, demoUser, secrets.WinRM}, {store.PurposeRunAs, demoRunAs, secrets.RunAs},
-	} {
-		sealed, err := key.Seal([]byte(c.password), profile, c.purpose)
-		if err != nil {
-			return err
-		}
-		if err := s.SetCredential(ctx, actor, store.SealedCredential{
-			ProfileID: profile, Purpose: c.purpose, Account: c.account, Sealed: sealed, KeyID: key.ID(),
-		}); err != nil {
-			return err
-		}
-	}
-	return nil
+	p := demoWays[0].profile
+	return furnishProfile(ctx, s, actor, p, keyFile, secrets)
 }
 
 // awaitConsole waits until the console answers.

@@ -106,12 +106,23 @@ func (c *child) stop() {
 
 // startHosts starts the simulated hosts and waits until they listen.
 func startHosts(ctx context.Context, g *Globals, self string, c *DemoCmd) (*child, error) {
+	fleet, err := os.ReadFile(c.path(fleetFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the demo's fleet: %w", err)
+	}
+	_, profiles, err := demoHosts(fleet)
+	if err != nil {
+		return nil, err
+	}
 	hosts, up := keep(ctx, g, "twin", func() *exec.Cmd {
 		cmd := exec.Command(self, "twin", "--fleet", c.path(fleetFile),
 			"--user", demoUser, "--password-file", c.path("winrm.password"),
 			"--runas", demoRunAs, "--runas-password-file", c.path("runas.password"),
 			"--speed", strconv.FormatFloat(c.Speed, 'f', -1, 64),
-			"--journal", c.path("journal.jsonl"), "--state", c.path("hosts"))
+			"--journal", c.path("journal.jsonl"), "--state", c.path("hosts"), "--tls", c.path(certificatesDir))
+		for _, way := range demoAccess(profiles) {
+			cmd.Args = append(cmd.Args, "--access", way)
+		}
 		if c.Faults != "" {
 			cmd.Args = append(cmd.Args, "--faults", c.Faults)
 		}
