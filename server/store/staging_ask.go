@@ -164,3 +164,16 @@ func (s *Store) WaveStagings(ctx context.Context, rolloutID, wave int64) ([]Stag
 	}
 	return all, nil
 }
+
+// ServersOfHosts returns the name of a server for each host, the first by name.
+func (s *Store) ServersOfHosts(ctx context.Context) (map[int64]string, error) {
+	rows, err := s.q.ServersOfHosts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load the servers of hosts: %w", err)
+	}
+	all := make(map[int64]string, len(rows))
+	for _, r := range rows {
+		all[r.HostID] = r.Name
+	}
+	return all, nil
+}
