@@ -3,6 +3,7 @@ package winrm
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
@@ -80,8 +81,7 @@ func (p *lanes) sweep() {
 	defer p.mu.Unlock()
 	for len(p.idle) > 0 && time.Since(p.idle[0].idle) >= idleLane {
 		p.idle[0].close()
-		p.idle[0] = nil
-		p.idle = p.idle[1:]
+		p.idle = slices.Delete(p.idle, 0, 1)
 	}
 	if len(p.idle) > 0 {
 		p.timer.Reset(idleLane - time.Since(p.idle[0].idle))
