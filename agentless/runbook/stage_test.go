@@ -178,6 +178,33 @@ func TestWhatIsStagedIsNotFetchedAgain(t *testing.T) {
 	}
 }
 
+// TestKillWhileMediaIsBrought: a coordinator that dies between any two commands,
+// and one that dies before it saves, fetch once and leave nothing.
+func TestKillWhileMediaIsBrought(t *testing.T) {
+	t.Parallel()
+	for name, kill := range map[string]func(*fixture){
+		"between commands": func(f *fixture) { f.kill.on = true },
+		"before saving":    func(f *fixture) { f.lost = func(_ string, tick int) bool { return tick%2 == 0 } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, m := withMedium(t, nil)
+			kill(f)
+			for _, s := range runbook.Staging().Steps {
+				if out := f.step(t, s); out.Kind != runbook.Done {
+					t.Fatalf("%s: %+v", s.Name, out)
+				}
+			}
+			f.kill.on, f.lost = false, nil
+			if got, want := m.served.Load(), int64(len(m.bundle)); got != want {
+				t.Errorf("%d bytes were fetched, want %d", got, want)
+			}
+			f.clean(t)
+			t.Logf("%d kills in %d ticks", f.kill.kills, f.ticks)
+		})
+	}
+}
+
 // TestMediaComesThroughFaults: each fault ends as FAULTS.md says, and nothing is
 // half done.
 func TestMediaComesThroughFaults(t *testing.T) {
