@@ -29,11 +29,12 @@ torture: need-test ## everything that tries to break a rollout; TORTURE="-tortur
 lint: ## golangci-lint over everything
 	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...
 
-generate: ## regenerate templ pages, SQL code and the README's state diagrams and settings
+generate: ## regenerate templ pages, SQL code and the README's state diagrams, settings and constants
 	$(GO) tool templ generate
 	$(GO) tool -modfile=tools/sqlc/go.mod sqlc generate -f server/store/sqlc.yaml
 	$(GO) test -count=1 -run '^TestReadmeDiagrams$$' ./server/rollout -update
 	$(GO) test -count=1 -run '^TestReadmeSettings$$' ./server/cli -update
+	$(GO) test -count=1 -run '^TestReadmeConstants$$' ./agentless/windows -update
 
 assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder
 

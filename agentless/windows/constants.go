@@ -11,7 +11,7 @@ type Standing string
 
 // The standings, the surest first.
 const (
-	Proven     Standing = "proven"     // a test compares it with something that nobody here wrote
+	Proven     Standing = "proven"     // it was held against a real host of each Windows that it is for; none is so far
 	Recorded   Standing = "recorded"   // it stands in an answer that was recorded on a real host
 	Documented Standing = "documented" // a page of its maker, or the founding document, says so
 	Remembered Standing = "remembered" // general knowledge: nothing was found that says so

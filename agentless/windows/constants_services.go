@@ -13,6 +13,7 @@ const (
 	seenName    = "seen in documents about Exchange 2007"
 	laterName   = "seen in a table of Exchange 2010"
 	recalled    = "general knowledge"
+	listed      = "lists of services of Windows Server 2003 and 2008 R2"
 	needsAccess = "ClientAccessRole"
 	needsHub    = "HubTransportRole"
 	needsMBX    = "MailboxRole"
@@ -43,15 +44,15 @@ var namedServices = []namedService{
 	{"MSExchangeMonitoring", []string{needsMBX, needsHub, needsAccess, needsUM, needsEdge}, nil, Remembered, recalled},
 	{"MSExchangePop3", []string{needsAccess}, nil, Remembered, recalled},
 	{"MSExchangeImap4", []string{needsAccess}, nil, Remembered, recalled},
-	{"W3SVC", []string{needsAccess, needsMBX}, nil, Documented, seenName},
-	{"IISADMIN", []string{needsAccess, needsMBX}, nil, Documented, seenName},
-	{"WinRM", nil, nil, Documented, "winrm quickconfig names it"},
-	{"Winmgmt", nil, nil, Documented, "references of WMI"},
-	{"Schedule", nil, nil, Documented, "references of Task Scheduler"},
-	{"SharedAccess", nil, only2003, Documented, "Windows Firewall of Windows Server 2003"},
-	{"MpsSvc", nil, from2008, Documented, "Windows Firewall of Windows Server 2008"},
-	{"msiserver", nil, nil, Documented, "references of Windows Installer"},
-	{"RemoteRegistry", nil, nil, Documented, "technet's lists of services"},
+	{"W3SVC", []string{needsAccess, needsMBX}, nil, Remembered, recalled},
+	{"IISADMIN", []string{needsAccess, needsMBX}, nil, Remembered, recalled},
+	{"WinRM", nil, nil, Recorded, listed},
+	{"Winmgmt", nil, nil, Recorded, listed},
+	{"Schedule", nil, nil, Recorded, listed},
+	{"SharedAccess", nil, only2003, Recorded, listed + "; Windows Firewall is in it"},
+	{"MpsSvc", nil, from2008, Recorded, listed + "; Windows Firewall of later versions"},
+	{"msiserver", nil, nil, Recorded, listed},
+	{"RemoteRegistry", nil, nil, Recorded, listed},
 }
 
 // serviceConstants are the services, each expected where one of its roles' keys is.

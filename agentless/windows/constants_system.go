@@ -7,7 +7,7 @@ const publisherKey = `Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust P
 var systemConstants = []Constant{
 	{
 		Name: "registry.version", Value: `HKLM\SOFTWARE\Microsoft\Windows NT\CurrentVersion CurrentVersion`, What: "5.2 or 6.0, without WMI",
-		Standing: Documented, Source: "Windows' own references",
+		Standing: Remembered, Source: "general knowledge",
 		Probe: Probe{By: ProbeValue, At: `SOFTWARE\Microsoft\Windows NT\CurrentVersion`, Property: "CurrentVersion", Want: `^(5\.2|6\.[01])$`},
 	},
 	{
@@ -27,12 +27,12 @@ var systemConstants = []Constant{
 	},
 	{
 		Name: "registry.net20", Value: `HKLM\` + keyNET20 + ` Install`, What: ".NET Framework 2.0 is installed",
-		Standing: Documented, Source: "KB318785",
+		Standing: Remembered, Source: "general knowledge",
 		Probe: Probe{By: ProbeValue, At: keyNET20, Property: "Install", Want: `^1$`},
 	},
 	{
 		Name: "registry.net20sp", Value: `HKLM\` + keyNET20 + ` SP`, What: "service pack of .NET Framework 2.0",
-		Standing: Documented, Source: "KB318785",
+		Standing: Remembered, Source: "general knowledge",
 		Probe: Probe{By: ProbeValue, At: keyNET20, Property: "SP", Want: `^[012]$`},
 	},
 	{
@@ -67,11 +67,11 @@ var systemConstants = []Constant{
 	},
 	{
 		Name: "file.reg", Value: `%windir%\system32\reg.exe`, What: "the registry without WMI",
-		Standing: Documented, Source: "technet cc782153", Probe: Probe{By: ProbeFile, At: `%windir%\system32\reg.exe`},
+		Standing: Remembered, Source: "general knowledge", Probe: Probe{By: ProbeFile, At: `%windir%\system32\reg.exe`},
 	},
 	{
 		Name: "file.sc", Value: `%windir%\system32\sc.exe`, What: "services without WMI",
-		Standing: Documented, Source: "technet cc754599", Probe: Probe{By: ProbeFile, At: `%windir%\system32\sc.exe`},
+		Standing: Remembered, Source: "general knowledge", Probe: Probe{By: ProbeFile, At: `%windir%\system32\sc.exe`},
 	},
 	{
 		Name: "file.schtasks", Value: `%windir%\system32\schtasks.exe`, What: "host tasks on Windows Server 2003",
@@ -79,7 +79,7 @@ var systemConstants = []Constant{
 	},
 	{
 		Name: "file.shutdown", Value: `%windir%\system32\shutdown.exe`, What: "restarts",
-		Standing: Documented, Source: "technet", Probe: Probe{By: ProbeFile, At: `%windir%\system32\shutdown.exe`},
+		Standing: Remembered, Source: "general knowledge", Probe: Probe{By: ProbeFile, At: `%windir%\system32\shutdown.exe`},
 	},
 }
 

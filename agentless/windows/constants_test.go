@@ -2,6 +2,8 @@ package windows_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -146,5 +148,41 @@ func TestConstantThatIsNotSoIsSaid(t *testing.T) {
 	}
 	if want := map[string]string{"registry.configured": "2007", "registry.unpacked": "not there"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("differs: %v, want %v", got, want)
+	}
+}
+
+// What stands as recorded stands in the recorded answers.
+func TestRecordedConstantsStandInTheRecords(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..", "..", "shared", "corpus", "wql")
+	files, err := filepath.Glob(filepath.Join(root, "*", "Win32_*.xml"))
+	if err != nil || len(files) == 0 {
+		t.Skipf("no recorded answers in %s", root)
+	}
+	said := map[string]string{} // by class
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		class, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(f), "Win32_"), "_")
+		said["Win32_"+class] += string(text)
+	}
+	recorded := 0
+	for _, c := range windows.Constants() {
+		if c.Standing != windows.Recorded {
+			continue
+		}
+		recorded++
+		class, word := c.Probe.At, ":"+c.Probe.Property+">"
+		if c.Probe.By == windows.ProbeService {
+			class, word = "Win32_Service", ":Name>"+c.Value+"<"
+		}
+		if !strings.Contains(strings.ToLower(said[class]), strings.ToLower(word)) && !strings.Contains(strings.ToLower(said[class]), strings.ToLower(strings.TrimPrefix(word, ":"))) {
+			t.Errorf("%s is recorded, and no answer of %s holds %q", c.Name, class, word)
+		}
+	}
+	if recorded < 10 {
+		t.Errorf("%d recorded constants", recorded)
 	}
 }

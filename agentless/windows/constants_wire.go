@@ -10,7 +10,7 @@ var (
 var wireConstants = []Constant{
 	{
 		Name: "winrm.identify", Value: "OS: N.N.N SP: N.N Stack: N.N", What: "version of Windows and of WinRM, code page of shells",
-		Standing: Recorded, Source: "ProductVersion in answers recorded by others; the literal of 2003 is remembered",
+		Standing: Remembered, Source: "clients of others read it so; no recorded answer was found",
 		Probe: Probe{By: ProbeIdentify, Want: `^OS: \d+\.\d+\.\d+ SP: \d+\.\d+ Stack: \d+\.\d+$`},
 	},
 	{
@@ -40,37 +40,37 @@ var wireConstants = []Constant{
 	},
 	{
 		Name: "wmi.os", Value: "Win32_OperatingSystem OSLanguage", What: "language of Windows",
-		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008",
+		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008 R2",
 		Probe: Probe{By: ProbeWMI, At: "Win32_OperatingSystem", Property: "OSLanguage"},
 	},
 	{
 		Name: "wmi.boot", Value: "Win32_OperatingSystem LastBootUpTime", What: "whether a host was restarted",
-		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008",
+		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008 R2",
 		Probe: Probe{By: ProbeWMI, At: "Win32_OperatingSystem", Property: "LastBootUpTime"},
 	},
 	{
 		Name: "wmi.computer", Value: "Win32_ComputerSystem SystemType", What: "architecture",
-		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008",
+		Standing: Recorded, Source: "an answer of Windows Server 2003",
 		Probe: Probe{By: ProbeWMI, At: "Win32_ComputerSystem", Property: "SystemType"},
 	},
 	{
-		Name: "wmi.dnshostname", Value: "Win32_ComputerSystem DNSHostName", What: "the host's full name; not on Windows Server 2003",
-		Standing: Documented, Source: "reference of the class: from Windows Vista on", On: from2008,
+		Name: "wmi.dnshostname", Value: "Win32_ComputerSystem DNSHostName", What: "the host's full name",
+		Standing: Recorded, Source: "an answer of Windows Server 2003; the reference of the class names Windows Vista as its first",
 		Probe: Probe{By: ProbeWMI, At: "Win32_ComputerSystem", Property: "DNSHostName"},
 	},
 	{
 		Name: "wmi.hotfix", Value: "Win32_QuickFixEngineering HotFixID", What: "what a package asks for first",
-		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008",
+		Standing: Documented, Source: "reference of the class",
 		Probe: Probe{By: ProbeWMI, At: "Win32_QuickFixEngineering", Property: "HotFixID"},
 	},
 	{
 		Name: "wmi.disk", Value: "Win32_LogicalDisk FreeSpace", What: "room for media and for Setup",
-		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008",
+		Standing: Recorded, Source: "an answer of Windows Server 2003",
 		Probe: Probe{By: ProbeWMI, At: "Win32_LogicalDisk", Property: "FreeSpace"},
 	},
 	{
 		Name: "wmi.session", Value: "Win32_Process SessionId", What: "who is logged on",
-		Standing: Recorded, Source: "answers of Windows Server 2003 and 2008",
+		Standing: Documented, Source: "reference of the class",
 		Probe: Probe{By: ProbeWMI, At: "Win32_Process", Property: "SessionId"},
 	},
 	{

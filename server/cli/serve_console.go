@@ -25,6 +25,7 @@ func (c *ServeCmd) console(s *store.Store, hub *live.Hub, proxies []netip.Prefix
 	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
 		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
+		Constants: constants(),
 	})
 	ops = operations(s, hub, counts...)
 	if c.MetricsToken == "" {

@@ -21,15 +21,16 @@ import (
 
 // Options is what the console is made of.
 type Options struct {
-	Store    *store.Store
-	Live     *live.Hub
-	Runbook  rollout.Runbook  // what a plan's servers walk
-	Demo     bool             // every page says so
-	Insecure bool             // cookies also over http: the demo, or a loopback address
-	Proxies  []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed
-	Log      *slog.Logger     // request errors; required
-	Now      func() time.Time // the clock; nil = time.Now
-	Patience time.Duration    // how long a page or a form may take to be worked out; 0 = 30 s
+	Store     *store.Store
+	Live      *live.Hub
+	Runbook   rollout.Runbook  // what a plan's servers walk
+	Demo      bool             // every page says so
+	Insecure  bool             // cookies also over http: the demo, or a loopback address
+	Proxies   []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed
+	Log       *slog.Logger     // request errors; required
+	Now       func() time.Time // the clock; nil = time.Now
+	Constants []Constant       // what the program takes for granted, as first contacts test it
+	Patience  time.Duration    // how long a page or a form may take to be worked out; 0 = 30 s
 }
 
 type server struct {
@@ -102,11 +103,14 @@ func (s *server) routes() http.Handler {
 			// Servers.
 			r.Get("/servers", s.on(s.servers))
 			r.Post("/servers/probe", s.on(s.probeServers))
+			r.Post("/servers/contact", s.on(s.contactServers))
+			r.Get("/constants", s.on(s.constants))
 			r.Get("/servers/import", s.on(s.importForm))
 			r.Post("/servers/import", s.on(s.importPreview))
 			r.Post("/servers/import/apply", s.on(s.importApply))
 			r.Get("/servers/{server}", s.on(s.server))
 			r.Post("/servers/{server}/probe", s.on(s.probeServer))
+			r.Post("/servers/{server}/contact", s.on(s.contactServer))
 
 			// Plans.
 			r.Get("/plans", s.on(s.plans))

@@ -65,13 +65,21 @@ func start(t *testing.T) console {
 // startPatient starts a console whose pages may take so long.
 func startPatient(t *testing.T, patience time.Duration) console {
 	t.Helper()
+	return startWith(t, func(o *httpd.Options) { o.Patience = patience })
+}
+
+// startWith starts a console that is made otherwise.
+func startWith(t *testing.T, change func(*httpd.Options)) console {
+	t.Helper()
 	db := storetest.New(t)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	hub := live.New(db.URL, log)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- hub.Run(ctx) }()
-	server := httptest.NewServer(httpd.New(httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log, Patience: patience}))
+	options := httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log}
+	change(&options)
+	server := httptest.NewServer(httpd.New(options))
 	t.Cleanup(func() {
 		stop()
 		<-ended

@@ -197,6 +197,7 @@ func (s *Store) ConstantCounts(ctx context.Context) (map[string][]ConstantCount,
 // Contradiction is a host that said something else than a constant.
 type Contradiction struct {
 	Name, Host, Found, Windows string
+	Server                     string // one that the host is of
 	At                         time.Time
 }
 
@@ -208,7 +209,7 @@ func (s *Store) Contradictions(ctx context.Context) (map[string][]Contradiction,
 	}
 	all := map[string][]Contradiction{}
 	for _, r := range rows {
-		all[r.Name] = append(all[r.Name], Contradiction{Name: r.Name, Host: r.Host, Found: r.Found, Windows: r.Windows, At: r.At})
+		all[r.Name] = append(all[r.Name], Contradiction{Name: r.Name, Host: r.Host, Found: r.Found, Windows: r.Windows, Server: r.Server, At: r.At})
 	}
 	return all, nil
 }

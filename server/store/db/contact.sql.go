@@ -12,7 +12,8 @@ import (
 )
 
 const constantContradicted = `-- name: ConstantContradicted :many
-SELECT c.name, h.name AS host, c.found, c.windows, c.at
+SELECT c.name, h.name AS host, c.found, c.windows, c.at,
+       (SELECT s.name FROM server s JOIN server_host sh ON sh.server_id = s.id WHERE sh.host_id = h.id ORDER BY s.name LIMIT 1)::text AS server
 FROM constant_check c
 JOIN host h ON h.id = c.host_id
 WHERE c.verdict = 'differs'
@@ -26,6 +27,7 @@ type ConstantContradictedRow struct {
 	Found   string
 	Windows string
 	At      time.Time
+	Server  string
 }
 
 // What hosts said instead, the newest first.
@@ -44,6 +46,7 @@ func (q *Queries) ConstantContradicted(ctx context.Context) ([]ConstantContradic
 			&i.Found,
 			&i.Windows,
 			&i.At,
+			&i.Server,
 		); err != nil {
 			return nil, err
 		}

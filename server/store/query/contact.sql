@@ -41,7 +41,8 @@ ORDER BY name, windows, verdict;
 
 -- name: ConstantContradicted :many
 -- What hosts said instead, the newest first.
-SELECT c.name, h.name AS host, c.found, c.windows, c.at
+SELECT c.name, h.name AS host, c.found, c.windows, c.at,
+       (SELECT s.name FROM server s JOIN server_host sh ON sh.server_id = s.id WHERE sh.host_id = h.id ORDER BY s.name LIMIT 1)::text AS server
 FROM constant_check c
 JOIN host h ON h.id = c.host_id
 WHERE c.verdict = 'differs'
