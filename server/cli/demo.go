@@ -102,7 +102,11 @@ func (c *DemoCmd) Run(g *Globals) error {
 		return err
 	}
 	defer hosts.stop()
-	console := startConsole(ctx, g, self, c, url)
+	media, err := c.mediaListen(ctx)
+	if err != nil {
+		return err
+	}
+	console := startConsole(ctx, g, self, c, url, media)
 	defer console.stop()
 	if err := c.awaitConsole(ctx); err != nil {
 		return err
@@ -249,7 +253,7 @@ func (c *DemoCmd) furnish(ctx context.Context, url string, secrets demoSecrets) 
 	if err := furnishWays(ctx, s, actor, fleet, c.path("wavekeeper.key"), c.path(certificatesDir), secrets); err != nil {
 		return err
 	}
-	return furnishMedia(ctx, s, actor, fleet)
+	return furnishMedia(ctx, s, actor, fleet, c.path(mediaFolder))
 }
 
 // furnishHosts makes what the coordinator needs to reach the simulated hosts.

@@ -64,8 +64,9 @@ func TestTheDemoRegistersMediaInEveryLanguageOfItsFleet(t *testing.T) {
 	}
 	s := storetest.New(t).Store
 	actor := store.Actor{Name: "demo", From: "command line", Roles: []string{"admin"}}
+	dir := t.TempDir()
 	for range 2 { // a second start changes nothing
-		if err := furnishMedia(t.Context(), s, actor, fleet); err != nil {
+		if err := furnishMedia(t.Context(), s, actor, fleet, dir); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,12 +79,22 @@ func TestTheDemoRegistersMediaInEveryLanguageOfItsFleet(t *testing.T) {
 		if p.SetupSHA256 != twin.SetupSHA256(p.Name, p.Language, p.Arch) {
 			t.Errorf("%s %s: another hash than the simulated hosts'", p.Name, p.Language)
 		}
+		m, _, err := s.MediaOf(t.Context(), p.Name, p.Language, p.Arch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(filepath.Join(dir, m.BundleSHA256+".wkm")); err != nil || info.Size() != m.BundleSize || m.ID != p.Media {
+			t.Errorf("%s %s: hosts find no bundle of it: %v", p.Name, p.Language, err)
+		}
 		got = append(got, p.Name+" "+p.Language)
 	}
 	slices.Sort(got)
 	const want = "sp1 de-DE, sp1 en-US, sp1 ja-JP, sp2 de-DE, sp2 en-US, sp2 ja-JP, sp3 de-DE, sp3 en-US, sp3 ja-JP"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("media: %s, want %s", strings.Join(got, ", "), want)
+	}
+	if media, err := s.MediaList(t.Context()); err != nil || len(media) != 9 {
+		t.Errorf("%d media, %v, want 9", len(media), err)
 	}
 	if _, err := demoMedia([]byte("server,rolls\nA,MBX\n")); err == nil || !strings.Contains(err.Error(), "rolls") {
 		t.Errorf("a faulty fleet: %v", err)

@@ -142,9 +142,10 @@ func startHosts(ctx context.Context, g *Globals, self string, c *DemoCmd) (*chil
 }
 
 // startConsole starts the console and the coordinator as a process of their own.
-func startConsole(ctx context.Context, g *Globals, self string, c *DemoCmd, url string) *child {
+func startConsole(ctx context.Context, g *Globals, self string, c *DemoCmd, url, media string) *child {
 	console, _ := keep(ctx, g, "serve", func() *exec.Cmd {
-		cmd := exec.Command(self, "serve", "--demo", "--listen", c.Listen, "--key-file", c.path("wavekeeper.key"))
+		cmd := exec.Command(self, "serve", "--demo", "--listen", c.Listen, "--key-file", c.path("wavekeeper.key"),
+			"--media-listen", media, "--media-dir", c.path(mediaFolder))
 		cmd.Env = append(os.Environ(), "DATABASE_URL="+url)
 		return cmd
 	})

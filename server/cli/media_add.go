@@ -29,7 +29,6 @@ type MediaAddCmd struct {
 	Language   []string `required:"" help:"Exchange's installed language that the media are for, such as en or de-DE; several with commas." placeholder:"CULTURE"`
 	Arch       string   `required:"" enum:"x64,x86" help:"Architecture: ${enum}. x86 only prepares the organization; no server is upgraded with it."`
 	UMLanguage []string `name:"um-language" help:"Language packs for Unified Messaging that are inside, such as de-DE, in place of what was recognized by the files' names; several with commas." placeholder:"CULTURE"`
-	Folder     string   `help:"Folder on the hosts that the files come into. Empty: C:\\Wavekeeper\\media\\PACKAGE-ARCH-HASH." placeholder:"PATH"`
 }
 
 // Run unpacks, recognizes, packs and registers. The package points to the new
@@ -73,13 +72,8 @@ func (c *MediaAddCmd) Run(g *Globals) error {
 		return c.named(tree, err)
 	}
 	m.Files, m.TreeSize, m.ManifestSHA256 = len(bundle.Manifest.Entries), bundle.Manifest.Size, bundle.ManifestSHA256
-	m.BundleSHA256, m.BundleSize = bundle.SHA256, bundle.Size
-	for _, e := range bundle.Manifest.Entries {
-		if strings.EqualFold(e.Path, "setup.com") {
-			m.SetupSHA256 = e.SHA256
-		}
-	}
-	kept, err := s.AddMedia(ctx, commandLine(), m, bundle.ManifestBytes, strings.TrimSuffix(c.Folder, `\`))
+	m.BundleSHA256, m.BundleSize, m.SetupSHA256 = bundle.SHA256, bundle.Size, bundle.Sum("setup.com")
+	kept, err := s.AddMedia(ctx, commandLine(), m, bundle.ManifestBytes, "")
 	if err != nil {
 		return err
 	}

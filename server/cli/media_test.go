@@ -232,7 +232,6 @@ func TestMediaAddSaysWhatIsWrong(t *testing.T) {
 		"half a culture":    {[]string{"--unpacked", good, "--arch", "x64", "--language", "nl"}, 1, "Windows has several; name one, such as nl-NL"},
 		"no UM culture":     {[]string{"--unpacked", good, "--arch", "x64", "--um-language", "german"}, 1, `--um-language: "german"`},
 		"no arch":           {[]string{"--unpacked", good}, 2, "--arch"},
-		"a folder on hosts": {[]string{"--unpacked", good, "--arch", "x64", "--folder", "media"}, 1, "full path on the hosts"},
 	} {
 		args := c.args
 		if !slices.Contains(args, "--package") {

@@ -81,7 +81,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: log, Workers: c.Workers})
+	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: log, Workers: c.Workers, Media: c.media(key, listener)})
 	if err != nil {
 		return err
 	}

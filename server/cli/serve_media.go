@@ -14,8 +14,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"wavekeeper/server/jobs"
 	"wavekeeper/server/media"
 	"wavekeeper/server/rollout"
+	"wavekeeper/server/secret"
 	"wavekeeper/server/store"
 )
 
@@ -54,8 +56,12 @@ func (c *ServeCmd) checkMedia() error {
 		}
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(c.MediaListen); err != nil {
+	_, text, err := net.SplitHostPort(c.MediaListen)
+	if err != nil {
 		return fmt.Errorf("--media-listen %s: %w", c.MediaListen, err)
+	}
+	if port, err := net.LookupPort("tcp", text); err != nil || port == 0 {
+		return fmt.Errorf("--media-listen %s: a port that hosts can be told is wanted", c.MediaListen)
 	}
 	if c.Demo && !isLoopback(c.MediaListen) {
 		return fmt.Errorf("--media-listen %s: a demo listens on loopback addresses only", c.MediaListen)
@@ -73,20 +79,20 @@ func (c *ServeCmd) checkMedia() error {
 	return nil
 }
 
-// mediaAddress is where hosts find the listener: the URL, or the port beside an
-// address that is known when a host is asked; "" and 0 without a listener.
-func (c *ServeCmd) mediaAddress() (base string, port int) {
-	if c.MediaListen == "" {
-		return "", 0
+// media is what the coordinator must know to send hosts to the listener.
+func (c *ServeCmd) media(key *secret.Key, listener *media.Listener) jobs.Media {
+	if listener == nil {
+		return jobs.Media{}
 	}
-	_, text, err := net.SplitHostPort(c.MediaListen)
+	_, port, err := net.SplitHostPort(c.MediaListen)
+	at := jobs.Media{URL: strings.TrimRight(c.MediaURL, "/"), Secret: key.Derive, Revoke: listener.Revoke}
 	if err == nil {
-		port, err = strconv.Atoi(text)
+		at.Port, err = net.LookupPort("tcp", port)
 	}
 	if err != nil {
-		port = 0 // refused by checkMedia, or by the listener
+		return jobs.Media{} // checkMedia has refused it
 	}
-	return strings.TrimRight(c.MediaURL, "/"), port
+	return at
 }
 
 // mediaListener makes the listener and what is counted of it; nil without one.

@@ -20,6 +20,7 @@ import (
 	"wavekeeper/server/live"
 	"wavekeeper/server/media"
 	"wavekeeper/server/rollout"
+	"wavekeeper/server/secret"
 	"wavekeeper/server/store"
 	"wavekeeper/server/store/storetest"
 )
@@ -182,6 +183,8 @@ func TestServeRefusesMediaAddressesThatCannotBeMeant(t *testing.T) {
 		{MediaListenFlags{MediaListen: "0.0.0.0:8082"}, false, ""},
 		{MediaListenFlags{MediaListen: "0.0.0.0:8082", MediaURL: "http://wavekeeper.contoso.com:8082/"}, false, ""},
 		{MediaListenFlags{MediaListen: "0.0.0.0"}, false, "missing port"},
+		{MediaListenFlags{MediaListen: "0.0.0.0:0"}, false, "a port that hosts can be told"},
+		{MediaListenFlags{MediaListen: "0.0.0.0:many"}, false, "a port that hosts can be told"},
 		{MediaListenFlags{MediaListen: "0.0.0.0:8082"}, true, "loopback"},
 		{MediaListenFlags{MediaURL: "http://x:1"}, false, "set both or none"},
 		{MediaListenFlags{MediaListen: "0.0.0.0:8082", MediaURL: "https://x:1"}, false, "http, a name and a port are wanted"},
@@ -194,6 +197,17 @@ func TestServeRefusesMediaAddressesThatCannotBeMeant(t *testing.T) {
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%+v: %v, want %q", c.flags, err, c.want)
 		}
+	}
+	key, err := secret.Load(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := &ServeCmd{MediaListenFlags: MediaListenFlags{MediaListen: "0.0.0.0:8082", MediaURL: "http://x:80/"}}
+	if at := serve.media(key, media.New(media.Options{})); at.URL != "http://x:80" || at.Port != 8082 || at.Secret == nil || at.Revoke == nil {
+		t.Errorf("the coordinator is told %+v", at)
+	}
+	if at := serve.media(key, nil); at.Port != 0 || at.URL != "" {
+		t.Errorf("without a listener the coordinator is told %+v", at)
 	}
 	for text, want := range map[string]byteRate{"50MB": 50e6, "1.5 gb": 1.5e9, "0": 0, "700kB": 700e3, "123": 123, "-1": -1, "fast": -1, "": -1, "nan": -1} {
 		var b byteRate
