@@ -359,3 +359,46 @@ func TestAProfileThatContradictsItselfSaysSo(t *testing.T) {
 		t.Errorf("ProfileByName = %+v, %v", got, err)
 	}
 }
+
+// TestAHostThatNothingIsSentToHoldsTheStart: with facts that are fresh, and until
+// a person decided.
+func TestAHostThatNothingIsSentToHoldsTheStart(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	d := submit(t)
+	p := store.Profile{Name: "default", Auth: store.AuthNTLM, HTTPS: true, Trust: store.TrustFirstUse, Ranges: []string{"127.0.0.0/8"}}
+	if _, err := d.Store.SaveProfile(ctx, erika, p); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.approve(t, 0); err != nil {
+		t.Fatal(err)
+	}
+	host, err := d.Store.HostNamed(ctx, "cas1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	facts := []store.Fact{{Name: "roles", Value: []byte(`{"ClientAccess":{"configured":"8.0.685.25"}}`), Source: "test", At: time.Now()}}
+	if err := d.Store.SaveProbe(ctx, host, "done", "", facts); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Store.OfferPin(ctx, store.Pin{HostID: host.ID, SHA256: strings.Repeat("a", 64)}); err != nil {
+		t.Fatal(err)
+	}
+	first := func() store.UpgradeRow {
+		d.advance(t)
+		return d.view(t).Waves[0].Upgrades[0]
+	}
+	if u := first(); u.State != rollout.Held || len(u.Reasons) != 1 || u.Reasons[0].Rule != "host-does-not-let-us-in" {
+		t.Errorf("%s is %s: %v, want held by its certificate", u.Server, u.State, u.Reasons)
+	}
+	open, err := d.Store.OpenPins(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.ConfirmPin(ctx, erika, open[0].ID, open[0].SHA256, "compared"); err != nil {
+		t.Fatal(err)
+	}
+	if u := first(); u.State != rollout.Running {
+		t.Errorf("%s is %s: %v, want running", u.Server, u.State, u.Reasons)
+	}
+}

@@ -225,3 +225,22 @@ func (t *txn) askAgain(ctx context.Context, host int64) error {
 	}
 	return t.ring(ctx, "host", host)
 }
+
+// notLetIn says of servers why nothing is sent to one of their hosts until a
+// person decides.
+func (t *txn) notLetIn(ctx context.Context) (map[string]string, error) {
+	rows, err := t.q.ServersNotLetIn(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load hosts that nothing is sent to: %w", err)
+	}
+	barred := map[string]string{}
+	for _, r := range rows {
+		switch r.What {
+		case "certificate":
+			barred[r.Server] = fmt.Sprintf("Nothing is sent to %s: nobody confirmed the certificate that it shows (SHA-256 %s). An admin trusts or rejects it on the server's page.", r.Host, r.Detail)
+		default:
+			barred[r.Server] = fmt.Sprintf("Nothing is sent to %s: the account %s was refused (%s). An admin sets another secret, or has it tried again.", r.Host, r.Account, strings.TrimRight(r.Detail, ". "))
+		}
+	}
+	return barred, nil
+}

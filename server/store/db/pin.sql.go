@@ -328,3 +328,69 @@ func (q *Queries) ReplacePins(ctx context.Context, arg ReplacePinsParams) ([]str
 	}
 	return items, nil
 }
+
+const serversNotLetIn = `-- name: ServersNotLetIn :many
+SELECT s.name AS server, h.name AS host, 'certificate'::text AS what, p.sha256 AS detail, ''::text AS account
+FROM host_pin p
+JOIN host h ON h.id = p.host_id
+JOIN server_host sh ON sh.host_id = h.id
+JOIN server s ON s.id = sh.server_id
+JOIN profile f ON lower(f.name) = lower(s.profile)
+WHERE p.state = 'offered'
+  AND f.https
+  AND f.trust <> 'ca'
+UNION ALL
+SELECT s.name, h.name, 'account', r.reason, c.account
+FROM credential_refusal r
+JOIN credential c ON c.id = r.credential_id AND c.version = r.version AND c.purpose = 'winrm'
+JOIN profile f ON f.id = c.profile_id
+JOIN server s ON lower(s.profile) = lower(f.name)
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+WHERE r.forgotten_at IS NULL
+  AND (r.host_id = h.id
+       OR r.host_id IS NULL
+          AND NOT EXISTS (
+              SELECT 1
+              FROM credential_taken t
+              WHERE t.credential_id = c.id
+                AND t.version = c.version
+                AND t.host_id = h.id))
+ORDER BY 1, 2, 3
+`
+
+type ServersNotLetInRow struct {
+	Server  string
+	Host    string
+	What    string
+	Detail  string
+	Account string
+}
+
+// Servers with a host to which nothing is sent until a person decides: its
+// certificate is not confirmed, or it does not get the account of its profile.
+func (q *Queries) ServersNotLetIn(ctx context.Context) ([]ServersNotLetInRow, error) {
+	rows, err := q.db.Query(ctx, serversNotLetIn)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ServersNotLetInRow
+	for rows.Next() {
+		var i ServersNotLetInRow
+		if err := rows.Scan(
+			&i.Server,
+			&i.Host,
+			&i.What,
+			&i.Detail,
+			&i.Account,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

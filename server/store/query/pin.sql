@@ -61,3 +61,34 @@ WHERE host_id = @host_id
   AND state = 'confirmed'
   AND id <> @but
 RETURNING sha256;
+
+-- name: ServersNotLetIn :many
+-- Servers with a host to which nothing is sent until a person decides: its
+-- certificate is not confirmed, or it does not get the account of its profile.
+SELECT s.name AS server, h.name AS host, 'certificate'::text AS what, p.sha256 AS detail, ''::text AS account
+FROM host_pin p
+JOIN host h ON h.id = p.host_id
+JOIN server_host sh ON sh.host_id = h.id
+JOIN server s ON s.id = sh.server_id
+JOIN profile f ON lower(f.name) = lower(s.profile)
+WHERE p.state = 'offered'
+  AND f.https
+  AND f.trust <> 'ca'
+UNION ALL
+SELECT s.name, h.name, 'account', r.reason, c.account
+FROM credential_refusal r
+JOIN credential c ON c.id = r.credential_id AND c.version = r.version AND c.purpose = 'winrm'
+JOIN profile f ON f.id = c.profile_id
+JOIN server s ON lower(s.profile) = lower(f.name)
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+WHERE r.forgotten_at IS NULL
+  AND (r.host_id = h.id
+       OR r.host_id IS NULL
+          AND NOT EXISTS (
+              SELECT 1
+              FROM credential_taken t
+              WHERE t.credential_id = c.id
+                AND t.version = c.version
+                AND t.host_id = h.id))
+ORDER BY 1, 2, 3;
