@@ -216,22 +216,22 @@ func TestMediaAddSaysWhatIsWrong(t *testing.T) {
 		status int
 		want   string
 	}{
-		"no setup.com":      {[]string{"--unpacked", with("setup.com", nil), "--arch", "x64"}, 1, "no setup.com at the top: this is no unpacked service pack"},
-		"a DVD":             {[]string{"--unpacked", folder(t, map[string][]byte{"AMD64/setup.com": peFile(0x8664)}), "--arch", "x64"}, 1, "it is in AMD64: name that folder"},
-		"wrong arch":        {[]string{"--unpacked", good, "--arch", "x86"}, 1, "its setup.com is for x64, and --arch says x86: get the other package, or correct --arch"},
-		"Itanium":           {[]string{"--unpacked", with("setup.com", peFile(0x200)), "--arch", "x64"}, 1, "no program for x64 or x86"},
-		"wrong SP":          {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp2"}, 1, "its ExSetup.exe is SP1, and --package says SP2 (8.2.176.2): get the other package"},
-		"RTM":               {[]string{"--unpacked", with(exsetup, peFile(0x8664, 8, 0, 685, 24)), "--arch", "x64"}, 1, "and --package says SP1"},
-		"no known package":  {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp9"}, 1, `unknown package "sp9"`},
-		"a rollup":          {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp1-ru4"}, 1, "no service pack"},
-		"a link":            {[]string{"--unpacked", unreadable, "--arch", "x64"}, 1, "link is neither a file nor a folder"},
-		"no folder":         {[]string{"--unpacked", good + "/away", "--arch", "x64"}, 1, "no such file"},
-		"nothing":           {[]string{"--arch", "x64"}, 1, "name one: the service pack's FILE, or --unpacked DIR"},
-		"both":              {[]string{"x.exe", "--unpacked", good, "--arch", "x64"}, 1, "name one"},
-		"no culture":        {[]string{"--unpacked", good, "--arch", "x64", "--language", "german"}, 1, `--language: "german" is no Windows culture`},
-		"half a culture":    {[]string{"--unpacked", good, "--arch", "x64", "--language", "nl"}, 1, "Windows has several; name one, such as nl-NL"},
-		"no UM culture":     {[]string{"--unpacked", good, "--arch", "x64", "--um-language", "german"}, 1, `--um-language: "german"`},
-		"no arch":           {[]string{"--unpacked", good}, 2, "--arch"},
+		"no setup.com":     {[]string{"--unpacked", with("setup.com", nil), "--arch", "x64"}, 1, "no setup.com at the top: this is no unpacked service pack"},
+		"a DVD":            {[]string{"--unpacked", folder(t, map[string][]byte{"AMD64/setup.com": peFile(0x8664)}), "--arch", "x64"}, 1, "it is in AMD64: name that folder"},
+		"wrong arch":       {[]string{"--unpacked", good, "--arch", "x86"}, 1, "its setup.com is for x64, and --arch says x86: get the other package, or correct --arch"},
+		"Itanium":          {[]string{"--unpacked", with("setup.com", peFile(0x200)), "--arch", "x64"}, 1, "no program for x64 or x86"},
+		"wrong SP":         {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp2"}, 1, "its ExSetup.exe is SP1, and --package says SP2 (8.2.176.2): get the other package"},
+		"RTM":              {[]string{"--unpacked", with(exsetup, peFile(0x8664, 8, 0, 685, 24)), "--arch", "x64"}, 1, "and --package says SP1"},
+		"no known package": {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp9"}, 1, `unknown package "sp9"`},
+		"a rollup":         {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp1-ru4"}, 1, "no service pack"},
+		"a link":           {[]string{"--unpacked", unreadable, "--arch", "x64"}, 1, "link is neither a file nor a folder"},
+		"no folder":        {[]string{"--unpacked", good + "/away", "--arch", "x64"}, 1, "no such file"},
+		"nothing":          {[]string{"--arch", "x64"}, 1, "name one: the service pack's FILE, or --unpacked DIR"},
+		"both":             {[]string{"x.exe", "--unpacked", good, "--arch", "x64"}, 1, "name one"},
+		"no culture":       {[]string{"--unpacked", good, "--arch", "x64", "--language", "german"}, 1, `--language: "german" is no Windows culture`},
+		"half a culture":   {[]string{"--unpacked", good, "--arch", "x64", "--language", "nl"}, 1, "Windows has several; name one, such as nl-NL"},
+		"no UM culture":    {[]string{"--unpacked", good, "--arch", "x64", "--um-language", "german"}, 1, `--um-language: "german"`},
+		"no arch":          {[]string{"--unpacked", good}, 2, "--arch"},
 	} {
 		args := c.args
 		if !slices.Contains(args, "--package") {
