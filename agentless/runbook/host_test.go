@@ -77,3 +77,37 @@ func TestSetupThatOutlivesItsTaskIsWaitedFor(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// TestATaskWhoseFilesAreOthersIsNotStarted: a power loss left the body in its
+// length and empty of content.
+func TestATaskWhoseFilesAreOthersIsNotStarted(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.until(t, "a task is registered", func() bool {
+		f.tick(t, "preflight")
+		return f.journal.count(t, "task-created") == 1
+	})
+	names, err := f.host.TaskFolders(t.Context())
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%v, %v", names, err)
+	}
+	path := windows.TaskFolder(names[0]) + `\body.cmd`
+	was, err := f.host.ReadFile(t.Context(), path, 0, 48<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.host.WriteFile(t.Context(), path, make([]byte, was.Length)); err != nil {
+		t.Fatal(err)
+	}
+	var out runbook.Outcome
+	f.until(t, "preflight ends", func() bool {
+		out = f.tick(t, "preflight")
+		return out.Kind != runbook.Again
+	})
+	if out.Kind != runbook.Failed || !strings.Contains(out.Message, "body.cmd in its folder is not what was sent") {
+		t.Errorf("%+v", out)
+	}
+	if look, err := f.host.LookTask(t.Context(), names[0]); err != nil || look.Has("started") || look.Has("go") {
+		t.Errorf("the task was told to run: %+v, %v", look, err)
+	}
+}

@@ -165,6 +165,19 @@ func run(ctx context.Context, w *Work, t windows.Task, words string) (Outcome, e
 			Remedy:  "Check the run-as account's password, its right to log on as a batch job (0x80070569 in SchedLgU.txt) and the Task Scheduler service.",
 		}, nil
 	}
+	if w.count(runs) == 0 { // the last moment before it may begin
+		wrong, err := w.Host.CheckTask(ctx, t)
+		if err != nil {
+			return trouble("compare the task's files with what was sent: "+words, err)
+		}
+		if len(wrong) > 0 {
+			return Outcome{
+				Kind:    Failed,
+				Message: fmt.Sprintf("The task was not started: %s in its folder is not what was sent: %s", list(wrong), words),
+				Remedy:  "A power loss at that moment does this, or an administrator of the host who changed it. Find out, then run again: the next attempt writes its own files.",
+			}, nil
+		}
+	}
 	if err := w.intend(ctx, "run host task "+t.Name); err != nil {
 		return Outcome{}, err
 	}

@@ -92,6 +92,8 @@ var remedies = []struct {
 }{
 	{windows.ErrPlainChannel, "Set up an https listener on the host and let the profile use TLS."},
 	{windows.ErrPassword, "Give the run-as account a password without double quotes."},
+	{windows.ErrLongAccount, "Give the run-as credential an account's name as Windows knows it (DOMAIN\\name)."},
+	{windows.ErrLongPassword, "Give the run-as account a password of at most 256 characters."},
 	{windows.ErrNoService, "Correct the server's list of services in the inventory."},
 }
 

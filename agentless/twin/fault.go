@@ -58,7 +58,7 @@ type faultKind struct {
 var wireWords = []string{"phase", "request", "answer"}
 
 // bareWords are the words of At that take no value.
-var bareWords = []string{"drop", "silent", "operations", "users", "unanswered", "empty"}
+var bareWords = []string{"drop", "silent", "operations", "users", "unanswered", "empty", "junction"}
 
 var hostWords = []string{"phase", "request"}
 
@@ -89,7 +89,7 @@ var faultKinds = []faultKind{
 	{"runas-locked", onAction, 30 * time.Minute, 0, nil},
 	{"runas-no-batch-right", onAction, forGood, 0, nil},
 	{"credentials-storage-forbidden", onAction, forGood, 0, nil},
-	{"planted-folder", onAction, 0, 0, nil},
+	{"planted-folder", onAction, 0, 0, []string{"junction"}},
 	{"revocation-unreachable", onAction, forGood, 0, nil},
 	{"foreign-setup", onHost, time.Hour, 0, hostWords},
 	{"media-cut", onAction, 0, 0, nil},
@@ -147,6 +147,7 @@ type moment struct {
 	operations, users bool // what of quota-full
 	unanswered        bool // of wmi-hangs: without a fault in the end
 	empty             bool // of wmi-damaged: no object instead of a fault
+	junction          bool // of planted-folder: to a folder that is as ours are
 }
 
 // maxPhase is the number of Setup's phases (domain.md 2.7).
@@ -180,6 +181,8 @@ func (f Fault) moment() (moment, error) {
 			m.unanswered = true
 		case name == "empty":
 			m.empty = true
+		case name == "junction":
+			m.junction = true
 		case name == "operations":
 			m.operations = true
 		case name == "users":

@@ -223,10 +223,18 @@ func (h *host) mentioned(q question) {
 		return
 	}
 	path := `C:\Wavekeeper\tasks\` + m
-	if h.fileAt(path) != nil || h.strikes("planted-folder", nil) == nil {
+	if h.fileAt(path) != nil {
+		return
+	}
+	d := h.strikes("planted-folder", nil)
+	if d == nil {
 		return
 	}
 	h.makeFolder(path)
+	if f := h.fileAt(path); d.junction {
+		f.Junction, f.Protected, f.Entries = true, true, []string{sidSystem, "S-1-5-32-544"}
+		return
+	}
 	h.fileAt(path).Owner = plantedBy
 	h.writeFile(path+`\body.cmd`, []byte("@echo off\r\nnet localgroup Administrators CORP\\mallory /add\r\n"))
 	h.fileAt(path + `\body.cmd`).Owner = plantedBy

@@ -18,6 +18,7 @@ type file struct {
 	Owner     string    `json:"owner,omitempty"`   // SID; empty = administrators
 	Entries   []string  `json:"entries,omitempty"` // SIDs of a protected DACL; empty = inherited
 	Protected bool      `json:"protected,omitempty"`
+	Junction  bool      `json:"junction,omitempty"` // a reparse point: what is asked of it is its target's, but its attributes
 }
 
 // mediaRoot is where the packages lie until media is distributed.

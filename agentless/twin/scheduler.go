@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/xml"
 	"fmt"
@@ -132,6 +133,25 @@ func scriptTaskRun(r *records, args []string) int {
 		return r.fail("System.IO.DirectoryNotFoundException", hrDirectoryNotFound)
 	}
 	r.put("state", "started")
+	return 0
+}
+
+// scriptTaskCheck compares files of a folder with their SHA-256.
+func scriptTaskCheck(r *records, args []string) int {
+	if r.c.s.h.fips() {
+		return r.fail(fipsRefuses, hrInvalid)
+	}
+	folder := clean(argument(args, 0), r.c.s.cwd)
+	for _, each := range strings.Split(argument(args, 1), ";") {
+		name, want, _ := strings.Cut(each, "=")
+		sum := ""
+		if data, found := r.c.s.h.fileBytes(folder + `\` + name); found {
+			sum = fmt.Sprintf("%x", sha256.Sum256(data))
+		}
+		if sum != want {
+			r.put("wrong", name)
+		}
+	}
 	return 0
 }
 

@@ -29,6 +29,7 @@ var reviewed = []struct {
 	{"program-list", "2", "2f31991102e8b5d35e0613e456f7e053949ad71e47da331b0f842e2ac73a85cf", scriptProgramList},
 	{"service-list", "2", "356f3b0750693effac6849f2d57445c36cf4810e1ffe792830ed759963ce1007", scriptServiceList},
 	{"system-look", "3", "6568ed60ee74edb91de2eabd57ad33cfcbfa7f08d16710c059f494738541268b", scriptSystemLook},
+	{"task-check", "1", "f83e1044b10eb840b7dc69ec3102ee19eee8ace54376894211f36c409c2faaab", scriptTaskCheck},
 	{"task-delete", "2", "a74a8d371796ff8ebb7d6706801a47d804894995bde092a067a2600ac0a1d07f", scriptTaskDelete},
 	{"task-list", "2", "f95872cb43c8c2711aa77419638a0b3fd99fe358333da72b5874cd6b13508ec7", scriptTaskList},
 	{"task-look", "2", "2a2c696d9132f55601a37c64bce53239f67957b515617c48940324a78bb70828", scriptTaskLook},
@@ -87,6 +88,10 @@ func scriptFolderMake(r *records, args []string) int {
 			state = "made"
 		}
 		f := h.fileAt(path)
+		if f != nil && f.Junction { // whoever owns its target and however that is protected
+			state, entries = "foreign", append(entries, f.Entries...)
+			return
+		}
 		if f != nil && f.Owner != "" {
 			owner = f.Owner
 		}

@@ -71,7 +71,7 @@ func (e *ScriptError) Code() uint32 {
 // FIPS reports whether the script met .NET's refusal of an algorithm that the
 // FIPS policy does not allow (KB811833): SHA256Managed cannot be made then.
 func (e *ScriptError) FIPS() bool {
-	return (e.Script == "file-write" || e.Script == "file-hash") && strings.HasPrefix(e.What, "System.InvalidOperationException ")
+	return (e.Script == "file-write" || e.Script == "file-hash" || e.Script == "task-check") && strings.HasPrefix(e.What, "System.InvalidOperationException ")
 }
 
 // script runs an embedded script in a WinRM shell and returns what it said.

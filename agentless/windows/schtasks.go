@@ -15,6 +15,9 @@ func (h *Host) CreateTask(ctx context.Context, t Task) error {
 	if !h.conn.Private() {
 		return fmt.Errorf("create task %s: %w", t.Name, ErrPlainChannel)
 	}
+	if err := t.check(); err != nil {
+		return fmt.Errorf("create task: %w", err)
+	}
 	old, err := h.oldScheduler(ctx)
 	switch {
 	case err != nil:

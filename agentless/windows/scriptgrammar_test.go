@@ -19,6 +19,11 @@ var (
 	longestUser   = strings.Repeat("'", 15) + `\` + strings.Repeat("'", 64)
 )
 
+// longestTask has as many files as any task of the product.
+func longestTask() Task {
+	return Task{Name: longestName, Body: []byte("b"), Files: map[string][]byte{"media-unpack.ps1": nil, "media-check.ps1": nil, "manifest.txt": nil}}
+}
+
 // longestCalls are the calls of the product, each with its longest arguments.
 func longestCalls(t *testing.T) map[string][]string {
 	xml, err := taskXML(Task{Name: longestName, Account: longestUser, Password: "p"})
@@ -38,6 +43,7 @@ func longestCalls(t *testing.T) map[string][]string {
 		"program-list":  {},
 		"service-list":  {strings.Repeat("'", 256)}, // the service control manager's limit
 		"system-look":   {},
+		"task-check":    {longestFolder, longestTask().wanted()},
 		"task-delete":   {longestName},
 		"task-list":     {longestName},
 		"task-look":     {longestFolder, longestName, "1"},

@@ -95,6 +95,12 @@ var ErrPlainChannel = errors.New("host tasks are made over https or on the loopb
 // ErrPassword says that a password cannot stand on a command line of schtasks.exe.
 var ErrPassword = errors.New("the run-as password is a star or holds a double quote or a control character, which schtasks.exe cannot be given")
 
+// The lengths that no Windows takes; ask with errors.Is.
+var (
+	ErrLongAccount  = errors.New("the run-as account's name is too long")
+	ErrLongPassword = errors.New("the run-as password is too long")
+)
+
 // Life is whether a host task's body lives, as far as its file alive tells.
 type Life string
 
@@ -220,6 +226,9 @@ func (h *Host) MakeTaskFolder(ctx context.Context, name string) error {
 // PrepareTask makes the protected folders and writes the task's files, the
 // body last. Nothing runs. It may be repeated.
 func (h *Host) PrepareTask(ctx context.Context, t Task) error {
+	if err := t.check(); err != nil {
+		return fmt.Errorf("prepare task: %w", err)
+	}
 	if err := h.MakeTaskFolder(ctx, t.Name); err != nil {
 		return err
 	}
@@ -233,7 +242,7 @@ func (h *Host) PrepareTask(ctx context.Context, t Task) error {
 			return fmt.Errorf("prepare task %s: %w", t.Name, err)
 		}
 	}
-	if err := h.WriteFile(ctx, t.Folder()+`\body.cmd`, t.Body); err != nil {
+	if err := h.WriteFile(ctx, t.Folder()+`\`+bodyFile, t.Body); err != nil {
 		return fmt.Errorf("prepare task %s: %w", t.Name, err)
 	}
 	return nil

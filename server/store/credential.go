@@ -185,6 +185,9 @@ func (c SealedCredential) check() error {
 	if strings.TrimSpace(c.Account) == "" || strings.ContainsAny(c.Account, "\r\n\"") {
 		return rollout.Invalid("A credential names an account, such as CONTOSO\\wavekeeper.")
 	}
+	if len([]rune(c.Account)) > 272 { // UNLEN with a domain before it (lmcons.h)
+		return rollout.Invalid("An account's name has at most 272 characters.")
+	}
 	switch c.Kind {
 	case KindPassword, KindKeytab, KindCCache, KindCertificate:
 	default:
