@@ -40,6 +40,9 @@ func (s *server) choices(t trouble, clock ui.Clock) []choice {
 	if s.has(rollout.DecideLook) && t.state.MayDecide(rollout.DecideLook) {
 		add(choice{title: "Look again", verb: "look", then: s.lookThen(t)})
 	}
+	for _, p := range t.offered {
+		add(choice{title: certificateTitle(p), href: certificateHref(t.Server, p.ID), kind: "primary", permission: auth.Profiles, then: certificateThen(p)})
+	}
 	if t.state.MayDoubt() {
 		add(choice{title: stopWaiting, verb: "doubt", kind: "danger", then: doubtThen(t)})
 	}

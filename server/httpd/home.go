@@ -35,13 +35,14 @@ func (s *server) homeStream(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.Live.Serve(w, r, s.streamPage(r, v, "home", []string{"rollout:*", "host:*", "inventory:*"}, func(ctx context.Context, v viewer) (live.Update, error) {
+	return s.Live.Serve(w, r, s.streamPage(r, v, "home", []string{"rollout:*", "host:*", "inventory:*", "credential:*"}, func(ctx context.Context, v viewer) (live.Update, error) {
 		var u live.Update
 		view, err := s.homeView(ctx, v)
 		if err != nil {
 			return u, err
 		}
 		for _, f := range []func() error{
+			func() error { return fragment(ctx, &u, "#access", page.AccessNotices(view.Access)) },
 			func() error { return fragment(ctx, &u, "#waiting", page.HomeWaiting(view.Waiting)) },
 			func() error { return fragment(ctx, &u, "#running", page.HomeRunning(view.Running)) },
 			func() error { return fragment(ctx, &u, "#fleet", page.HomeFleet(view.Fleet)) },
@@ -58,6 +59,9 @@ func (s *server) homeStream(w http.ResponseWriter, r *http.Request) error {
 func (s *server) homeView(ctx context.Context, v viewer) (page.Home, error) {
 	var view page.Home
 	var err error
+	if view.Access, err = s.accessNotices(ctx); err != nil {
+		return view, err
+	}
 	if view.Waiting, err = s.waiting(ctx, v); err != nil {
 		return view, err
 	}

@@ -110,6 +110,14 @@ func (s *server) routes() http.Handler {
 			r.Post("/servers/import/apply", s.on(s.importApply))
 			r.Get("/servers/{server}", s.on(s.server))
 			r.Post("/servers/{server}/probe", s.on(s.probeServer))
+			r.Get("/servers/{server}/certificates/{pin}", s.on(s.certificateAsk))
+			r.Post("/servers/{server}/certificates/{pin}", s.on(s.certificateDecide))
+
+			// How hosts are reached.
+			r.Get("/profiles", s.on(s.profiles))
+			r.Get("/profiles/{profile}", s.on(s.profile))
+			r.Get("/profiles/{profile}/retry", s.on(s.credentialRetryAsk))
+			r.Post("/profiles/{profile}/retry", s.on(s.credentialRetry))
 			r.Post("/servers/{server}/contact", s.on(s.contactServer))
 
 			// Plans.

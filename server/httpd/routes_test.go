@@ -44,6 +44,12 @@ var decisions = map[string]string{
 	"GET /servers":                                                      everyone,
 	"GET /servers/import":                                               everyone,
 	"GET /servers/{server}":                                             everyone,
+	"GET /servers/{server}/certificates/{pin}":                          everyone,
+	"POST /servers/{server}/certificates/{pin}":                         "admin",
+	"GET /profiles":                                                     everyone,
+	"GET /profiles/{profile}":                                           everyone,
+	"GET /profiles/{profile}/retry":                                     everyone,
+	"POST /profiles/{profile}/retry":                                    "admin",
 	"GET /plans":                                                        everyone,
 	"GET /plans/new":                                                    everyone,
 	"GET /plans/{plan}":                                                 everyone,
@@ -99,7 +105,7 @@ var decisions = map[string]string{
 	"POST /rollouts/{rollout}/upgrades/{server}/skip":                   "operator",
 }
 
-var sample = strings.NewReplacer("{rollout}", "1", "{server}", "MBX01", "{wave}", "1", "{plan}", "1", "{number}", "1", "{evidence}", "1", "*", "nothing.css")
+var sample = strings.NewReplacer("{rollout}", "1", "{server}", "MBX01", "{wave}", "1", "{plan}", "1", "{number}", "1", "{evidence}", "1", "{pin}", "1", "{profile}", "default", "*", "nothing.css")
 
 // routes lists every address of the router.
 func routes(t *testing.T) []string {

@@ -46,7 +46,11 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 		if read, ok := store.LowestBuild(facts["roles"].Value); ok {
 			build = read
 		}
-		hosts = append(hosts, hostView(h, facts, clock))
+		shown := hostView(h, facts, clock)
+		if err := s.wayIn(r.Context(), v, one, h, &shown, clock); err != nil {
+			return err
+		}
+		hosts = append(hosts, shown)
 	}
 	view := page.Server{
 		Name: one.Name, Roles: short(one.Roles), Lead: siteWords(one.Site) + " · " + buildWords(build) + " · " + windowsWords(one.OS),
@@ -96,7 +100,7 @@ func inventoryItems(one store.Server, clock ui.Clock) []page.Item {
 		{Name: "Architecture", Value: one.Arch},
 		{Name: "Mailboxes", Value: ui.Number(one.Mailboxes)},
 		{Name: "Services", Value: orDash(strings.Join(one.Services, ", ")), Note: "third-party, stopped during Setup"},
-		{Name: "Profile", Value: one.Profile},
+		{Name: "Profile", Value: one.Profile, Href: profileHref(one.Profile)},
 		{Name: "Imported", Value: clock.Moment(one.ImportedAt).Text, Note: "by " + one.ImportedBy},
 	}
 	if one.InternetFacing {

@@ -24,6 +24,7 @@ type trouble struct {
 	marks    marks    // Action and Watermark as read last
 	here     []string // who was logged on
 	hereAt   time.Time
+	offered  []store.Pin // certificates of its hosts that wait for a person
 }
 
 // inTrouble reports whether a person has to know about a state and may decide.
@@ -55,6 +56,9 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 	}
 	if u.Decision == "" && !inTrouble(u.State) && !t.inVain {
 		return t, nil
+	}
+	if t.offered, err = s.offeredBy(ctx, u.Server); err != nil {
+		return t, err
 	}
 	if t.since, err = s.movedAt(ctx, u); err != nil {
 		return t, err

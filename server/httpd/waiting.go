@@ -43,7 +43,11 @@ func (s *server) decisions(ctx context.Context, v viewer, rollout int64) ([]page
 		return nil, err
 	}
 	approve, err := s.toApprove(ctx, v, rollout)
-	return slices.Concat(decide, silent, approve), err
+	if err != nil || rollout != 0 {
+		return slices.Concat(decide, silent, approve), err
+	}
+	access, err := s.toLetIn(ctx, v)
+	return slices.Concat(decide, silent, access, approve), err
 }
 
 // toDecide lists upgrades in trouble, and those on whose hosts something is not

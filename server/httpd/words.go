@@ -15,6 +15,8 @@ var kindWords = map[string]string{
 	"inventory.import": "Inventory imported", "host.probe": "Hosts probed", "host.contact": "First contact asked for", "host.contacted": "First contact made",
 	"package.save": "Package registered", "package.set": "Package registered", "preparation.record": "Organization prepared",
 	"profile.save": "Profile changed", "credential.set": "Credential stored",
+	"credential.rotate": "Credential rotated", "credential.rotate-refused": "New secret refused, the old one stays", "credential.retry": "Credential tried again", "credential.refused": "Credential refused",
+	"pin.offer": "Certificate seen first", "pin.confirm": "Certificate trusted", "pin.reject": "Certificate rejected", "pin.add": "Certificate made known",
 	"plan.create": "Plan made", "plan.revise": "Plan changed", "plan.submit": "Plan submitted", "plan.reject": "Plan rejected",
 	"wave.approve": "Wave approved", "wave.withdraw": "Approval taken back", "wave.pause": "Wave paused", "wave.resume": "Wave resumed",
 	"rollout.pause": "Rollout paused", "rollout.resume": "Rollout resumed", "rollout.stop": "Rollout stopped",
@@ -43,7 +45,7 @@ func eventState(kind, text string, data map[string]any) string {
 		return "approved"
 	case store.EventHeld:
 		return "held"
-	case store.EventRejected, "plan.reject":
+	case store.EventRejected, "plan.reject", "pin.reject":
 		return "rejected"
 	case store.EventVoided, "wave.withdraw", store.EventLimit:
 		return "warning"
@@ -53,7 +55,7 @@ func eventState(kind, text string, data map[string]any) string {
 		return "skipped"
 	case store.EventSubmitted, "plan.submit":
 		return "submitted"
-	case "refused", "sign-in.failed", "sign-in.refused":
+	case "refused", "sign-in.failed", "sign-in.refused", "credential.refused", "credential.rotate-refused":
 		return "failed"
 	case "rollout.pause", "wave.pause":
 		return "paused"

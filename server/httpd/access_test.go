@@ -1,0 +1,117 @@
+package httpd_test
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/server/store"
+)
+
+// offer has MBX01 show a certificate that nobody confirmed.
+func offer(t *testing.T, s *store.Store, digit string) (address string) {
+	t.Helper()
+	host, err := s.HostNamed(t.Context(), "MBX01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.OfferPin(t.Context(), store.Pin{
+		HostID: host.ID, SHA256: strings.Repeat(digit, 64), Subject: "CN=mbx01.example.org", Issuer: "CN=mbx01.example.org",
+		NotBefore: time.Date(2008, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2028, 1, 1, 0, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := s.OpenPins(t.Context())
+	if err != nil || len(open) != 1 {
+		t.Fatalf("OpenPins = %v, %v, want one", open, err)
+	}
+	return "/servers/MBX01/certificates/" + ids(open[0].ID)
+}
+
+func ids(id int64) string { return strconv.FormatInt(id, 10) }
+
+// TestAnAdminConfirmsTheCertificateThatAHostShowsFirst: shown in full, on the
+// server's page and at home, and decided with a reason by who has the right.
+func TestAnAdminConfirmsTheCertificateThatAHostShowsFirst(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	submitted(t, c.signedIn(t, "lead"))
+	admin, operator := c.signedIn(t, "admin"), c.signedIn(t, "operator")
+	whole := strings.TrimSuffix(strings.Repeat("AA:", 32), ":")
+	at := offer(t, c.store, "a")
+	admin.page("/", "Trust the certificate of MBX01", whole, "nobody confirmed")
+	operator.page("/", "nobody confirmed", "An admin compares")
+	admin.page("/servers/MBX01", "Waits for a person", whole, "CN=mbx01.example.org", "2028-01-01")
+	admin.page(at, whole, "this is the first contact", "kept on record")
+	operator.page(at, "Only an admin can do this")
+	given := url.Values{"verdict": {"trust"}, "sha256": {strings.Repeat("a", 64)}, "reason": {"compared at the console"}}
+	if status, _ := operator.post(at, given); status != http.StatusForbidden {
+		t.Errorf("confirmed by an operator: status %d, want 403", status)
+	}
+	other := url.Values{"verdict": {"trust"}, "sha256": {strings.Repeat("b", 64)}, "reason": {"x"}}
+	if status, _ := admin.post(at, other); status != http.StatusConflict {
+		t.Errorf("confirmed with the sum of another: status %d, want a conflict", status)
+	}
+	if status, _ := admin.post(at, url.Values{"verdict": {"trust"}, "sha256": {strings.Repeat("a", 64)}}); status != http.StatusUnprocessableEntity && status != http.StatusBadRequest {
+		t.Errorf("confirmed without a reason: status %d, want a refusal", status)
+	}
+	if status, page := admin.post(at, given); status != http.StatusOK || !strings.Contains(page, "is known by that certificate now") {
+		t.Errorf("confirmed by an admin: status %d", status)
+	}
+	admin.page("/servers/MBX01", "Known by it", "compared at the console")
+	admin.page("/history?kind=pin.confirm", "Certificate trusted", "compared at the console")
+
+	at = offer(t, c.store, "b")
+	admin.page(at, whole, strings.TrimSuffix(strings.Repeat("BB:", 32), ":"), "Trust the new certificate of MBX01")
+	given = url.Values{"verdict": {"reject"}, "sha256": {strings.Repeat("b", 64)}, "reason": {"nobody renewed it"}}
+	if status, page := admin.post(at, given); status != http.StatusOK || !strings.Contains(page, "nothing is sent to MBX01") {
+		t.Errorf("rejected by an admin: status %d", status)
+	}
+	admin.page("/servers/MBX01", "Rejected", "nobody renewed it")
+}
+
+// TestARefusedCredentialIsToldToEverybody: why, since when, who can end it, and
+// an admin has it tried again.
+func TestARefusedCredentialIsToldToEverybody(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	submitted(t, c.signedIn(t, "lead"))
+	admin, auditor := c.signedIn(t, "admin"), c.signedIn(t, "auditor")
+	profile, err := c.store.ProfileByName(t.Context(), "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.store.SetCredential(t.Context(), store.Actor{Name: "test"}, store.SealedCredential{ProfileID: profile.ID, Purpose: store.PurposeWinRM, Account: "wk", Sealed: []byte("x"), KeyID: "k"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cred, err := c.store.CredentialFor(t.Context(), profile.ID, store.PurposeWinRM)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.store.NoteRefusal(t.Context(), cred, 0, "the account <b>expired</b>"); err != nil {
+		t.Fatal(err)
+	}
+	auditor.page("/", "The account wk of profile default is refused", "the account &lt;b&gt;expired", "An admin sets the right secret")
+	auditor.page("/servers/MBX01", "Not used here", "has it tried again", "wk")
+	auditor.page("/profiles", "refused", "Basic over https")
+	auditor.page("/profiles/default", "the account &lt;b&gt;expired", "Have it tried again", "version 1, never shown")
+	auditor.page("/history?kind=credential.refused", "Credential refused")
+	given := url.Values{"reason": {"unlocked"}}
+	if status, _ := auditor.post("/profiles/default/retry", given); status != http.StatusForbidden {
+		t.Errorf("tried again by an auditor: status %d, want 403", status)
+	}
+	admin.page("/", "Look and decide")
+	admin.page("/profiles/default/retry", "one more failed logon")
+	if status, page := admin.post("/profiles/default/retry", given); status != http.StatusOK || !strings.Contains(page, "tried again, at one host first") {
+		t.Errorf("tried again by an admin: status %d", status)
+	}
+	admin.page("/history?kind=credential.retry", "unlocked")
+	if status, _ := admin.post("/profiles/default/retry", given); status != http.StatusConflict {
+		t.Errorf("tried again when nothing stands against it: status %d, want a conflict", status)
+	}
+}
