@@ -31,6 +31,7 @@ type fakeHost struct {
 type request struct {
 	action   string // last part of the Action, or "Identify"
 	n        int    // of this action, from 1
+	size     int    // of the body
 	envelope *node
 	header   http.Header
 }
@@ -81,7 +82,7 @@ func (h *fakeHost) serve(w http.ResponseWriter, r *http.Request) {
 			n++
 		}
 	}
-	h.seen = append(h.seen, request{name, n, envelope, r.Header.Clone()})
+	h.seen = append(h.seen, request{name, n, len(body), envelope, r.Header.Clone()})
 	h.conns[r.RemoteAddr] = true
 	answerer := h.answers[name]
 	h.mu.Unlock()

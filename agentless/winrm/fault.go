@@ -20,6 +20,15 @@ const (
 	CodeRequestQuota    uint32 = 2150859175 // 0x803381A7: requests per user in a time
 	CodeSystemQuota     uint32 = 2150859176 // 0x803381A8: requests of all users
 	CodeUserQuota       uint32 = 2150859179 // 0x803381AB: users with shells
+	CodeQuota           uint32 = 2150858815 // 0x8033803F ERROR_WSMAN_QUOTA_LIMIT, a quota without a name
+	CodeEnvelopeWish    uint32 = 2150858823 // 0x80338047: MaxEnvelopeSize asked for is too large
+	CodeEnvelope        uint32 = 2150858824 // 0x80338048: the answer is larger than we asked for
+	CodeEnvelopeLimit   uint32 = 2150858825 // 0x80338049: larger than the host's own limit
+	CodeNoResource      uint32 = 2150858752 // 0x80338000: no such resource
+	CodeShellsForbidden uint32 = 2150859180 // 0x803381AC ERROR_WSMAN_REMOTESHELLS_NOT_ALLOWED
+	CodeWMIDenied       uint32 = 2150859012 // 0x80338104 ERROR_WSMAN_WMI_SVC_ACCESS_DENIED
+	CodeWMIProvider     uint32 = 2150859013 // 0x80338105 ERROR_WSMAN_WMI_PROVIDER_ACCESS_DENIED
+	CodeWMIConnect      uint32 = 2150859014 // 0x80338106 ERROR_WSMAN_WMI_CANNOT_CONNECT_ACCESS_DENIED
 	CodeSchema          uint32 = 2150858817 // 0x80338041: the XML is not as the schema says
 	CodeCodePage        uint32 = 2150859072 // 0x80338140 ERROR_WINRS_CODE_PAGE_NOT_SUPPORTED, on Create
 	CodeAccessDenied    uint32 = 5
