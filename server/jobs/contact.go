@@ -42,7 +42,12 @@ func (c *contacter) Work(ctx context.Context, job *river.Job[store.FirstContact]
 	}
 	asking, cancel := context.WithTimeout(ctx, contactLimit)
 	defer cancel()
-	found := e.contact(asking, target)
+	way, err := e.way(asking, target.Host, target.FQDN, target.Profile)
+	var bar *barred
+	if errors.As(err, &bar) && bar.brief { // the secret is tried at another host first
+		return river.JobSnooze(e.paced(triedPause))
+	}
+	found := e.contact(asking, target, way, err)
 	if ctx.Err() != nil {
 		return river.JobSnooze(0)
 	}
@@ -60,13 +65,17 @@ func (c *contacter) Work(ctx context.Context, job *river.Job[store.FirstContact]
 	return nil
 }
 
-// contact tries one step after the other. What our own rules forbid is the one
-// step of it.
-func (e *Engine) contact(ctx context.Context, target store.ProbeTarget) store.Contact {
-	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
+// contact tries one step after the other. What keeps us from the way to the host
+// (err) is the one step of it.
+func (e *Engine) contact(ctx context.Context, target store.ProbeTarget, way *way, err error) store.Contact {
 	if err != nil {
+		outcome := winrm.OutcomeRefused
+		var bar *barred
+		if errors.As(err, &bar) {
+			outcome = bar.outcome
+		}
 		return store.Contact{
-			Outcome: winrm.OutcomeRefused, Error: err.Error(),
+			Outcome: outcome, Error: err.Error(),
 			Steps: []store.ContactStep{{Name: "profile", State: winrm.StepFailed, Words: err.Error(), Remedy: "Nothing was sent. Correct the server's address, or have an admin look at the profile and its credential."}},
 		}
 	}
