@@ -161,11 +161,11 @@ func (p platform) allows(a Access, o Options) error {
 	case a.offers(AuthCertificate) && len(o.ClientCertificate) == 0:
 		return errors.New("a logon with a certificate needs the certificate that is mapped to the account")
 	case a.offers(AuthKerberos) && len(o.Keytab) == 0:
-		return errors.New("Kerberos needs a keytab with the keys of HTTP/ and the host's name")
+		return errors.New("logons by Kerberos need a keytab with the keys of HTTP/ and the host's name")
 	case a.Binding && p.before6():
-		return errors.New("Windows Server 2003 knows no channel binding")
+		return errors.New("channel binding is not known to Windows Server 2003")
 	case slices.Contains(a.Auth, AuthBasic) && !a.offers(AuthBasic) && len(a.Auth) == 1:
-		return errors.New("Basic over http needs the word plain: Windows refuses it unless AllowUnencrypted is true")
+		return errors.New("over http Basic needs the word plain: Windows refuses it unless AllowUnencrypted is true")
 	}
 	for _, each := range o.Access {
 		if err := each.check(); err != nil {

@@ -58,6 +58,7 @@ func (c *connections) note(conn net.Conn, state http.ConnState) {
 		return
 	case http.StateNew:
 		c.ever++
+	case http.StateActive, http.StateIdle:
 	}
 	if c.open == nil {
 		c.open = map[net.Conn]http.ConnState{}

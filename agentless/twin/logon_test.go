@@ -222,10 +222,10 @@ func TestAccessIsReadFromWords(t *testing.T) {
 	s := server(t, "mbx1", "HT")
 	for words, want := range map[string]string{
 		"http":                "needs the word plain",
-		"http,kerberos":       "needs a keytab",
+		"http,kerberos":       "need a keytab",
 		"https,certificate":   "needs the certificate",
-		"https,ntlm,binding":  "2003 knows no channel binding",
-		"http,basic,kerberos": "needs a keytab",
+		"https,ntlm,binding":  "not known to Windows Server 2003",
+		"http,basic,kerberos": "need a keytab",
 	} {
 		a, err := twin.ParseAccess("*=" + words)
 		if err != nil {
