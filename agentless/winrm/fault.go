@@ -56,19 +56,12 @@ type Fault struct {
 	HTTPStatus int
 }
 
-// Error says code, status and the host's words.
+// Error says code, status, what they mean and the host's words.
 func (f *Fault) Error() string {
 	var b strings.Builder
 	switch {
 	case f.Blame == "":
 		fmt.Fprintf(&b, "http status %d %s", f.HTTPStatus, http.StatusText(f.HTTPStatus))
-		switch {
-		case f.Reason != "":
-			b.WriteString(": " + f.Reason)
-		case f.HTTPStatus == http.StatusUnauthorized:
-			b.WriteString(": the host does not take this account and password by this authentication")
-		}
-		return b.String()
 	case f.Code != 0:
 		fmt.Fprintf(&b, "wsman fault %d", f.Code)
 	default:
@@ -77,11 +70,19 @@ func (f *Fault) Error() string {
 	if f.Subcode != "" {
 		fmt.Fprintf(&b, " (%s)", f.Subcode)
 	}
-	if f.HTTPStatus != http.StatusOK {
+	if f.Blame != "" && f.HTTPStatus != http.StatusOK {
 		fmt.Fprintf(&b, ", http status %d", f.HTTPStatus)
 	}
+	// What was added to a status is said in its place.
+	if meaning := f.Meaning(); meaning != "" && (f.Blame != "" || f.Reason == "") {
+		b.WriteString(": " + meaning)
+		if f.Reason != "" {
+			fmt.Fprintf(&b, "; the host says: %s", f.Reason)
+		}
+		return b.String()
+	}
 	if f.Reason != "" {
-		fmt.Fprintf(&b, ": %s", f.Reason)
+		b.WriteString(": " + f.Reason)
 	}
 	return b.String()
 }
@@ -94,7 +95,8 @@ func (f *Fault) Is(target error) bool {
 	switch {
 	case f.HTTPStatus == http.StatusUnauthorized, f.HTTPStatus == http.StatusForbidden:
 		return true
-	case f.Code == CodeAccessDenied, f.Code == CodeAccessDeniedHR:
+	case f.Code == CodeAccessDenied, f.Code == CodeAccessDeniedHR, f.Code == CodeShellsForbidden,
+		f.Code == CodeWMIDenied, f.Code == CodeWMIProvider, f.Code == CodeWMIConnect:
 		return true
 	default:
 		return f.Subcode == "AccessDenied"
@@ -112,7 +114,7 @@ func (f *Fault) NothingRan() bool {
 		return true
 	}
 	switch f.Code {
-	case CodeGone, CodeFilter, CodeBadTimeout, CodeShellQuota, CodeOperationQuota, CodeRequestQuota, CodeSystemQuota, CodeUserQuota,
+	case CodeGone, CodeFilter, CodeBadTimeout, CodeShellQuota, CodeOperationQuota, CodeRequestQuota, CodeSystemQuota, CodeUserQuota, CodeNoResource,
 		CodeAccessDenied, CodeAccessDeniedHR, CodeParameter, CodeParameterHR, CodeFileNotFound,
 		CodePathNotFound, CodeNotExecutable, CodeLineTooLong, CodeKeyDeleted, CodeElevationNeeded:
 		return true

@@ -135,7 +135,7 @@ var post = &http.Request{Method: http.MethodPost}
 
 func readBody(resp *http.Response) ([]byte, error) {
 	const most = maxAnswer + sealedRoom
-	tooLarge := fmt.Errorf("%w: more than %d bytes", errAnswer, maxAnswer)
+	tooLarge := &TooMuch{"bytes", maxAnswer}
 	if resp.ContentLength > most {
 		return nil, tooLarge
 	}

@@ -292,7 +292,7 @@ func (c *Conn) collect(ctx context.Context, shell, id string, result *Result) er
 		case done:
 			return nil
 		case total > maxOperation:
-			return fmt.Errorf("%w: more than %d bytes of output", errAnswer, maxOperation)
+			return &TooMuch{"bytes of output", maxOperation}
 		case got > 0:
 			wait = pacer{}
 			continue

@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"crypto/x509"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -110,7 +111,7 @@ func TestEndlessOutputIsAnUnknownOutcome(t *testing.T) {
 	c := h.dial(t)
 	_, err := c.Run(withDeadline(t, 20*time.Second), Command{Line: "yes"})
 	c.Close()
-	if Outcome(err) != OutcomeUnknown || h.count("Receive") > 1+maxOperation>>21 || h.count("Delete") != 1 {
+	if !errors.As(err, new(*TooMuch)) || Outcome(err) != OutcomeUnknown || h.count("Receive") > 1+maxOperation>>21 || h.count("Delete") != 1 {
 		t.Errorf("%v after %d Receives", err, h.count("Receive"))
 	}
 }

@@ -59,9 +59,9 @@ func (c *Conn) enumerate(ctx context.Context, resource, wql string) ([]Instance,
 		if part.child("EndOfSequence") != nil || enumContext == "" {
 			return out, nil
 		}
-		if len(out) > maxItems || parts >= maxParts || empty >= maxEmpty || total > maxOperation {
+		if err := tooMuch(len(out), total, parts, empty); err != nil {
 			c.release(ctx, resource, enumContext)
-			return nil, fmt.Errorf("%w: %d items, %d bytes in %d parts, %d of them empty at the end: more than the limit", errAnswer, len(out), total, parts, empty)
+			return nil, err
 		}
 		size := 0
 		part, size, err = c.pull(ctx, resource, enumContext)
@@ -71,6 +71,21 @@ func (c *Conn) enumerate(ctx context.Context, resource, wql string) ([]Instance,
 		}
 		total += size
 	}
+}
+
+// tooMuch says which limit an enumeration reached that is not over.
+func tooMuch(items, bytes, parts, empty int) error {
+	switch {
+	case items > maxItems:
+		return &TooMuch{"objects", maxItems}
+	case bytes > maxOperation:
+		return &TooMuch{"bytes of answers", maxOperation}
+	case parts >= maxParts:
+		return &TooMuch{"parts", maxParts}
+	case empty >= maxEmpty:
+		return &TooMuch{"parts without an object, one after the other", maxEmpty}
+	}
+	return nil
 }
 
 // pull asks for the next part, again after the host's own time limit.

@@ -2,6 +2,7 @@ package winrm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -66,7 +67,7 @@ func TestAnEndlessEnumerationIsGivenUpAndReleased(t *testing.T) {
 		on("Pull", answer(200, soapBody(`<n:PullResponse><n:EnumerationContext>uuid:1</n:EnumerationContext><n:Items/></n:PullResponse>`))).
 		on("Release", answer(200, soapBody("")))
 	_, err := h.dial(t).Enumerate(withDeadline(t, 5*time.Second), "root/cimv2", query)
-	if Outcome(err) != OutcomeFault || h.count("Release") != 1 || h.count("Pull") > maxEmpty {
+	if !errors.As(err, new(*TooMuch)) || Outcome(err) != OutcomeFault || h.count("Release") != 1 || h.count("Pull") > maxEmpty {
 		t.Errorf("%v after %d Pulls and %d Releases", err, h.count("Pull"), h.count("Release"))
 	}
 }
