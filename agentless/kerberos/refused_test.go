@@ -176,7 +176,7 @@ func TestCancelledCallsLeaveNothing(t *testing.T) {
 		t.Errorf("returned after %s, want within 1 s of the deadline", d)
 	}
 	var wg sync.WaitGroup
-	for i := range 1000 {
+	for i := range 10_000 {
 		wg.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%20)*time.Millisecond)
 			defer cancel()

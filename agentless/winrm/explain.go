@@ -258,7 +258,7 @@ func (x *explained) login(ctx context.Context) (Step, error) {
 	began := time.Now()
 	if _, err := x.Identify(ctx); err != nil {
 		remedy := loginRemedy(a.Auth)
-		if !errors.Is(err, ErrDenied) {
+		if !errors.Is(err, ErrDenied) && a.Auth != AuthKerberos {
 			remedy = ""
 		}
 		return Step{Remedy: remedy}, err

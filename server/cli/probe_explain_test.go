@@ -65,3 +65,24 @@ func TestProbeExplainsAFirstContactInWords(t *testing.T) {
 		t.Errorf("status %d: %s", status, out)
 	}
 }
+
+// What a keytab or a pin is worth shows before anything is sent.
+func TestProbeRefusesWhatItCannotRead(t *testing.T) {
+	t.Parallel()
+	kerberos := []string{"probe", "--explain", "--host", "127.0.122.111:5985", "--auth", "kerberos", "--user", "svc@LAB.TEST", "--kdc", "127.0.122.111:1"}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"missing keytab":   {append(kerberos, "--keytab", "/nonexistent/wk.keytab"), "/nonexistent/wk.keytab"},
+		"truncated keytab": {append(kerberos, "--keytab", file(t, "\x05\x02\x00\x00\x00\x42\x00\x01")), "it is cut or damaged; make one with ktpass or ktutil"},
+		"no keytab":        {append(kerberos, "--keytab", file(t, "hello")), "does not begin as a keytab"},
+		"no ticket cache":  {append(kerberos, "--ccache", file(t, "hello")), "does not begin as a ticket cache"},
+		"short pin":        {[]string{"probe", "--host", "127.0.122.111", "--https", "--user", "u", "--password-file", file(t, "p"), "--pin", "ab:cd"}, "64 hexadecimal digits; this has 4"},
+	} {
+		status, out, stderr := run(t, "", c.args...)
+		if status != 2 || !strings.Contains(stderr, c.want) || out != "" {
+			t.Errorf("%s: exit %d, %q, %q, want 2 and %q", name, status, out, stderr, c.want)
+		}
+	}
+}
