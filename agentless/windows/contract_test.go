@@ -150,6 +150,56 @@ func TestEveryScriptHasItsLineInTheListOfWhatWasNeverRun(t *testing.T) {
 	}
 }
 
+// settles is how a line of UNPROVEN.md can be settled on a real host: the words
+// that its table explains.
+var settles = regexp.MustCompile(`^(explain: |exec: |probe|preflight|upgrade|by hand: |by hand |rare)`)
+
+// TestEveryUnprovenLineSaysWhatSettlesIt, and names constants that there are.
+func TestEveryUnprovenLineSaysWhatSettlesIt(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("UNPROVEN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	constants := map[string]bool{}
+	for _, c := range Constants() {
+		constants[c.Name] = true
+	}
+	chapter, rows := "", 0
+	for n, line := range strings.Split(string(text), "\n") {
+		if c, ok := strings.CutPrefix(line, "## "); ok {
+			chapter = c
+		}
+		if !strings.HasPrefix(line, "| ") || chapter == "" {
+			continue
+		}
+		cells := strings.Split(strings.Trim(strings.ReplaceAll(line, `\|`, "\x00"), "|"), "|")
+		if len(cells) != 4 {
+			t.Errorf("line %d has %d cells, want 4: %.80s", n+1, len(cells), line)
+			continue
+		}
+		how := strings.TrimSpace(cells[3])
+		if how == "settled by" {
+			continue
+		}
+		rows++
+		if !settles.MatchString(how) {
+			t.Errorf("line %d is settled by %q, which the table of words does not explain", n+1, how)
+		}
+		if names, ok := strings.CutPrefix(how, "explain: "); ok {
+			names, _, _ = strings.Cut(names, ";")
+			for _, name := range strings.Split(names, ", ") {
+				if name = strings.Fields(name)[0]; !constants[name] {
+					t.Errorf("line %d: there is no constant %s", n+1, name)
+				}
+			}
+		}
+	}
+	if rows < 100 {
+		t.Errorf("only %d lines were read", rows)
+	}
+}
+
 func TestABrokenContractIsSeen(t *testing.T) {
 	t.Parallel()
 	source, err := ScriptSource("file-hash")
