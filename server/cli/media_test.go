@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/media"
 	"wavekeeper/server/store"
 	"wavekeeper/server/store/storetest"
@@ -309,4 +310,44 @@ func TestMediaGoToSharesAndAreForgotten(t *testing.T) {
 func sha256Hex(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+func TestMediaStageAsksForHostsByName(t *testing.T) {
+	t.Parallel()
+	m := newMediaAt(t)
+	if status, _, problems := m.add(t, "--unpacked", folder(t, servicePack()), "--package", "sp1", "--language", "en", "--arch", "x64"); status != 0 {
+		t.Fatal(problems)
+	}
+	inventory, _ := exchange.ReadInventory(strings.NewReader("server,roles,language,address\nCAS1,CAS,en-US,127.0.126.41\nHUB1,HT,en-US,127.0.126.42\nMBX1,MBX,ja-JP,127.0.126.43\n"))
+	if _, err := m.Store.ImportInventory(t.Context(), commandLine(), inventory, nil, store.ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	stage := func(words ...string) (int, string, string) {
+		return run(t, "", append(append([]string{"media", "stage", "--reason", "early"}, words...), "--database-url", m.URL)...)
+	}
+	for _, c := range []struct {
+		words  []string
+		status int
+		want   string
+	}{
+		{[]string{"--host", "cas1", "--package", "sp1", "--not-before", "2040-01-02T03:04:05Z"}, 0, "asked for media on 1 hosts\n"},
+		{[]string{"--host", "*", "--package", "SP1"}, 0, "asked for media on 1 hosts\non their way already: CAS1\nno media for: MBX1"},
+		{[]string{"--host", "CAS2", "--package", "sp1"}, 1, `there is no server "CAS2": the nearest is "CAS1"`},
+		{[]string{"--host", "CAS1", "--package", "sp9"}, 1, `unknown package "sp9"`},
+		{[]string{"--host", "CAS1"}, 1, "--package belongs to --host"},
+		{[]string{"--wave", "1/1", "--package", "sp1"}, 1, "--package belongs to --host"},
+		{[]string{"--wave", "1"}, 1, "such as 12/1"},
+		{[]string{"--wave", "7/1"}, 1, "There is no such rollout"},
+		{[]string{"--wave", "1/1", "--host", "CAS1"}, 2, "--wave and --host can't be used together"},
+		{nil, 2, "--wave"},
+		{[]string{"--host", "CAS1", "--package", "sp1", "--not-before", "tomorrow"}, 1, "a time with its zone is wanted"},
+	} {
+		if status, said, problems := stage(c.words...); status != c.status || !strings.Contains(said+problems, c.want) {
+			t.Errorf("media stage %v: %d, %q, %q, want %d %q", c.words, status, said, problems, c.status, c.want)
+		}
+	}
+	list := must(t, "", "media", "hosts", "--database-url", m.URL)
+	if strings.Count(list, "waiting") != 2 || !strings.Contains(list, "CAS1") || !strings.Contains(list, "HUB1") {
+		t.Errorf("media hosts is\n%s", list)
+	}
 }
