@@ -64,7 +64,7 @@ func (h *Host) registry(ctx context.Context, method string, hive Hive, key strin
 	case code == 5:
 		return nil, fmt.Errorf("registry key %s: %w", key, winrm.ErrDenied)
 	default:
-		return nil, fmt.Errorf("registry key %s: %s returned %d", key, method, code)
+		return nil, fmt.Errorf("registry key %s: %w", key, winrm.Returned(stdRegProv, method, out))
 	}
 }
 
