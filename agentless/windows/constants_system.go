@@ -66,6 +66,21 @@ var systemConstants = []Constant{
 		Probe: Probe{By: ProbeValue, At: keyServices + `\MSDTC`, Property: "DelayedAutostart", Want: `^[01]$`},
 	},
 	{
+		Name: "registry.tcpip", Value: `HKLM\SYSTEM\CurrentControlSet\Services\Tcpip\Parameters Hostname`, What: "the host's name, without WMI",
+		Standing: Remembered, Source: "general knowledge",
+		Probe: Probe{By: ProbeValue, At: `SYSTEM\CurrentControlSet\Services\Tcpip\Parameters`, Property: "Hostname", Want: `^[A-Za-z0-9-]+$`},
+	},
+	{
+		Name: "registry.hotfix", Value: `HKLM\` + keyHotFix, What: "installed updates, without WMI", On: only2003,
+		Standing: Remembered, Source: "general knowledge",
+		Probe: Probe{By: ProbeKey, At: keyHotFix},
+	},
+	{
+		Name: "registry.packages", Value: `HKLM\` + keyPackages, What: "installed updates, without WMI", On: from2008,
+		Standing: Remembered, Source: "general knowledge",
+		Probe: Probe{By: ProbeKey, At: keyPackages},
+	},
+	{
 		Name: "file.reg", Value: `%windir%\system32\reg.exe`, What: "the registry without WMI",
 		Standing: Remembered, Source: "general knowledge", Probe: Probe{By: ProbeFile, At: `%windir%\system32\reg.exe`},
 	},

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -184,5 +185,25 @@ func TestRecordedConstantsStandInTheRecords(t *testing.T) {
 	}
 	if recorded < 10 {
 		t.Errorf("%d recorded constants", recorded)
+	}
+}
+
+// What UNPROVEN.md says a first contact settles is a constant.
+func TestUnprovenNamesConstantsThatAreThere(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("UNPROVEN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, c := range windows.Constants() {
+		known[c.Name] = true
+	}
+	for _, m := range regexp.MustCompile(`explain: ((?:[a-z]+\.[A-Za-z0-9.]+(?:, )?)+)`).FindAllStringSubmatch(string(text), -1) {
+		for name := range strings.SplitSeq(m[1], ", ") {
+			if name != "" && !known[name] {
+				t.Errorf("UNPROVEN.md names %s, which is no constant", name)
+			}
+		}
 	}
 }
