@@ -39,6 +39,7 @@ type arenaOptions struct {
 	Twin    func(*twin.Options)      // last changes to the fleet
 	Hard    map[string]time.Duration // of steps: other hard limits than the runbook's
 	DB      *storetest.DB            // empty = one of the package's own Postgres
+	NTLM    bool                     // hosts are reached by NTLM with sealed messages, not by Basic
 }
 
 // arena is a fleet of simulated hosts, a database, and a plan that is
@@ -87,6 +88,9 @@ func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 		Speed: a.options.Speed, Journal: a.truth, Observe: a.observe,
 		// A shell that a killed coordinator left idles for as many leases as it would.
 		ShellSpeed: float64(store.LeaseTTL) / float64(a.options.Lease),
+	}
+	if a.options.NTLM {
+		o.Access = []twin.HostAccess{{Hosts: "*", Access: twin.Access{Auth: []string{twin.AuthNTLM}}}}
 	}
 	if a.options.Twin != nil {
 		a.options.Twin(&o)
@@ -137,7 +141,11 @@ func (a *arena) furnish(t testing.TB) {
 			Name: a.options.Package, Language: media[0], Arch: media[1], SetupSHA256: twin.SetupSHA256(a.options.Package, media[0], media[1]),
 		}))
 	}
-	profile, err := a.Store.SaveProfile(ctx, admin, store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}})
+	way := store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}}
+	if a.options.NTLM {
+		way.Auth, way.PlainBasic = store.AuthNTLM, false
+	}
+	profile, err := a.Store.SaveProfile(ctx, admin, way)
 	must(t, err)
 	for purpose, account := range map[string][2]string{store.PurposeWinRM: {"wk", winrmPassword}, store.PurposeRunAs: {runasAccount, runasPassword}} {
 		sealed, err := key.Seal([]byte(account[1]), profile, purpose)

@@ -35,15 +35,16 @@ var faultSteps = map[string][]string{
 	"credentials-storage-forbidden": {"preflight", "setup"},
 	"planted-folder":                {"preflight", "setup"},
 	"revocation-unreachable":        {"setup"},
-	// Of logons and of TLS, which these hosts do without.
-	"login-dropped":       {"facts"},
-	"login-forgotten":     {"facts"},
-	"unsealed-answer":     {"facts"},
-	"no-sealing":          {"facts"},
+	"login-dropped":                 {"facts", "stop-services", "setup"},
+	"no-sealing":                    {"facts"},
+	// Of tickets and of TLS, which these hosts do without.
 	"ticket-refused":      {"facts"},
 	"certificate-changed": {"facts"},
 	"tls-1.0-only":        {"facts"},
 }
+
+// logonFaults need hosts that are logged on to by NTLM.
+var logonFaults = []string{"login-dropped", "login-forgotten", "unsealed-answer", "no-sealing"}
 
 // shortLimits are hard limits of steps that a test can wait for.
 var shortLimits = map[string]time.Duration{
@@ -63,6 +64,7 @@ var causes = map[string]string{
 	"disk-full":                     "(?i)disk|space",
 	"wmi-hangs":                     "WMI",
 	"wmi-damaged":                   "WMI",
+	"no-sealing":                    "no sealing",
 	"wmi-stopped":                   "RPC server is unavailable|WMI|winmgmt|Setup",
 	"address-lost":                  "unreachable|timeout|time-out|not answer|refuses the connection|broke the connection",
 	"slow-restart":                  "unreachable|timeout|time-out|not answer|refuses the connection|broke the connection",
@@ -158,6 +160,7 @@ UM1,UnifiedMessaging,HQ,8.0.685.25,127.0.108.%d,5985,BackupAgent
 		o.Plan.Policy = &p
 		o.Hard = shortLimits
 		o.Twin = func(o *twin.Options) { o.Faults = faults }
+		o.NTLM = slices.ContainsFunc(faults, func(f twin.Fault) bool { return slices.Contains(logonFaults, f.Name) })
 	})
 	return tr
 }
