@@ -113,6 +113,7 @@ func (e *Engine) Start(ctx context.Context) error {
 	sweeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	e.stopSweep = stop
 	e.sweeping.Go(func() { e.sweep(sweeping) })
+	e.sweeping.Go(func() { e.sweepShells(sweeping) })
 	return nil
 }
 
