@@ -17,8 +17,10 @@ func serverUntrusted(f ui.Frame) page.Server {
 	s.Items[7].Href = "/profiles/corp"
 	h := &s.Hosts[0]
 	h.Way = []page.Item{
-		{Name: "Profile", Value: "corp", Href: "/profiles/corp"}, {Name: "Way in", Value: "NTLM over https, also TLS 1.0"},
-		{Name: "Certificate", Value: "confirmed by a person on first use"}, {Name: "Account", Value: `CORP\wavekeeper`, Note: "taken here since 2008-03-01 02:12 UTC"},
+		{Name: "Profile", Value: "corp", Href: "/profiles/corp"},
+		{Name: "Way in", Value: "NTLM over https, also TLS 1.0"},
+		{Name: "Certificate", Value: "confirmed by a person on first use"},
+		{Name: "Account", Value: `CORP\wavekeeper`, Note: "taken here since 2008-03-01 02:12 UTC"},
 	}
 	h.Refused = "Not used here: MBX01 refused it on 2008-03-14 13:40 UTC: http 401: the password is wrong. An admin sets another secret, or has it tried again."
 	h.Certificates = []page.Certificate{
@@ -62,8 +64,13 @@ func profilesPage(f ui.Frame) page.Profiles {
 func profilePage(f ui.Frame) page.Profile {
 	return page.Profile{
 		Frame: f, Name: "corp", Items: []page.Item{
-			{Name: "Way in", Value: "Kerberos over https, also TLS 1.0"}, {Name: "Certificates", Value: "pinned by its SHA-256"}, {Name: "Addresses", Value: "10.1.0.0/16"}, {Name: "Names", Value: "corp.example.org"},
-			{Name: "Pin", Value: oldSum, Note: "of any of its hosts"}, {Name: "Realm", Value: "CORP.EXAMPLE.ORG"}, {Name: "Changed", Value: "1 March 2008, 02:10 UTC", Note: "by root"},
+			{Name: "Way in", Value: "Kerberos over https, also TLS 1.0"},
+			{Name: "Certificates", Value: "pinned by its SHA-256"},
+			{Name: "Addresses", Value: "10.1.0.0/16"},
+			{Name: "Names", Value: "corp.example.org"},
+			{Name: "Pin", Value: oldSum, Note: "of any of its hosts"},
+			{Name: "Realm", Value: "CORP.EXAMPLE.ORG"},
+			{Name: "Changed", Value: "1 March 2008, 02:10 UTC", Note: "by root"},
 		},
 		Accounts: []page.ProfileAccount{{
 			Purpose: "Signs in to hosts", Items: []page.Item{{Name: "Account", Value: "wavekeeper@CORP.EXAMPLE.ORG"}, {Name: "Secret", Value: "keytab", Note: "version 3, never shown"}},
