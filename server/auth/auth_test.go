@@ -12,13 +12,13 @@ import (
 func TestRolesCarryWhatTheyAreFor(t *testing.T) {
 	t.Parallel()
 	all := []auth.Permission{
-		auth.Read, auth.Export, auth.Inventory, auth.Probe, auth.Plan, auth.Media, auth.Prepare, auth.Submit, auth.Approve,
+		auth.Read, auth.Export, auth.Inventory, auth.Probe, auth.Plan, auth.Media, auth.Stage, auth.Prepare, auth.Submit, auth.Approve,
 		auth.Pause, auth.Resume, auth.Stop, auth.Decide, auth.People, auth.Profiles, auth.Credentials, auth.Settings,
 	}
 	want := map[auth.Role][]auth.Permission{
 		auth.Auditor:  {auth.Read, auth.Export},
-		auth.Planner:  {auth.Read, auth.Export, auth.Inventory, auth.Probe, auth.Plan, auth.Media, auth.Prepare, auth.Submit, auth.Pause, auth.Stop},
-		auth.Operator: {auth.Read, auth.Export, auth.Probe, auth.Prepare, auth.Approve, auth.Pause, auth.Resume, auth.Stop, auth.Decide},
+		auth.Planner:  {auth.Read, auth.Export, auth.Inventory, auth.Probe, auth.Plan, auth.Media, auth.Stage, auth.Prepare, auth.Submit, auth.Pause, auth.Stop},
+		auth.Operator: {auth.Read, auth.Export, auth.Probe, auth.Stage, auth.Prepare, auth.Approve, auth.Pause, auth.Resume, auth.Stop, auth.Decide},
 		auth.Admin:    {auth.Read, auth.Export, auth.Media, auth.People, auth.Profiles, auth.Credentials, auth.Settings},
 	}
 	for _, role := range auth.Roles() {

@@ -29,6 +29,7 @@ const (
 	Probe       Permission = "probe"       // ask hosts for their facts
 	Plan        Permission = "plan"        // make plans and revisions
 	Media       Permission = "media"       // register packages
+	Stage       Permission = "stage"       // have media brought to hosts
 	Prepare     Permission = "prepare"     // record that the organization is prepared
 	Submit      Permission = "submit"      // submit a revision
 	Approve     Permission = "approve"     // approve a wave, reject a plan
@@ -50,6 +51,7 @@ var may = map[Permission][]Role{
 	Probe:       {Planner, Operator},
 	Plan:        {Planner},
 	Media:       {Planner, Admin},
+	Stage:       {Planner, Operator},
 	Prepare:     {Planner, Operator},
 	Submit:      {Planner},
 	Approve:     {Operator},

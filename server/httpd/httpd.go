@@ -147,6 +147,7 @@ func (s *server) routes() http.Handler {
 			r.Get("/rollouts/{rollout}/waves/{wave}", s.on(s.wave))
 			r.Post("/rollouts/{rollout}/waves/{wave}/approve", s.on(s.waveApprove))
 			r.Post("/rollouts/{rollout}/waves/{wave}/withdraw", s.on(s.waveWithdraw))
+			r.Post("/rollouts/{rollout}/waves/{wave}/stage", s.on(s.waveStage))
 			r.Get("/rollouts/{rollout}/waves/{wave}/resume", s.on(s.waveResumeAsk))
 			r.Post("/rollouts/{rollout}/waves/{wave}/resume", s.on(s.waveResume))
 

@@ -95,6 +95,9 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	view.Evidence = waveEvidence(wave, report)
 	view.Fresh = freshness(wave, by, clock)
 	view.When = waveTimes(wave, o, report, clock)
+	if view.Media, err = s.waveMedia(r, v, o, wave, clock); err != nil {
+		return page.Approve{}, err
+	}
 	view.Why = s.whyNotApprove(v, o, wave)
 	for _, c := range content.Servers {
 		if view.Why == "" && c.SetupSHA256 == "" {
@@ -208,7 +211,7 @@ func boundServers(content store.WaveContent) []page.BoundServer {
 	var out []page.BoundServer
 	for _, c := range content.Servers {
 		one := page.BoundServer{
-			Name: c.Server, Build: orDash(c.StartingBuild), Folder: orDash(c.Folder), Hash: c.SetupSHA256,
+			Name: c.Server, Build: orDash(c.StartingBuild), Folder: orDash(c.Folder), Hash: c.SetupSHA256, Manifest: c.Manifest,
 			RunAs: orDash(c.RunAs), Profile: c.Profile, Services: "stops no service of a third party",
 		}
 		if len(c.Services) > 0 {

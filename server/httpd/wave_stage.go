@@ -1,0 +1,73 @@
+package httpd
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+// waveMedia is how the media of a wave stand on its hosts.
+func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave store.WaveView, clock ui.Clock) (page.WaveMedia, error) {
+	hosts, err := s.Store.WaveStagings(r.Context(), o.ID, wave.ID)
+	if err != nil {
+		return page.WaveMedia{}, err
+	}
+	var view page.WaveMedia
+	there, open := 0, 0
+	for _, h := range hosts {
+		row := page.StagedHost{Server: ui.Link{Href: serverHref(h.Server), Text: h.Server}, Host: h.Host.Name, Words: "nobody asked for it yet"}
+		if h.Staging.ID != 0 {
+			row = stagedHost(h.Staging, h.Server, clock)
+			if h.Staging.State == rollout.Done {
+				there++
+			}
+			if h.Staging.Open() {
+				open++
+			}
+		}
+		view.Rows = append(view.Rows, row)
+	}
+	view.Lead = fmt.Sprintf("on %d of %s", there, ui.Count(len(hosts), "host", "hosts"))
+	switch {
+	case ended(o.State) || wave.State == rollout.WaveDone || open == len(hosts):
+	case !v.may(auth.Stage):
+		view.Why = v.why(auth.Stage)
+	default:
+		view.Action = waveHref(o.ID, wave.Number) + "/stage"
+	}
+	return view, nil
+}
+
+// waveStage asks for the media of a wave ahead of its window.
+func (s *server) waveStage(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Stage)
+	if err != nil {
+		return err
+	}
+	_, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	ask := store.StagingAsk{Wave: wave.ID, Reason: reason(r)}
+	if text := r.PostFormValue("not_before"); text != "" {
+		if ask.NotBefore, err = time.Parse("2006-01-02T15:04", text); err != nil {
+			return rollout.Invalid("%q is no time such as 2026-05-02T22:00.", text)
+		}
+	}
+	asked, err := s.Store.AskStaging(r.Context(), v.actor(r), ask)
+	if err != nil {
+		return err
+	}
+	said := fmt.Sprintf("The media are asked for on %s.", ui.Count(len(asked.Stagings), "host", "hosts"))
+	if len(asked.Open) > 0 {
+		said += " On their way already: " + strings.Join(asked.Open, ", ") + "."
+	}
+	return s.done(w, r, strings.TrimSuffix(r.URL.Path, "/stage"), said)
+}
