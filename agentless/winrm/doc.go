@@ -9,6 +9,11 @@
 // that a host wrote: only on HTTP status, SOAP codes and WSMan fault codes,
 // because hosts answer in their own language.
 //
+// Connections are its own (lane): Basic, NTLM, Kerberos and client certificates
+// differ in the login only. Over http, messages of NTLM and Kerberos are sealed,
+// and nothing that came unsealed is believed. An Account keeps a refused
+// credential from being sent again; TLS decides by authorities or by pins.
+//
 // Every answer is hostile input. Limits: 4 MB for one HTTP answer, 16 MB for
 // one operation of several answers (a command's output, an enumeration), 64
 // levels of XML, 100,000 elements and 64 attributes per element, 100,000 items
