@@ -15,7 +15,9 @@ import (
 // ProbeCmd asks each host for its facts, or explains a first contact with it.
 type ProbeCmd struct {
 	HostFlags
+	DatabaseFlags
 	Explain bool `help:"Say in words, step by step, what was tried and why it failed, with what to do; then test what the program takes for granted about Windows and Exchange. Both only read."`
+	Store   bool `help:"With --explain: keep what came of it with the hosts of the inventory, for the console's pages. Needs the database."`
 }
 
 // probeLine is one host's facts.
@@ -32,9 +34,11 @@ type probeLine struct {
 // only if no step failed at any host.
 func (c *ProbeCmd) Run(g *Globals) error {
 	if c.Explain {
-		return c.eachHost(g, func(ctx context.Context, hosts *connector, t Target) hostResult {
-			return explain(ctx, hosts, t)
-		})
+		return c.explain(g)
+	}
+	if c.Store {
+		fmt.Fprintln(g.Stderr, "wavekeeper: --store is for --explain")
+		return Exit(2)
 	}
 	return c.eachHost(g, func(ctx context.Context, hosts *connector, t Target) hostResult {
 		return probe(ctx, hosts, t)

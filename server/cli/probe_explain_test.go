@@ -11,6 +11,8 @@ import (
 	"wavekeeper/agentless/windows"
 	"wavekeeper/agentless/winrm"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/store"
+	"wavekeeper/server/store/storetest"
 )
 
 func TestProbeExplainsAFirstContactInWords(t *testing.T) {
@@ -84,5 +86,49 @@ func TestProbeRefusesWhatItCannotRead(t *testing.T) {
 		if status != 2 || !strings.Contains(stderr, c.want) || out != "" {
 			t.Errorf("%s: exit %d, %q, %q, want 2 and %q", name, status, out, stderr, c.want)
 		}
+	}
+}
+
+func TestProbeKeepsAFirstContactWithTheHostOfTheInventory(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	l, err := net.Listen("tcp", "127.0.122.112:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	inv, faults := exchange.ReadInventory(strings.NewReader(fmt.Sprintf("server,roles,address,port\nCAS1,CAS,127.0.122.112,%d\n", port)))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	fleet, err := twin.Start(t.Context(), twin.Options{User: "wkadmin", Password: "winrm-Secret1", Servers: inv.Servers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fleet.Close() })
+	args := []string{"probe", "--explain", "--store", "--database-url", db.URL, "--host", fmt.Sprintf("127.0.122.112:%d", port), "--user", "wkadmin", "--password-file", file(t, "winrm-Secret1")}
+	if status, out, _ := run(t, "", args...); status != 1 || !strings.Contains(out, "not kept: ") || !strings.Contains(out, "The inventory has 0 hosts") {
+		t.Errorf("before the import: exit %d: %s", status, out)
+	}
+	if _, err := db.Store.SaveProfile(t.Context(), commandLine(), store.Profile{Name: "default", Auth: "basic", PlainBasic: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Store.ImportInventory(t.Context(), commandLine(), inv, nil, store.ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, stderr := run(t, "", args...); status != 0 {
+		t.Fatalf("exit %d: %s%s", status, out, stderr)
+	}
+	host, err := db.Store.HostAt(t.Context(), "cas1", 5985)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, there, err := db.Store.ContactOf(t.Context(), host.ID)
+	if err != nil || !there || len(c.Steps) != 9 || len(c.Checks) != len(windows.Constants()) || c.Windows != "2003" || !strings.HasPrefix(c.By, "command line") {
+		t.Errorf("kept %+v, %v", c, err)
+	}
+	if status, _, stderr := run(t, "", "probe", "--store", "--host", "127.0.122.112", "--user", "u", "--password-file", file(t, "p")); status != 2 || !strings.Contains(stderr, "--explain") {
+		t.Errorf("without --explain: exit %d, %s", status, stderr)
 	}
 }

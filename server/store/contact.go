@@ -213,3 +213,17 @@ func (s *Store) Contradictions(ctx context.Context) (map[string][]Contradiction,
 	}
 	return all, nil
 }
+
+// HostAt returns the host of the inventory that is reached at an address and
+// port, or has that name. It is ErrNotFound where there is none or more than one.
+func (s *Store) HostAt(ctx context.Context, address string, port int) (HostAddress, error) {
+	rows, err := s.q.HostsAt(ctx, db.HostsAtParams{Address: address, Port: port})
+	if err != nil {
+		return HostAddress{}, fmt.Errorf("look for the host at %s: %w", address, err)
+	}
+	if len(rows) != 1 {
+		return HostAddress{}, rollout.NotFound("The inventory has %d hosts at %s, port %d.", len(rows), address, port)
+	}
+	r := rows[0]
+	return HostAddress{ID: r.ID, Name: r.Name, Address: r.Address, Port: r.Port}, nil
+}

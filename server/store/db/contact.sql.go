@@ -172,6 +172,53 @@ func (q *Queries) DropConstants(ctx context.Context, arg DropConstantsParams) er
 	return err
 }
 
+const hostsAt = `-- name: HostsAt :many
+SELECT id, name, address, port
+FROM host
+WHERE (address = $1 AND port IN (0, $2))
+   OR upper(name) = upper($1)
+ORDER BY id
+LIMIT 2
+`
+
+type HostsAtParams struct {
+	Address string
+	Port    int
+}
+
+type HostsAtRow struct {
+	ID      int64
+	Name    string
+	Address string
+	Port    int
+}
+
+// Hosts that a command line may mean: by their own address and port, or by name.
+func (q *Queries) HostsAt(ctx context.Context, arg HostsAtParams) ([]HostsAtRow, error) {
+	rows, err := q.db.Query(ctx, hostsAt, arg.Address, arg.Port)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []HostsAtRow
+	for rows.Next() {
+		var i HostsAtRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Address,
+			&i.Port,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const keepConstant = `-- name: KeepConstant :exec
 INSERT INTO constant_check (host_id, name, windows, expected, found, verdict)
 VALUES ($1, $2, $3, $4, $5, $6)

@@ -48,3 +48,12 @@ JOIN host h ON h.id = c.host_id
 WHERE c.verdict = 'differs'
 ORDER BY c.name, c.at DESC, h.name
 LIMIT 1000;
+
+-- name: HostsAt :many
+-- Hosts that a command line may mean: by their own address and port, or by name.
+SELECT id, name, address, port
+FROM host
+WHERE (address = @address AND port IN (0, @port))
+   OR upper(name) = upper(@address)
+ORDER BY id
+LIMIT 2;
