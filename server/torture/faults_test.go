@@ -317,6 +317,11 @@ func (tr *trial) decide(t *testing.T, v store.RolloutView, u store.UpgradeRow, s
 			tr.do(t, "skip", tr.Store.SkipUpgrade(ctx, tr.operator, u.ID, store.Skip{Reason: "another time"}, tr.book))
 			return
 		}
+		if u.Reasons[0].Rule == "host-does-not-let-us-in" && !slices.Contains(tr.decided, "try the account again") {
+			_, err := tr.Store.RetryCredential(ctx, admin, "default", store.PurposeWinRM, "the domain controller is back")
+			tr.do(t, "try the account again", err)
+			return
+		}
 		_, err := tr.Store.RequestProbes(ctx, tr.operator, []int64{u.ServerID})
 		tr.do(t, "probe", err)
 	case rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Skipped, rollout.Done:
