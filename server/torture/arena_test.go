@@ -39,8 +39,17 @@ type arenaOptions struct {
 	Twin    func(*twin.Options)      // last changes to the fleet
 	Hard    map[string]time.Duration // of steps: other hard limits than the runbook's
 	DB      *storetest.DB            // empty = one of the package's own Postgres
-	NTLM    bool                     // hosts are reached by NTLM with sealed messages, not by Basic
+	Way     string                   // how hosts are reached: "" by Basic over http, wayNTLM, wayHTTPS
 }
+
+// Ways to reach hosts.
+const (
+	wayNTLM  = "ntlm"  // NTLM with sealed messages over http
+	wayHTTPS = "https" // Basic over https, with a CA; also TLS 1.0
+)
+
+// certificates is the folder of the hosts' certificates.
+func (a *arena) certificates() string { return filepath.Join(a.dir, "certificates") }
 
 // arena is a fleet of simulated hosts, a database, and a plan that is
 // submitted. Coordinators are processes that a test starts, kills and freezes.
@@ -89,8 +98,11 @@ func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 		// A shell that a killed coordinator left idles for as many leases as it would.
 		ShellSpeed: float64(store.LeaseTTL) / float64(a.options.Lease),
 	}
-	if a.options.NTLM {
+	switch a.options.Way {
+	case wayNTLM:
 		o.Access = []twin.HostAccess{{Hosts: "*", Access: twin.Access{Auth: []string{twin.AuthNTLM}}}}
+	case wayHTTPS:
+		o.TLSDir = a.certificates()
 	}
 	if a.options.Twin != nil {
 		a.options.Twin(&o)
@@ -142,8 +154,13 @@ func (a *arena) furnish(t testing.TB) {
 		}))
 	}
 	way := store.Profile{Name: "default", PlainBasic: true, Ranges: []string{"127.0.0.0/8"}}
-	if a.options.NTLM {
+	switch a.options.Way {
+	case wayNTLM:
 		way.Auth, way.PlainBasic = store.AuthNTLM, false
+	case wayHTTPS:
+		ca, err := twin.CA(a.certificates())
+		must(t, err)
+		way.HTTPS, way.PlainBasic, way.TLS10, way.CAPEM = true, false, true, string(ca)
 	}
 	profile, err := a.Store.SaveProfile(ctx, admin, way)
 	must(t, err)

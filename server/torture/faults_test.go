@@ -3,6 +3,7 @@
 package torture
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -37,14 +38,14 @@ var faultSteps = map[string][]string{
 	"revocation-unreachable":        {"setup"},
 	"login-dropped":                 {"facts", "stop-services", "setup"},
 	"no-sealing":                    {"facts"},
-	// Of tickets and of TLS, which these hosts do without.
-	"ticket-refused":      {"facts"},
-	"certificate-changed": {"facts"},
-	"tls-1.0-only":        {"facts"},
+	"ticket-refused":                {"facts"}, // nothing to hosts without Kerberos
 }
 
-// logonFaults need hosts that are logged on to by NTLM.
-var logonFaults = []string{"login-dropped", "login-forgotten", "unsealed-answer", "no-sealing"}
+// waysOf are the ways of reaching hosts without which faults do nothing.
+var waysOf = map[string]string{
+	"login-dropped": wayNTLM, "login-forgotten": wayNTLM, "unsealed-answer": wayNTLM, "no-sealing": wayNTLM,
+	"certificate-changed": wayHTTPS, "tls-1.0-only": wayHTTPS,
+}
 
 // shortLimits are hard limits of steps that a test can wait for.
 var shortLimits = map[string]time.Duration{
@@ -160,7 +161,9 @@ UM1,UnifiedMessaging,HQ,8.0.685.25,127.0.108.%d,5985,BackupAgent
 		o.Plan.Policy = &p
 		o.Hard = shortLimits
 		o.Twin = func(o *twin.Options) { o.Faults = faults }
-		o.NTLM = slices.ContainsFunc(faults, func(f twin.Fault) bool { return slices.Contains(logonFaults, f.Name) })
+		for _, f := range faults {
+			o.Way = cmp.Or(o.Way, waysOf[f.Name])
+		}
 	})
 	return tr
 }
