@@ -1,6 +1,7 @@
 package winrm
 
 import (
+	"crypto/fips140"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -86,6 +87,8 @@ func NewAccount(cfg AccountConfig) (*Account, error) {
 		return nil, &Refused{Reason: "Kerberos without an account of a realm"}
 	case cfg.Auth == AuthCertificate && cfg.Certificate == nil:
 		return nil, &Refused{Reason: "no client certificate to log on with"}
+	case (cfg.Auth == AuthNTLM || cfg.Auth == AuthKerberos) && fips140.Enforced():
+		return nil, &Refused{Reason: "NTLM and Kerberos need MD5, SHA-1 and RC4, which GODEBUG=fips140=only forbids: start this program without it"}
 	case cfg.Auth == AuthBasic && strings.Contains(cfg.User, ":"):
 		return nil, &Refused{Reason: "a name with a colon cannot be sent by Basic"}
 	case cfg.Auth != AuthBasic && cfg.Auth != AuthNTLM && cfg.Auth != AuthKerberos && cfg.Auth != AuthCertificate:

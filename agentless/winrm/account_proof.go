@@ -67,7 +67,8 @@ func (a *Account) prove(ctx context.Context, host string) (*proof, error) {
 		return nil, err
 	}
 	a.mu.Lock()
-	fresh, accepted := a.taken == 0, a.host(host).accepted
+	// A ticket shows no password: its hosts need not wait for each other.
+	fresh, accepted := a.taken == 0 && a.cfg.Auth != AuthKerberos, a.host(host).accepted
 	a.mu.Unlock()
 	if fresh {
 		if err := p.wait(ctx, a.first, true); err != nil {
@@ -80,7 +81,7 @@ func (a *Account) prove(ctx context.Context, host string) (*proof, error) {
 			p.done(1)
 		}
 	}
-	if !fresh && !accepted && a.domain() {
+	if !fresh && !accepted && a.domain() && a.cfg.Auth != AuthKerberos {
 		if err := p.wait(ctx, a.few, true); err != nil {
 			return nil, err
 		}

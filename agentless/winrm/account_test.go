@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -245,6 +247,22 @@ func TestAHostThatHangsDoesNotHoldTheOthersUp(t *testing.T) {
 	}
 	cancel()
 	calls.Wait()
+}
+
+// Where only FIPS 140 is allowed, MD5 would end the process: NTLM is refused
+// before.
+func TestNTLMIsRefusedUnderFIPS(t *testing.T) {
+	if os.Getenv("GODEBUG") == "fips140=only" {
+		_, err := NewAccount(AccountConfig{Auth: AuthNTLM, User: "svc", Password: "p"})
+		fmt.Fprintln(os.Stdout, err)
+		return
+	}
+	t.Parallel()
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNTLMIsRefusedUnderFIPS$")
+	child.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	if said, err := child.CombinedOutput(); err != nil || !strings.Contains(string(said), "start this program without it") {
+		t.Errorf("%v: %s", err, said)
+	}
 }
 
 func TestAccountsAreChecked(t *testing.T) {
