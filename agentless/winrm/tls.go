@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // oldSuites are what Schannel of Windows Server 2003 and 2008 can choose from,
@@ -142,12 +143,17 @@ func weakSignature(a x509.SignatureAlgorithm) bool {
 // subject is a certificate's subject, for people.
 func subject(c *x509.Certificate) string { return brief(c.Subject.String()) }
 
-// brief cuts what a host wrote.
+// brief cuts what a host wrote, and takes out what a terminal would obey.
 func brief(s string) string {
 	if len(s) > 120 {
 		s = s[:120] + "..."
 	}
-	return strings.ToValidUTF8(s, "?")
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
 }
 
 // namesOf are the names that a certificate is for. Those in the subject only do

@@ -103,14 +103,15 @@ func TestBadCertificatesAreNamed(t *testing.T) {
 		cas    *x509.CertPool
 		want   string
 	}{
-		"right":         {cas: pool},
-		"expired":       {cas: pool, want: "it ended on 2", change: func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }},
-		"not yet valid": {cas: pool, want: "check the clocks", change: func(c *x509.Certificate) { c.NotBefore = time.Now().Add(30 * time.Minute) }},
-		"another name":  {cas: pool, want: "it is for mbx2.lab.test, not for mbx1.lab.test", change: func(c *x509.Certificate) { c.DNSNames = []string{"mbx2.lab.test"} }},
-		"an old name":   {cas: pool, want: "it is for mbx1.lab.test (in its subject only", change: func(c *x509.Certificate) { c.DNSNames = nil }},
-		"unknown":       {cas: others, want: `its authority "CN=Lab CA" is not known`},
-		"by itself":     {self: true, cas: others, want: "it is signed by itself: pin it"},
-		"SHA-1":         {cas: pool, want: "it is signed with SHA1-RSA", change: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }},
+		"right":                      {cas: pool},
+		"expired":                    {cas: pool, want: "it ended on 2", change: func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }},
+		"not yet valid":              {cas: pool, want: "check the clocks", change: func(c *x509.Certificate) { c.NotBefore = time.Now().Add(30 * time.Minute) }},
+		"another name":               {cas: pool, want: "it is for mbx2.lab.test, not for mbx1.lab.test", change: func(c *x509.Certificate) { c.DNSNames = []string{"mbx2.lab.test"} }},
+		"an old name":                {cas: pool, want: "it is for mbx1.lab.test (in its subject only", change: func(c *x509.Certificate) { c.DNSNames = nil }},
+		"unknown":                    {cas: others, want: `its authority "CN=Lab CA" is not known`},
+		"by itself":                  {self: true, cas: others, want: "it is signed by itself: pin it"},
+		"a name that terminals obey": {cas: others, want: "CN=mbx1?[2J", change: func(c *x509.Certificate) { c.Subject.CommonName = "mbx1\x1b[2J" }},
+		"SHA-1":                      {cas: pool, want: "it is signed with SHA1-RSA", change: func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -242,6 +243,7 @@ func TestWhyNoConnectionCameAbout(t *testing.T) {
 		_, _ = c.Read(make([]byte, 4096))
 		_ = c.Close()
 	})
+	esc := silent(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\x1b[2J\r\n\r\n") })
 	ssh := silent(t, func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n") })
 	_, secure := secureHost(t, &tls.Config{Certificates: []tls.Certificate{certificate(t, nil, nil)}})
 	plain := newFakeHost(t).config()
@@ -249,19 +251,20 @@ func TestWhyNoConnectionCameAbout(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		"a closed port":     {Config{Address: "127.0.121.1", Port: port}, "nothing listens on port"},
-		"an unknown name":   {Config{Address: "no-such-host.invalid", Port: 5985}, "no-such-host.invalid"},
-		"no TLS there":      {Config{Address: "127.0.0.1", Port: plain.Port, TLS: &TLS{}}, "speaks no TLS: it is a port for http"},
-		"TLS there":         {Config{Address: "127.0.0.1", Port: secure.Port}, "http status 400"},
-		"no answer to TLS":  {Config{Address: "127.0.121.1", Port: mute, TLS: &TLS{}, OperationTimeout: 200 * time.Millisecond}, "no answer"},
-		"TLS is broken off": {Config{Address: "127.0.121.1", Port: hangsUp, TLS: &TLS{}}, "so do hosts that speak TLS 1.0 only"},
-		"another service":   {Config{Address: "127.0.121.1", Port: ssh}, "it is no HTTP"},
+		"a closed port":         {Config{Address: "127.0.121.1", Port: port}, "nothing listens on port"},
+		"an unknown name":       {Config{Address: "no-such-host.invalid", Port: 5985}, "no-such-host.invalid"},
+		"no TLS there":          {Config{Address: "127.0.0.1", Port: plain.Port, TLS: &TLS{}}, "speaks no TLS: it is a port for http"},
+		"TLS there":             {Config{Address: "127.0.0.1", Port: secure.Port}, "http status 400"},
+		"no answer to TLS":      {Config{Address: "127.0.121.1", Port: mute, TLS: &TLS{}, OperationTimeout: 200 * time.Millisecond}, "no answer"},
+		"TLS is broken off":     {Config{Address: "127.0.121.1", Port: hangsUp, TLS: &TLS{}}, "so do hosts that speak TLS 1.0 only"},
+		"what a terminal obeys": {Config{Address: "127.0.121.1", Port: esc}, `\x1b[2J`},
+		"another service":       {Config{Address: "127.0.121.1", Port: ssh}, "it is no HTTP"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			test.cfg.Account = Basic("u", "secret")
 			_, err := dialTo(t, test.cfg).Identify(withDeadline(t, 5*time.Second))
-			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.ContainsAny(err.Error(), "\x1b") || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%v, want %q in it", err, test.want)
 			}
 		})
