@@ -21,6 +21,9 @@ type Platform struct {
 	// LoggedOn are people, DOMAIN\name, who are logged on here: each has an
 	// explorer.exe in a session of their own.
 	LoggedOn []string
+	// OldPath is a host whose services began before PowerShell was installed:
+	// their PATH does not lead to it, its full name does.
+	OldPath bool
 }
 
 // tagWinRM11 is the inventory tag of a host that has WinRM 1.1.
@@ -117,6 +120,7 @@ type platform struct {
 	*displayLanguage
 	winrm    string
 	loggedOn []string
+	oldPath  bool
 }
 
 // platformOf decides what kind of machine a place is.
@@ -165,7 +169,7 @@ func platformOf(o Options, p place) (platform, error) {
 	if language == nil {
 		language = displayLanguages["en-US"]
 	}
-	return platform{version, language, want.WinRM, want.LoggedOn}, nil
+	return platform{version, language, want.WinRM, want.LoggedOn, want.OldPath}, nil
 }
 
 // before6 reports whether it is Windows Server 2003.

@@ -56,7 +56,10 @@ func (h *host) resolve(word, cwd string) (run func(*call) int, path string) {
 	low := strings.ToLower(word)
 	name := strings.TrimSuffix(low, ".exe")
 	inSystem := strings.TrimPrefix(name, `c:\windows\system32\`)
-	inSystem = strings.TrimPrefix(inSystem, `c:\windows\system32\windowspowershell\v1.0\`)
+	inSystem = strings.TrimPrefix(inSystem, `windowspowershell\v1.0\`)
+	if name == "powershell" && h.platform.oldPath {
+		return nil, ""
+	}
 	if p, ok := programs[inSystem]; ok {
 		return p, h.platform.system32() + `\` + inSystem + ".exe"
 	}

@@ -46,6 +46,15 @@ func safePath(path string) error {
 	return nil
 }
 
+// The programs that bodies run, by their full names: a server may have another
+// find before Windows' own in its PATH, and a service that was started before
+// PowerShell was installed has a PATH without it.
+const (
+	regProgram        = `%SystemRoot%\system32\reg.exe`
+	findProgram       = `%SystemRoot%\system32\find.exe`
+	powershellProgram = `%SystemRoot%\system32\WindowsPowerShell\v1.0\powershell.exe`
+)
+
 // publishing is the key whose State value switches the check of publishers'
 // certificate revocation, per user; bit 0x200 set means: do not check.
 // Source: KB944752 and winrm.md 2.4 of the project's dossier.
@@ -120,17 +129,17 @@ func setupBody(folder, setup, arguments string, check bool) ([]byte, error) {
 	lines = append(lines,
 		`set KEY=`+publishing,
 		`set OLD=`,
-		`for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
+		`for /f "tokens=3" %%a in ('`+regProgram+` query "HKCU\%KEY%" /v State 2^>nul ^| `+findProgram+` "REG_DWORD"') do set OLD=%%a`,
 		`if not defined OLD (>revocation-user.txt echo absent) else (>revocation-user.txt echo %OLD%)`,
 		`if not defined OLD set OLD=0x23c00`,
 		`set /a "NEW=%OLD% | 0x200"`,
-		`reg add "HKCU\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
+		regProgram+` add "HKCU\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
 		`set OLD=`,
-		`for /f "tokens=3" %%a in ('reg query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
+		`for /f "tokens=3" %%a in ('`+regProgram+` query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| `+findProgram+` "REG_DWORD"') do set OLD=%%a`,
 		`if not defined OLD (>revocation-system.txt echo absent) else (>revocation-system.txt echo %OLD%)`,
 		`if not defined OLD set OLD=0x23c00`,
 		`set /a "NEW=%OLD% | 0x200"`,
-		`reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
+		regProgram+` add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %NEW% /f >nul`,
 		strings.TrimRight(`"`+setup+`" `+arguments, " ")+` >out.txt 2>&1`,
 		`set code=%ERRORLEVEL%`,
 	)
@@ -184,7 +193,7 @@ func ScriptBody(folder, name string) ([]byte, error) {
 
 // runScript is the command that runs a script of the folder.
 func runScript(folder, name string) string {
-	return `powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('` + folder + `\` + name + `.ps1'))"`
+	return powershellProgram + ` -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('` + folder + `\` + name + `.ps1'))"`
 }
 
 // restore puts both State values back as the files in folder say,
@@ -197,9 +206,9 @@ func restore(folder string) []string {
 			`set OLD=`,
 			`set /p OLD=<` + path,
 			`if not defined OLD goto ` + next,
-			`if "%OLD%"=="absent" (reg delete "` + hive + `\%KEY%" /v State /f >nul 2>&1) else (reg add "` + hive + `\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)`,
+			`if "%OLD%"=="absent" (` + regProgram + ` delete "` + hive + `\%KEY%" /v State /f >nul 2>&1) else (` + regProgram + ` add "` + hive + `\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)`,
 			`set OLD=`,
-			`for /f "tokens=3" %%a in ('reg query "` + hive + `\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a`,
+			`for /f "tokens=3" %%a in ('` + regProgram + ` query "` + hive + `\%KEY%" /v State 2^>nul ^| ` + findProgram + ` "REG_DWORD"') do set OLD=%%a`,
 			`if not defined OLD set OLD=absent`,
 			`>"` + folder + `\revocation-` + who + `-after.txt" echo %OLD%`,
 			`:` + next,

@@ -101,7 +101,7 @@ func (h *Host) runScript(ctx context.Context, name, nonce, text string, stdin []
 	if err != nil {
 		return nil, fmt.Errorf("script %s: %w", name, err)
 	}
-	result, err := h.run(ctx, winrm.Command{Line: powershell, Args: arguments, SkipShell: true, Stdin: stdin})
+	result, err := h.runPowerShell(ctx, winrm.Command{Line: powershell, Args: arguments, SkipShell: true, Stdin: stdin})
 	if err != nil {
 		return nil, fmt.Errorf("script %s: %w", name, err)
 	}

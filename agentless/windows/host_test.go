@@ -188,6 +188,35 @@ func TestServicesObeyByExitCode(t *testing.T) {
 	}
 }
 
+// TestPowerShellIsFoundWhereThePathDoesNotLeadToIt: it was installed after the
+// services began.
+func TestPowerShellIsFoundWhereThePathDoesNotLeadToIt(t *testing.T) {
+	t.Parallel()
+	for _, os := range []string{"2003", "2008"} {
+		h, ctx := hostWith(t, func(o *twin.Options) {
+			o.Servers[0].OS = os
+			o.Platforms = map[string]twin.Platform{"MBX1": {OS: os, OldPath: true}}
+		}), context.Background()
+		if r, err := h.Run(ctx, "powershell.exe -NoProfile -NonInteractive -EncodedCommand AA=="); err != nil || r.Exit != 9009 && r.Exit != 1 {
+			t.Fatalf("%s: the path leads to PowerShell: %+v, %v", os, r, err)
+		}
+		task, err := windows.ScriptTask("wk-test-u1-canary-a1", "canary", "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !registered(t, h, task) {
+			continue
+		}
+		if err := h.RunTask(ctx, task.Name); err != nil {
+			t.Fatal(err)
+		}
+		within(t, 20*time.Second, "the task ends", func() bool {
+			look, err := h.LookTask(ctx, task.Name)
+			return err == nil && look.State == windows.TaskEnded && look.Exit == 0
+		})
+	}
+}
+
 func TestATaskIsRegisteredInEitherFormOfTime(t *testing.T) {
 	t.Parallel()
 	for _, without := range []bool{false, true} {

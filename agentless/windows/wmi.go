@@ -62,7 +62,8 @@ var errNothing = errors.New("the answer holds no object, where every Windows has
 type known struct {
 	mu      sync.Mutex
 	windows winrm.OSVersion
-	oem     int // code page, 0 = not asked for yet
+	oem     int    // code page, 0 = not asked for yet
+	shell   string // powershell.exe's full name where the path does not lead to it
 	hung    *NoWMI
 	until   time.Time // WMI is not asked before
 	rests   time.Duration

@@ -11,9 +11,9 @@ if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user.txt" goto
 set OLD=
 set /p OLD=<"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user.txt"
 if not defined OLD goto system
-if "%OLD%"=="absent" (reg delete "HKCU\%KEY%" /v State /f >nul 2>&1) else (reg add "HKCU\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)
+if "%OLD%"=="absent" (%SystemRoot%\system32\reg.exe delete "HKCU\%KEY%" /v State /f >nul 2>&1) else (%SystemRoot%\system32\reg.exe add "HKCU\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)
 set OLD=
-for /f "tokens=3" %%a in ('reg query "HKCU\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a
+for /f "tokens=3" %%a in ('%SystemRoot%\system32\reg.exe query "HKCU\%KEY%" /v State 2^>nul ^| %SystemRoot%\system32\find.exe "REG_DWORD"') do set OLD=%%a
 if not defined OLD set OLD=absent
 >"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-user-after.txt" echo %OLD%
 :system
@@ -21,9 +21,9 @@ if not exist "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-system.txt" go
 set OLD=
 set /p OLD=<"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-system.txt"
 if not defined OLD goto restored
-if "%OLD%"=="absent" (reg delete "HKU\S-1-5-18\%KEY%" /v State /f >nul 2>&1) else (reg add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)
+if "%OLD%"=="absent" (%SystemRoot%\system32\reg.exe delete "HKU\S-1-5-18\%KEY%" /v State /f >nul 2>&1) else (%SystemRoot%\system32\reg.exe add "HKU\S-1-5-18\%KEY%" /v State /t REG_DWORD /d %OLD% /f >nul)
 set OLD=
-for /f "tokens=3" %%a in ('reg query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| find "REG_DWORD"') do set OLD=%%a
+for /f "tokens=3" %%a in ('%SystemRoot%\system32\reg.exe query "HKU\S-1-5-18\%KEY%" /v State 2^>nul ^| %SystemRoot%\system32\find.exe "REG_DWORD"') do set OLD=%%a
 if not defined OLD set OLD=absent
 >"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\revocation-system-after.txt" echo %OLD%
 :restored
