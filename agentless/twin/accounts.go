@@ -23,9 +23,8 @@ func (h *host) domainName() string {
 	return strings.ToUpper(first)
 }
 
-// accounts are all that can log on to the host over the network.
-func (h *host) accounts() []Account {
-	o := h.fleet.opt
+// networkAccounts are all that can log on to a host over the network.
+func networkAccounts(o Options) []Account {
 	all := []Account{{Name: o.User, Password: o.Password, Admin: true}}
 	if o.RunAs != "" {
 		all = append(all, Account{Name: o.RunAs, Password: o.RunAsPassword, Admin: true})
@@ -41,7 +40,7 @@ func (h *host) accountOf(user, domain string) (Account, bool) {
 	}
 	local := domain == "" || domain == "." || strings.EqualFold(domain, h.name)
 	inDomain := domain == "" || strings.EqualFold(domain, h.domain()) || strings.EqualFold(domain, h.domainName())
-	for _, a := range h.accounts() {
+	for _, a := range h.accounts {
 		d, name, isDomain := strings.Cut(a.Name, `\`)
 		switch {
 		case !isDomain && local && strings.EqualFold(a.Name, user):

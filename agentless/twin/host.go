@@ -22,6 +22,7 @@ type host struct {
 
 	platform platform // never changes
 	access   Access   // never changes
+	accounts []Account
 	conns    connections
 	certs    ownCertificates
 
@@ -56,7 +57,7 @@ type process struct {
 
 func newHost(f *Fleet, p place) (*host, error) {
 	h := &host{
-		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform, access: p.access,
+		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform, access: p.access, accounts: networkAccounts(f.opt),
 		processes: map[int]*process{}, held: map[string]int{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
 	}
 	h.boot, h.powerOff = context.WithCancel(f.ctx)

@@ -302,7 +302,7 @@ func firstLabel(name string) string {
 // admin reports whether an account may use WinRM: only Administrators may, by
 // default [MS-WSMV, RootSDDL].
 func (h *host) admin(user string) bool {
-	for _, a := range h.accounts() {
+	for _, a := range h.accounts {
 		if a.Admin && strings.EqualFold(a.Name, user) {
 			return true
 		}
