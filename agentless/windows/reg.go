@@ -134,12 +134,11 @@ func (h *Host) regQuery(ctx context.Context, hive Hive, key string, more ...stri
 // regAbsent reports whether a key that could not be read is not there: a key
 // above it can be read, and does not list the next one on the way.
 func (h *Host) regAbsent(ctx context.Context, hive Hive, key string) (bool, error) {
-	parent, name := "", key
-	if i := strings.LastIndexByte(key, '\\'); i >= 0 {
-		parent, name = key[:i], key[i+1:]
-	} else {
+	i := strings.LastIndexByte(key, '\\')
+	if i < 0 {
 		return false, nil // a root's own key: reg.exe is what fails
 	}
+	parent, name := key[:i], key[i+1:]
 	_, keys, err := h.regRead(ctx, hive, parent)
 	if errors.Is(err, ErrNoKey) {
 		return true, nil

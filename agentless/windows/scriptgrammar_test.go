@@ -249,8 +249,18 @@ type recorder struct {
 func (r *recorder) Helper()               {}
 func (r *recorder) Fatalf(string, ...any) { r.failed = true; panic(r) }
 
-// TestMarginsOfCalls lists what each call costs as -EncodedCommand.
-func TestMarginsOfCalls(t *testing.T) {
+// The lengths that Windows takes: a command line of CreateProcess; one of cmd.exe
+// (KB830473), less "cmd.exe /c " around what a shell gives it; what /tr of
+// schtasks.exe takes on Windows Server 2003.
+const (
+	createProcess = 32767
+	cmdLine       = 8191
+	taskRun       = 262
+)
+
+// TestNothingIsLongerThanWindowsTakes lists what each call costs as
+// -EncodedCommand, and the longest lines of what cmd.exe and schtasks.exe get.
+func TestNothingIsLongerThanWindowsTakes(t *testing.T) {
 	t.Parallel()
 	sent := sentTexts(t)
 	names := make([]string, 0, len(sent))
@@ -271,24 +281,41 @@ func TestMarginsOfCalls(t *testing.T) {
 		line := len(powershell + " " + strings.Join(arguments, " "))
 		units := len(utf16.Encode([]rune(text)))
 		script := strings.LastIndexByte(text, '\n') + 1
-		t.Logf("| %s | %d | %d | %d | %d | %d |", name, script, units, line, 32767-line, shellScript-units)
-		if 32767-line < 1000 {
-			t.Errorf("%s: only %d characters left", name, 32767-line)
+		t.Logf("| %s | %d | %d | %d | %d | %d |", name, script, units, line, createProcess-line, shellScript-units)
+		if createProcess-line < 1000 {
+			t.Errorf("%s: only %d characters left", name, createProcess-line)
 		}
 	}
 	body, err := ScriptBody(longestFolder, "canary")
 	if err != nil {
 		t.Fatal(err)
 	}
-	setup, err := SetupBody(longestFolder, `C:\Wavekeeper\media\`+strings.Repeat("x", 200)+`\setup.com`, "/mode:Upgrade")
+	setup, err := CheckedSetupBody(longestFolder, `C:\Wavekeeper\media\`+strings.Repeat("x", 200)+`\setup.com`, "/mode:Upgrade")
 	if err != nil {
-		t.Logf("SetupBody: %v", err)
+		t.Fatal(err)
+	}
+	repair, err := RepairBody(longestFolder, longestFolder)
+	if err != nil {
+		t.Fatal(err)
 	}
 	longest := 0
-	for _, line := range strings.Split(string(body)+string(setup), "\r\n") {
+	for _, line := range strings.Split(string(body)+string(setup)+string(repair), "\r\n") {
 		longest = max(longest, len(line))
 	}
-	t.Logf("longest line of a body: %d of 8191", longest)
+	if longest+260 > cmdLine { // %SystemRoot%, %KEY% and %OLD% become longer
+		t.Errorf("a line of a body has %d characters", longest)
+	}
+	args, err := createArguments(Task{Name: longestName, Account: longestUser, Password: strings.Repeat("p", longestPassword)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run := args[slices.Index(args, "/tr")+1]; len(run) > taskRun {
+		t.Errorf("/tr has %d characters", len(run))
+	}
+	if line := len("schtasks.exe " + strings.Join(args, " ")); line > createProcess {
+		t.Errorf("schtasks.exe gets %d characters", line)
+	}
+	t.Logf("longest line of a body: %d of %d", longest, cmdLine)
 }
 
 // TestNothingIsListedThatNobodyUses keeps the lists to what was looked up for a

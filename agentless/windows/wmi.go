@@ -184,7 +184,7 @@ func either[T any](ctx context.Context, h *Host, noun string, byWMI, without fun
 	h.went(noun, no)
 	got, err = without(ctx)
 	if err != nil {
-		return got, fmt.Errorf("%w; without WMI, which was asked first: %v", err, no)
+		return got, fmt.Errorf("%w; without WMI, which was asked first: %s", err, no.Error())
 	}
 	return got, nil
 }
