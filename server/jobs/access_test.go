@@ -115,8 +115,7 @@ func (r *reached) coordinate() (stop func()) {
 	return stop
 }
 
-// ask has all hosts asked, and again those that had to wait for a trial, until
-// none of them waits any more. It returns how many came to which outcome.
+// ask has all hosts asked. It returns how many came to which outcome.
 func (r *reached) ask() (outcomes map[string]int, message string) {
 	r.t.Helper()
 	ctx := r.t.Context()
@@ -139,9 +138,6 @@ func (r *reached) ask() (outcomes map[string]int, message string) {
 				again, asked[s.ID] = append(again, s.ID), true
 			case h.LastProbeAt == nil || h.LastProbeAt.Before(begin):
 				outcomes["asked"]++
-			case strings.Contains(h.Error, "is tried at"):
-				outcomes["asked"]++
-				again = append(again, s.ID)
 			default:
 				outcomes[h.Outcome]++
 				message = h.Error

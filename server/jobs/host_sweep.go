@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -47,6 +48,10 @@ func (h *hostSweeper) Work(ctx context.Context, job *river.Job[store.HostSweep])
 	removed, err := e.sweepHost(ctx, job.Args.Host, lease)
 	for _, task := range removed {
 		e.log.Info("removed a host task that was left", "host", job.Args.Host, "task", task)
+	}
+	var bar *barred
+	if errors.As(err, &bar) && bar.brief { // the secret is tried at another host first
+		return river.JobSnooze(e.paced(triedPause))
 	}
 	if err != nil {
 		e.log.Info("host not swept", "host", job.Args.Host, "err", err)

@@ -34,6 +34,9 @@ func (p *prober) Work(ctx context.Context, job *river.Job[store.Probe]) error {
 	if ctx.Err() != nil {
 		return river.JobSnooze(0)
 	}
+	if outcome == "" { // the secret is tried at another host first
+		return river.JobSnooze(e.paced(triedPause))
+	}
 	saving, done := context.WithTimeout(ctx, saveLimit)
 	defer done()
 	if err := e.store.SaveProbe(saving, asked, outcome, message, facts); err != nil {
@@ -69,10 +72,13 @@ func (e *Engine) ask(ctx context.Context, host int64) (asked store.HostAddress, 
 	return target.Host, outcome, message, facts
 }
 
+// askAt asks the host; an empty outcome says that it is too early to.
 func (e *Engine) askAt(ctx context.Context, target store.ProbeTarget) (outcome, message string, facts []store.Fact) {
 	way, err := e.way(ctx, target.Host, target.FQDN, target.Profile)
 	var bar *barred
 	switch {
+	case errors.As(err, &bar) && bar.brief:
+		return "", "", nil
 	case errors.As(err, &bar):
 		return bar.outcome, bar.Error(), nil
 	case err != nil:
