@@ -14,6 +14,12 @@
 // and nothing that came unsealed is believed. An Account keeps a refused
 // credential from being sent again; TLS decides by authorities or by pins.
 //
+// A shell is kept between commands, for 20 s and ten commands; a host and an
+// account have two at most, over all connections of the process. What fails or is
+// cancelled is ended in the background, within 5 s. A caller that keeps
+// connections calls Sweep every few seconds; Close ends what a connection keeps.
+// A command whose outcome is unknown is never sent again.
+//
 // Every answer is hostile input. Limits: 4 MB for one HTTP answer, 16 MB for
 // one operation of several answers (a command's output, an enumeration), 64
 // levels of XML, 100,000 elements and 64 attributes per element, 100,000 items

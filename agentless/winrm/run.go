@@ -147,6 +147,14 @@ func (cmd Command) check() error {
 		errs = append(errs, &Refused{Reason: fmt.Sprintf("a command line of %d characters; Windows takes %d", size, longestLine)})
 	case !cmd.SkipShell && size > longestShellLine:
 		errs = append(errs, &Refused{Reason: fmt.Sprintf("a command line of %d characters; cmd.exe takes %d, and what is longer it may cut without a word", size, longestShellLine)})
+	case size > longestEnvelope/6: // written as &#34; a character is five
+		escaped := len(escape(cmd.Line))
+		for _, a := range cmd.Args {
+			escaped += len(escape(a))
+		}
+		if most := longestEnvelope - 4<<10; escaped > most {
+			errs = append(errs, &Refused{Reason: fmt.Sprintf("a command line of %d bytes as XML; a message to a host has room for %d", escaped, most)})
+		}
 	}
 	return errors.Join(errs...)
 }
