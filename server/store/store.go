@@ -16,7 +16,9 @@
 //  5. rows of servers, in the order of their ids;
 //  6. rows of hosts, in the order of their ids, then their facts;
 //  7. LockMedia, then rows of stagings, in the order of their hosts' ids, and grants;
-//  8. the head of the record, when everything else is written (see txn).
+//  8. a profile's row, then a credential's with its refusals and trial, or a
+//     host's certificates;
+//  9. the head of the record, when everything else is written (see txn).
 //
 // Advance may ask the host of one server and then start another: it is alone
 // by 3, and who else holds a server's row (SaveTick) has that server in work,
