@@ -18,7 +18,7 @@ var arrows = map[string][]string{
 	"server":                                {"server/cli"},
 	"server/cli":                            {"*"}, // the wiring; everything but web, see never
 	"server/httpd":                          {"web", "web/page", "web/ui", "web/static", "server/store", "server/live", "server/auth", "server/audit", "server/rollout", "server/exchange", "server/media"},
-	"server/jobs":                           {"server/store", "agentless/runbook", "agentless/windows", "agentless/winrm", "server/secret", "server/media", "server/rollout", "server/exchange", "server/audit"},
+	"server/jobs":                           {"server/store", "agentless/runbook", "agentless/windows", "agentless/winrm", "agentless/kerberos", "server/secret", "server/media", "server/rollout", "server/exchange", "server/audit"},
 	"server/store":                          {"server/store/db", "server/rollout", "server/exchange", "server/audit", "server/canon"},
 	"server/store/db":                       {},
 	"server/audit":                          {"server/canon"},
