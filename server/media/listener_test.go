@@ -66,14 +66,13 @@ type served struct {
 	url    string // of the bundle
 	path   string
 	bundle []byte
-	log    *bytes.Buffer
-	mu     sync.Mutex
-	events []media.Event
+	log    *locked
+	events chan media.Event
 }
 
 func serve(t testing.TB, address string, size, hosts int, opt media.Options) *served {
 	t.Helper()
-	s := &served{bundle: make([]byte, size), grants: &grants{living: map[string]media.Grant{}}, log: &bytes.Buffer{}}
+	s := &served{bundle: make([]byte, size), grants: &grants{living: map[string]media.Grant{}}, log: &locked{}, events: make(chan media.Event, 1000)}
 	for i := range s.bundle {
 		s.bundle[i] = byte(i * 7 >> 3)
 	}
@@ -92,12 +91,8 @@ func serve(t testing.TB, address string, size, hosts int, opt media.Options) *se
 			Job: int64(i + 1), Host: fmt.Sprintf("H%d", i), Addresses: []netip.Addr{netip.MustParseAddr(address)}, Bundles: []string{sum},
 		}
 	}
-	opt.Grants, opt.Files, opt.Log = s.grants, shelf, slog.New(slog.NewTextHandler(&locked{w: s.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opt.Seen = func(e media.Event) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.events = append(s.events, e)
-	}
+	opt.Grants, opt.Files, opt.Log = s.grants, shelf, slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	opt.Seen = func(e media.Event) { s.events <- e }
 	s.Listener = media.New(opt)
 	at, err := net.Listen("tcp", address+":0")
 	if err != nil {
@@ -111,21 +106,32 @@ func serve(t testing.TB, address string, size, hosts int, opt media.Options) *se
 }
 
 type locked struct {
-	mu sync.Mutex
-	w  io.Writer
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
 func (l *locked) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(p)
+	return l.text.Write(p)
 }
 
-// last is the last request as it ended.
-func (s *served) last() media.Event {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.events[len(s.events)-1]
+func (l *locked) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// next is the next request as it ended, which is after its last byte.
+func (s *served) next(t *testing.T) media.Event {
+	t.Helper()
+	select {
+	case e := <-s.events:
+		return e
+	case <-time.After(10 * time.Second):
+		t.Fatal("no request ended")
+		return media.Event{}
+	}
 }
 
 func begin(t testing.TB, method, url, token string, head map[string]string) (*http.Response, error) {
@@ -184,8 +190,11 @@ func TestOnlyKnownHostsFetchAndOnlyWhatIsTheirs(t *testing.T) {
 		{"after the job's end", "GET", s.url, token(2), 404, media.RefusedToken},
 	} {
 		answer, body, err := get(t, c.method, c.url, c.token, nil)
-		if err != nil || answer.StatusCode != c.want || s.last().Refused != c.why {
-			t.Errorf("%s: %v, %v, %+v, want %d %q", c.name, answer, err, s.last(), c.want, c.why)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if e := s.next(t); answer.StatusCode != c.want || e.Refused != c.why {
+			t.Errorf("%s: %v, %+v, want %d %q", c.name, answer, e, c.want, c.why)
 			continue
 		}
 		if c.want == 404 && string(body) != "Not Found\n" {
@@ -210,9 +219,11 @@ func TestNoTokenIsInEventsOrLogs(t *testing.T) {
 	}
 	os.Remove(s.path)
 	get(t, "GET", s.url, token(0), nil)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	said := fmt.Sprintf("%+v\n%s", s.events, s.log)
+	said := ""
+	for range 7 {
+		said += fmt.Sprintf("%+v\n", s.next(t))
+	}
+	said += s.log.String()
 	for i := range 10 {
 		if strings.Contains(said, token(i)) || strings.Contains(said, hash(token(i))) {
 			t.Errorf("token %d is in\n%s", i, said)
@@ -254,7 +265,7 @@ func TestCurlResumes(t *testing.T) {
 	if err != nil || !bytes.Equal(got, s.bundle) {
 		t.Fatalf("curl: %v %s, %d bytes", err, out, len(got))
 	}
-	if e := s.last(); e.Status != 206 || e.Bytes != 1<<20-300_000 {
+	if e := s.next(t); e.Status != 206 || e.Bytes != 1<<20-300_000 {
 		t.Errorf("served was %+v, want the rest only", e)
 	}
 }
@@ -262,7 +273,7 @@ func TestCurlResumes(t *testing.T) {
 func TestMediaChangedOnTheConsoleAreNotServed(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "127.0.126.5", 1<<20, 1, media.Options{})
-	if answer, _, err := get(t, "GET", s.url, token(0), nil); err != nil || answer.StatusCode != 200 {
+	if answer, _, err := get(t, "GET", s.url, token(0), nil); err != nil || answer.StatusCode != 200 || s.next(t).Refused != "" {
 		t.Fatal(answer, err)
 	}
 	changed := slices.Clone(s.bundle)
@@ -271,12 +282,13 @@ func TestMediaChangedOnTheConsoleAreNotServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, body, err := get(t, "GET", s.url, token(0), nil)
-	if err != nil || answer.StatusCode != 500 || len(body) > 100 || answer.Header.Get("ETag") != "" || s.last().Refused != media.RefusedChanged {
-		t.Errorf("changed: %v, %v, %+v", answer, err, s.last())
+	if e := s.next(t); err != nil || answer.StatusCode != 500 || len(body) > 100 || answer.Header.Get("ETag") != "" || e.Refused != media.RefusedChanged {
+		t.Errorf("changed: %v, %v, %+v", answer, err, e)
 	}
 	os.Remove(s.path)
-	if answer, _, err := get(t, "GET", s.url, token(0), nil); err != nil || answer.StatusCode != 503 || s.last().Refused != media.RefusedMissing {
-		t.Errorf("away: %v, %v, %+v", answer, err, s.last())
+	answer, _, err = get(t, "GET", s.url, token(0), nil)
+	if e := s.next(t); err != nil || answer.StatusCode != 503 || e.Refused != media.RefusedMissing {
+		t.Errorf("away: %v, %v, %+v", answer, err, e)
 	}
 }
 

@@ -290,6 +290,9 @@ func TestGrantDiesWithItsStaging(t *testing.T) {
 	}
 	gone("the earlier attempt's token", token)
 	token = sum("next attempt")
+	d.exec(t, "UPDATE staging SET state = 'paused'")
+	gone("while nothing works on it", token)
+	d.exec(t, "UPDATE staging SET state = 'running'")
 	if err := d.Store.NoteMediaRefused(t.Context(), g.ID, "asked from 10.9.9.9"); err != nil {
 		t.Fatal(err)
 	}
@@ -299,6 +302,10 @@ func TestGrantDiesWithItsStaging(t *testing.T) {
 		t.Fatal(err)
 	}
 	gone("after the end", token)
+	var kept int
+	if err := d.Store.Pool().QueryRow(t.Context(), "SELECT count(*) FROM media_grant").Scan(&kept); err != nil || kept != 0 {
+		t.Errorf("%d grants are kept, %v", kept, err)
+	}
 	end, err := d.Store.StagingByID(t.Context(), g.ID)
 	if err != nil || end.ProvenAt == nil || end.EndedAt == nil || end.Refused != "asked from 10.9.9.9" {
 		t.Errorf("at the end it is %+v, %v", end, err)
