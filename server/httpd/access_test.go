@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
 
@@ -114,4 +115,24 @@ func TestARefusedCredentialIsToldToEverybody(t *testing.T) {
 	if status, _ := admin.post("/profiles/default/retry", given); status != http.StatusConflict {
 		t.Errorf("tried again when nothing stands against it: status %d, want a conflict", status)
 	}
+}
+
+// TestAChangedCertificateIsADecisionOfTheUpgrade: beside "Stop waiting", with the
+// page where both fingerprints stand; who may not decide is told who may.
+func TestAChangedCertificateIsADecisionOfTheUpgrade(t *testing.T) {
+	t.Parallel()
+	c, base := in(t, rollout.OutOfSight)
+	admin, operator := c.signedIn(t, "admin"), c.signedIn(t, "operator")
+	if page := operator.page(base); strings.Contains(page, "Trust the") {
+		t.Error("a certificate is to be trusted that nobody offered")
+	}
+	if err := c.store.AddPin(t.Context(), store.Actor{Name: "test"}, "MBX01", strings.Repeat("a", 64), "read at the console"); err != nil {
+		t.Fatal(err)
+	}
+	at := offer(t, c.store, "b")
+	admin.page(base, "Trust the new certificate", `href="`+at+`"`, "nothing is started a second time")
+	if page := operator.page(base, "Trust the new certificate", base+"/doubt", "Only an admin can do this."); strings.Contains(page, `href="`+at+`"`) {
+		t.Error("an operator is led to a decision of an admin")
+	}
+	admin.page(at, strings.TrimSuffix(strings.Repeat("BB:", 32), ":"), strings.TrimSuffix(strings.Repeat("AA:", 32), ":"))
 }
