@@ -53,6 +53,7 @@ type questions struct {
 	files    map[string]bool
 	filesErr error
 	asked    bool // whether files were asked for
+	noWMI    bool // WMI does not answer: what is asked of it proves nothing
 }
 
 func (q *questions) begin(ctx context.Context) error {
@@ -60,6 +61,7 @@ func (q *questions) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	q.noWMI = os.Via == ViaPrograms
 	q.windows = os.Name()
 	id, err := q.host.conn.Identify(ctx)
 	if err != nil && gone(err) {
@@ -127,7 +129,7 @@ func (q *questions) look(ctx context.Context, p Probe) (string, bool, error) {
 		}
 		return notThere, false, nil
 	case ProbeKey:
-		_, err := q.host.Keys(ctx, p.hive(), p.At)
+		_, err := q.host.keysByWMI(ctx, p.hive(), p.At)
 		return there(err)
 	case ProbeValue:
 		return q.value(ctx, p)
@@ -187,7 +189,7 @@ func there(err error) (string, bool, error) {
 
 // value reads a registry value of whatever kind it has.
 func (q *questions) value(ctx context.Context, p Probe) (string, bool, error) {
-	values, err := q.host.Values(ctx, p.hive(), p.At)
+	values, err := q.host.valuesByWMI(ctx, p.hive(), p.At)
 	if err != nil {
 		return there(err)
 	}
@@ -202,13 +204,13 @@ func (q *questions) value(ctx context.Context, p Probe) (string, bool, error) {
 	case 0:
 		return notThere, false, nil
 	case DWORD:
-		n, err := q.host.DWORDValue(ctx, p.hive(), p.At, name)
+		n, err := q.host.dwordByWMI(ctx, p.hive(), p.At, name)
 		if err != nil {
 			return there(err)
 		}
 		text = strconv.FormatUint(uint64(n), 10)
 	case String, ExpandString:
-		if text, err = q.host.StringValue(ctx, p.hive(), p.At, name, kind); err != nil {
+		if text, err = q.host.stringByWMI(ctx, p.hive(), p.At, name, kind); err != nil {
 			return there(err)
 		}
 	default:
@@ -220,6 +222,9 @@ func (q *questions) value(ctx context.Context, p Probe) (string, bool, error) {
 // property asks whether a class has a property: WMI refuses a query for one that
 // it does not have (WBEM_E_INVALID_QUERY and others of wbemcli.h).
 func (q *questions) property(ctx context.Context, p Probe) (string, bool, error) {
+	if q.noWMI {
+		return "", false, errors.New(wmiWords)
+	}
 	rows, err := q.host.conn.Enumerate(ctx, cimv2, "SELECT "+p.Property+" FROM "+p.At)
 	var fault *winrm.Fault
 	switch {

@@ -309,3 +309,29 @@ func TestWhoIsLoggedOnIsToldByName(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestConstantsOfWMIAreNotProvenWithoutIt: what reg.exe says proves nothing about
+// StdRegProv; what needs no WMI is asked all the same.
+func TestConstantsOfWMIAreNotProvenWithoutIt(t *testing.T) {
+	t.Parallel()
+	port, fleet := startFleet(t, func(*twin.Options) {})
+	if err := fleet.Inject(twin.Fault{Host: "MBX1", Name: "wmi-damaged"}); err != nil {
+		t.Fatal(err)
+	}
+	checks, err := dialled(t, port).Constants(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]windows.Verdict{}
+	for _, c := range checks {
+		got[c.Name] = c.Verdict
+	}
+	for name, want := range map[string]windows.Verdict{
+		"wmi.stdregprov": windows.Unasked, "registry.processor": windows.Unasked, "wmi.os": windows.Unasked,
+		"reg.query": windows.Holds, "sc.state": windows.Holds, "powershell.encodedcommand": windows.Holds,
+	} {
+		if got[name] != want {
+			t.Errorf("%s %s without WMI, want %s", name, got[name], want)
+		}
+	}
+}
