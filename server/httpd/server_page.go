@@ -47,6 +47,9 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 			build = read
 		}
 		shown := hostView(h, facts, clock)
+		if shown.Contact, err = s.contactView(r, h.ID, clock); err != nil {
+			return err
+		}
 		if err := s.wayIn(r.Context(), v, one, h, &shown, clock); err != nil {
 			return err
 		}
@@ -55,7 +58,10 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 	view := page.Server{
 		Name: one.Name, Roles: short(one.Roles), Lead: siteWords(one.Site) + " · " + buildWords(build) + " · " + windowsWords(one.OS),
 		Items: inventoryItems(one, clock), Hosts: hosts,
-		Acts: []ui.Act{{Href: serverHref(one.Name) + "/probe", Text: "Probe", Post: true, Why: v.why(auth.Probe)}},
+		Acts: []ui.Act{
+			{Href: serverHref(one.Name) + "/probe", Text: "Probe", Post: true, Why: v.why(auth.Probe)},
+			{Href: serverHref(one.Name) + "/contact", Text: "First contact", Post: true, Why: v.why(auth.Probe)},
+		},
 	}
 	for i, u := range upgrades {
 		view.Upgrades = append(view.Upgrades, upgradeLine(one.Name, u, clock))

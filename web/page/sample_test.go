@@ -52,6 +52,8 @@ func entries(theme string) []entry {
 		{"profiles", page.ProfilesPage(profilesPage(f("Profiles", "servers")))},
 		{"profile", page.ProfilePage(profilePage(f("corp", "servers")))},
 		{"home-refused", page.HomePage(homeRefused(f("Home", "home")))},
+		{"constants", page.ConstantsPage(constants(f("Constants", "servers")))},
+		{"server-contact", page.ServerPage(serverContacted(f("MBX01", "servers")))},
 		{"plans", page.PlansPage(plans(f("Plans", "plans")))},
 		{"plan-form", page.PlanFormPage(planForm(f("New plan", "plans")))},
 		{"plan", page.PlanPage(plan(f("Plan", "plans")))},
