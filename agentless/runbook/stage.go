@@ -65,7 +65,7 @@ const (
 
 const (
 	stageTries   = 5                // tasks of one phase
-	stageMinutes = 6 * 60           // how long one task goes on trying to fetch
+	stageMinutes = 5 * 60           // how long one task goes on trying to fetch
 	stagePoll    = 5 * time.Second  // between looks at a task that takes long
 	stageMargin  = int64(256 << 20) // what is left free on the disk
 )

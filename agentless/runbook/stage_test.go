@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -288,7 +289,7 @@ func TestMediaComesFromAShareOrAMirror(t *testing.T) {
 // before it compares, when nobody looks any more.
 func TestAChangedByteNeverReachesSetup(t *testing.T) {
 	t.Parallel()
-	if err := flag.Set("rapid.checks", "12"); err != nil {
+	if err := errors.Join(flag.Set("rapid.checks", "12"), flag.Set("rapid.shrinktime", "5s")); err != nil {
 		t.Fatal(err)
 	}
 	tree := twin.MediaTree("sp1", "en-US", "x64")

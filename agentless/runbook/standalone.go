@@ -21,7 +21,7 @@ const Stage = "stage"
 func stageStep() Step {
 	return Step{rollout.Step{
 		Name: Stage, Words: "The package's media is fetched and unpacked, and every file of it compared",
-		Expected: 20 * time.Minute, Soft: time.Hour, Hard: 8 * time.Hour, Silence: 10 * time.Minute,
+		Expected: 20 * time.Minute, Soft: time.Hour, Hard: 6 * time.Hour, Silence: 10 * time.Minute,
 		Repeatable: true,
 	}, stage}
 }

@@ -201,11 +201,11 @@ func TestOtherMediaVoidAnApproval(t *testing.T) {
 	s.away.Store(true)
 	tree := twin.MediaTree("sp1", "en-US", "x64")
 	s.add(t, w, tree)
-	v := w.await(t, "the servers are held", 60*time.Second, func(v store.RolloutView) bool { return v.Waves[0].Upgrades[0].State == rollout.Held })
+	w.await(t, "the servers are held", 60*time.Second, func(v store.RolloutView) bool { return v.Waves[0].Upgrades[0].State == rollout.Held })
 	other := maps.Clone(tree)
 	other["exchangeserver.msi"] = []byte("another one")
 	s.add(t, w, other)
-	v = w.await(t, "the approval does not match", 60*time.Second, func(v store.RolloutView) bool {
+	v := w.await(t, "the approval does not match", 60*time.Second, func(v store.RolloutView) bool {
 		return slices.ContainsFunc(v.Waves[0].Upgrades[0].Reasons, func(r rollout.Reason) bool {
 			return r.Rule == "approval-does-not-match" && strings.Contains(r.Text, "hash of the media's manifest")
 		})

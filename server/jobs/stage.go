@@ -88,8 +88,12 @@ func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Le
 	if err != nil || !live {
 		return 0, false, err
 	}
+	loaded, err := e.store.Now(ctx) // all times on record are the database's
+	if err != nil {
+		return 0, false, err
+	}
 	began := time.Now()
-	now := func() time.Time { return began } // columns that are compared are the database's own
+	now := func() time.Time { return loaded.Add(time.Since(began)) }
 	work := &prepared{}
 	memory := maps.Clone(g.Memory)
 	step := runbook.Stage
@@ -97,7 +101,7 @@ func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Le
 		step = runbook.Tidy
 	}
 	work.Memory = partOf(memory, step)
-	out, err := e.stageStep(ctx, g, lease, work, step)
+	out, err := e.stageStep(ctx, g, lease, work, step, loaded)
 	switch {
 	case ctx.Err() != nil:
 		return 0, false, fmt.Errorf("staging on %s: %w", g.Host.Name, context.Cause(ctx))
@@ -126,7 +130,7 @@ func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Le
 		}
 		save.Memory[stagingEnded], pause = string(rollout.Failed), 0
 	}
-	save.DueAt = began.Add(pause)
+	save.DueAt = now().Add(pause)
 	save.Message, save.Remedy = work.secrets.redact(save.Message), work.secrets.redact(save.Remedy)
 	for k, v := range save.Memory {
 		save.Memory[k] = work.secrets.redact(v)
@@ -150,7 +154,7 @@ func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Le
 const stageLimit = 24 * time.Hour
 
 // stageStep lets a step of runbook.Staging do its one action on the host.
-func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lease, work *prepared, name string) (runbook.Outcome, error) {
+func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lease, work *prepared, name string, now time.Time) (runbook.Outcome, error) {
 	ctx, kept := e.guarded(ctx, lease)
 	ctx, cancel := context.WithTimeout(ctx, tickLimit)
 	defer cancel()
@@ -161,7 +165,7 @@ func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lea
 	} else if busy != "" {
 		return runbook.Outcome{Kind: runbook.Again, After: behindUpgrade, Message: busy + " is in work on this host: it goes on afterwards"}, nil
 	}
-	if refused, err := e.prepareStaging(ctx, g, lease, work); refused != nil || err != nil {
+	if refused, err := e.prepareStaging(ctx, g, lease, work, now); refused != nil || err != nil {
 		if err != nil {
 			return runbook.Outcome{}, err
 		}
@@ -183,7 +187,7 @@ func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lea
 }
 
 // prepareStaging fills in what a tick of a staging may use.
-func (e *Engine) prepareStaging(ctx context.Context, g store.Staging, lease store.Lease, work *prepared) (*runbook.Outcome, error) {
+func (e *Engine) prepareStaging(ctx context.Context, g store.Staging, lease store.Lease, work *prepared, now time.Time) (*runbook.Outcome, error) {
 	target, err := e.store.ProbeTarget(ctx, g.Host.ID)
 	if err != nil {
 		return nil, err
@@ -218,7 +222,7 @@ func (e *Engine) prepareStaging(ctx context.Context, g store.Staging, lease stor
 	memory := work.Memory
 	work.Work = runbook.Work{
 		Host: windows.New(way.conn), Media: runbook.Media{Folder: g.Folder, SetupSHA256: m.SetupSHA256, Medium: medium},
-		Installation: installation, Attempt: max(1, g.Attempt), Memory: memory, Notes: notes, Book: stagingBook{lease: lease, now: e.now}, Now: time.Now(),
+		Installation: installation, Attempt: max(1, g.Attempt), Memory: memory, Notes: notes, Book: stagingBook{lease: lease, now: e.now}, Now: now,
 	}
 	return nil, nil
 }

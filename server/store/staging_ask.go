@@ -111,6 +111,9 @@ func at(moment time.Time) string {
 // takeLeftStagings gives stagings that are due and that nobody works on a tick
 // of a new generation.
 func (t *txn) takeLeftStagings(ctx context.Context) ([]river.JobArgs, error) {
+	if _, err := t.q.EndLeftStagings(ctx, t.s.grace().Seconds()); err != nil {
+		return nil, fmt.Errorf("end stagings that ended upgrades left: %w", err)
+	}
 	rows, err := t.q.TakeLeftStagings(ctx, db.TakeLeftStagingsParams{
 		GraceSeconds: t.s.grace().Seconds(), PauseSeconds: (longestPause + t.s.grace()).Seconds(), FarSeconds: t.s.far().Seconds(),
 	})

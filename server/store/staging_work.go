@@ -4,9 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
+
+// Now returns the database's time, by which everything on record goes.
+func (s *Store) Now(ctx context.Context) (time.Time, error) {
+	now, err := s.q.DatabaseTime(ctx)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("ask the time: %w", err)
+	}
+	return now, nil
+}
 
 // HostInWork returns a server that is in work on the host of that name, "" when
 // none is: nothing else is done on a host meanwhile.

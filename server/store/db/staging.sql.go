@@ -35,6 +35,30 @@ func (q *Queries) BeginStaging(ctx context.Context, arg BeginStagingParams) (int
 	return result.RowsAffected(), nil
 }
 
+const endLeftStagings = `-- name: EndLeftStagings :execrows
+UPDATE staging g
+SET state = 'failed',
+    generation = g.generation + 1,
+    message = 'The upgrade that fetched it ended before.',
+    ended_at = now(),
+    saved_at = now()
+FROM upgrade u
+WHERE u.id = g.upgrade_id
+  AND u.state NOT IN ('running', 'paused', 'out-of-sight')
+  AND g.state NOT IN ('done', 'skipped', 'failed')
+  AND g.saved_at < clock_timestamp() - make_interval(secs => $1::double precision)
+`
+
+// What an upgrade did as a step of its own and did not end, since it was not in
+// work any more: whoever needs the medium begins anew, and goes on from what came.
+func (q *Queries) EndLeftStagings(ctx context.Context, graceSeconds float64) (int64, error) {
+	result, err := q.db.Exec(ctx, endLeftStagings, graceSeconds)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
 const endStaging = `-- name: EndStaging :one
 UPDATE staging
 SET state = 'skipped',

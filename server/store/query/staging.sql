@@ -121,6 +121,21 @@ WHERE id IN (
     FOR UPDATE SKIP LOCKED)
 RETURNING id, generation;
 
+-- name: EndLeftStagings :execrows
+-- What an upgrade did as a step of its own and did not end, since it was not in
+-- work any more: whoever needs the medium begins anew, and goes on from what came.
+UPDATE staging g
+SET state = 'failed',
+    generation = g.generation + 1,
+    message = 'The upgrade that fetched it ended before.',
+    ended_at = now(),
+    saved_at = now()
+FROM upgrade u
+WHERE u.id = g.upgrade_id
+  AND u.state NOT IN ('running', 'paused', 'out-of-sight')
+  AND g.state NOT IN ('done', 'skipped', 'failed')
+  AND g.saved_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision);
+
 -- name: Stagings :many
 -- The newest staging of each host and medium, by host; media 0 and host 0 = all.
 SELECT DISTINCT ON (h.name, g.media_id) g.*, h.name AS host, h.address, h.port
