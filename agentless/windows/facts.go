@@ -107,6 +107,7 @@ func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 	var first error
 	told := 0
 	for _, row := range factRows {
+		before := h.detours()
 		value, err := row.read(ctx, a)
 		if err != nil {
 			if gone(err) {
@@ -119,13 +120,20 @@ func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 		} else {
 			told++
 		}
-		facts = append(facts, Fact{Name: row.Name, Value: value, Source: row.Ask, At: time.Now().UTC()})
+		source := row.Ask
+		if h.detours() > before || row.Ask == queryOS && a.os != nil && a.os.Via != "" {
+			source += withoutWMI
+		}
+		facts = append(facts, Fact{Name: row.Name, Value: value, Source: source, At: time.Now().UTC()})
 	}
 	if told == 0 {
 		return nil, first
 	}
 	return facts, nil
 }
+
+// withoutWMI ends the source of a fact that was read the second way.
+const withoutWMI = " (without WMI)"
 
 // gone reports whether an error says that asking more is useless.
 func gone(err error) bool {

@@ -26,6 +26,7 @@ type Host struct {
 
 	mu      sync.Mutex
 	without map[string]string // what was read without WMI last, with the reason
+	detour  int               // how often something was
 }
 
 // New returns the host behind a connection; nothing is sent.

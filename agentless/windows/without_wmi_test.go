@@ -310,6 +310,42 @@ func TestWhoIsLoggedOnIsToldByName(t *testing.T) {
 	}
 }
 
+// TestFactsAreToldWithoutWMI: each as with it, and each says so.
+func TestFactsAreToldWithoutWMI(t *testing.T) {
+	t.Parallel()
+	for _, c := range oldHosts {
+		port, fleet := startFleet(t, func(o *twin.Options) {
+			o.Servers[0].OS = c.os
+			o.Platforms = map[string]twin.Platform{"MBX1": {OS: c.os, WinRM: c.winrm, Language: c.language}}
+		})
+		by, err := dialled(t, port).Facts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := fleet.Inject(twin.Fault{Host: "MBX1", Name: "wmi-damaged", At: "empty"}); err != nil {
+			t.Fatal(err)
+		}
+		without, err := dialled(t, port).Facts(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range without {
+			if said := strings.HasSuffix(f.Source, " (without WMI)"); said != (f.Name != "winrm") || strings.Contains(by[i].Source, "without WMI") {
+				t.Errorf("%v: %s comes from %q, and with WMI from %q", c, f.Name, f.Source, by[i].Source)
+			}
+			if slices.Contains([]string{"boot_time", "clock_offset_seconds", "disks", "hotfixes", "services"}, f.Name) { // told otherwise or moving: seenBy compares them
+				if f.Value == nil {
+					t.Errorf("%v: %s is not told", c, f.Name)
+				}
+				continue
+			}
+			if diff := cmp.Diff(by[i].Value, f.Value); diff != "" {
+				t.Errorf("%v: %s:\n%s", c, f.Name, diff)
+			}
+		}
+	}
+}
+
 // TestConstantsOfWMIAreNotProvenWithoutIt: what reg.exe says proves nothing about
 // StdRegProv; what needs no WMI is asked all the same.
 func TestConstantsOfWMIAreNotProvenWithoutIt(t *testing.T) {

@@ -203,10 +203,18 @@ func (h *Host) went(noun string, no *NoWMI) {
 		delete(h.without, noun)
 		return
 	}
+	h.detour++
 	if h.without == nil {
 		h.without = map[string]string{}
 	}
 	h.without[noun] = no.Error()
+}
+
+// detours counts what was read without WMI.
+func (h *Host) detours() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.detour
 }
 
 // Without lists what was read without WMI when it was read last, with WMI's
