@@ -60,7 +60,7 @@ func (c *ServeCmd) checkMedia() error {
 	if err != nil {
 		return fmt.Errorf("--media-listen %s: %w", c.MediaListen, err)
 	}
-	if port, err := net.LookupPort("tcp", text); err != nil || port == 0 {
+	if port, err := strconv.ParseUint(text, 10, 16); err != nil || port == 0 {
 		return fmt.Errorf("--media-listen %s: a port that hosts can be told is wanted", c.MediaListen)
 	}
 	if c.Demo && !isLoopback(c.MediaListen) {
@@ -84,15 +84,15 @@ func (c *ServeCmd) media(key *secret.Key, listener *media.Listener) jobs.Media {
 	if listener == nil {
 		return jobs.Media{}
 	}
-	_, port, err := net.SplitHostPort(c.MediaListen)
-	at := jobs.Media{URL: strings.TrimRight(c.MediaURL, "/"), Secret: key.Derive, Revoke: listener.Revoke}
-	if err == nil {
-		at.Port, err = net.LookupPort("tcp", port)
-	}
+	_, text, err := net.SplitHostPort(c.MediaListen)
 	if err != nil {
 		return jobs.Media{} // checkMedia has refused it
 	}
-	return at
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return jobs.Media{} // as above
+	}
+	return jobs.Media{URL: strings.TrimRight(c.MediaURL, "/"), Port: port, Secret: key.Derive, Revoke: listener.Revoke}
 }
 
 // mediaListener makes the listener and what is counted of it; nil without one.
