@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"sync"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 //go:embed script/*.ps1
@@ -86,13 +88,18 @@ const powershell = "powershell.exe"
 func encoded(script string) ([]string, error) {
 	units := 0
 	for _, r := range script {
-		units += utf16.RuneLen(r)
+		if units++; r > 0xFFFF {
+			units++
+		}
 	}
 	if units > shellScript {
 		return nil, fmt.Errorf("script of %d characters is too long for a command line", units)
 	}
 	var text strings.Builder
 	text.Grow(base64.StdEncoding.EncodedLen(2 * units))
+	begin := beginningOf(script)
+	text.WriteString(begin.encoded)
+	script = script[len(begin.source):]
 	// In pieces that need no padding: a poll of a host task is mostly this.
 	var raw [768]byte
 	var out [1024]byte
@@ -117,6 +124,43 @@ func encoded(script string) ([]string, error) {
 	base64.StdEncoding.Encode(out[:], raw[:n])
 	text.Write(out[:base64.StdEncoding.EncodedLen(n)])
 	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", text.String()}, nil
+}
+
+// beginning is what every call of a script begins with, encoded: as much of the
+// source as needs no padding.
+type beginning struct{ source, encoded string }
+
+var beginnings sync.Map // name of a script -> beginning
+
+// beginningOf is the beginning of a script's call, empty for other texts.
+func beginningOf(script string) beginning {
+	line, _, _ := strings.Cut(script, "\r\n")
+	words := strings.Fields(line)
+	if len(words) < 3 || words[1] != "wavekeeper:" {
+		return beginning{}
+	}
+	found, ok := beginnings.Load(words[2])
+	if !ok {
+		source, err := ScriptSource(words[2])
+		if err != nil {
+			return beginning{}
+		}
+		var b beginning
+		b.source = string(source[:len(source)-len(source)%3])
+		raw := make([]byte, 0, 2*len(b.source))
+		for _, c := range []byte(b.source) {
+			if c >= utf8.RuneSelf {
+				return beginning{}
+			}
+			raw = append(raw, c, 0)
+		}
+		b.encoded = base64.StdEncoding.EncodeToString(raw)
+		found, _ = beginnings.LoadOrStore(strings.Clone(words[2]), b)
+	}
+	if b, ok := found.(beginning); ok && strings.HasPrefix(script, b.source) {
+		return b
+	}
+	return beginning{}
 }
 
 // newNonce marks one call's records.

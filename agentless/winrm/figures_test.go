@@ -295,7 +295,7 @@ func BenchmarkPollsOfHostTasks(b *testing.B) {
 		if _, err := strconv.Atoi(port); err != nil {
 			b.Fatalf("the twin said %q", hosts.first)
 		}
-		const each, rounds = 50, 3
+		const each, rounds = 50, 5
 		var all []usage
 		for i := range rounds {
 			all = append(all, child(b, "", figureProgram(b, "ours"), "-mode", "polls", "-address", addresses, "-port", port,

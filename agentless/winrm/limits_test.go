@@ -100,3 +100,19 @@ func TestEveryCallEndsWithItsContext(t *testing.T) {
 		})
 	}
 }
+
+func TestPrintableStopsAtTheFirstByteThatIsNot(t *testing.T) {
+	t.Parallel()
+	for n := range 20 {
+		for c := range 256 {
+			text := strings.Repeat("x", n) + string([]byte{byte(c)}) + strings.Repeat("~ ", 10)
+			want := len(text)
+			if c < 0x20 || c >= 0x80 {
+				want = n
+			}
+			if got := printable(text); got != want {
+				t.Fatalf("%q: %d, want %d", text, got, want)
+			}
+		}
+	}
+}

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf16"
-	"unicode/utf8"
 )
 
 // Command is one command line for a shell of its own.
@@ -161,10 +160,7 @@ func (cmd Command) check() error {
 
 // units is the length of a text as Windows counts it, in UTF-16 units.
 func units(s string) int {
-	n := 0
-	for n < len(s) && s[n] < utf8.RuneSelf {
-		n++
-	}
+	n := printable(s)
 	for _, r := range s[n:] {
 		n += utf16.RuneLen(r)
 	}

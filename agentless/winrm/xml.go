@@ -86,10 +86,7 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 // writable refuses what XML 1.0 cannot carry; the host would run something else
 // than was asked for.
 func writable(what, s string) error {
-	i := 0
-	for i < len(s) && s[i] >= 0x20 && s[i] < utf8.RuneSelf {
-		i++
-	}
+	i := printable(s)
 	if i == len(s) {
 		return nil
 	}
@@ -102,4 +99,23 @@ func writable(what, s string) error {
 		}
 	}
 	return nil
+}
+
+// printable is how many bytes of ASCII without control characters a text begins
+// with: eight at once, because
+// command lines are long.
+func printable(s string) int {
+	const high, blanks = 0x8080808080808080, 0x2020202020202020
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+			uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+		if (w|(w-blanks))&high != 0 {
+			break
+		}
+	}
+	for i < len(s) && s[i] >= 0x20 && s[i] < utf8.RuneSelf {
+		i++
+	}
+	return i
 }
