@@ -120,6 +120,10 @@ func (s *server) routes() http.Handler {
 			r.Post("/profiles/{profile}/retry", s.on(s.credentialRetry))
 			r.Post("/servers/{server}/contact", s.on(s.contactServer))
 
+			// Media.
+			r.Get("/media", s.on(s.media))
+			r.Get("/media/{media}", s.on(s.medium))
+
 			// Plans.
 			r.Get("/plans", s.on(s.plans))
 			r.Get("/plans/new", s.on(s.planNew))

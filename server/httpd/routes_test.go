@@ -83,6 +83,8 @@ var decisions = map[string]string{
 	"GET /history":                                                      everyone,
 	"GET /history.csv":                                                  everyone,
 	"GET /history.ndjson":                                               everyone,
+	"GET /media":                                                        everyone,
+	"GET /media/{media}":                                                everyone,
 	"GET /constants":                                                    everyone,
 	"POST /servers/contact":                                             "planner operator",
 	"POST /servers/{server}/contact":                                    "planner operator",
@@ -106,7 +108,7 @@ var decisions = map[string]string{
 	"POST /rollouts/{rollout}/upgrades/{server}/skip":                   "operator",
 }
 
-var sample = strings.NewReplacer("{rollout}", "1", "{server}", "MBX01", "{wave}", "1", "{plan}", "1", "{number}", "1", "{evidence}", "1", "{pin}", "1", "{profile}", "default", "*", "nothing.css")
+var sample = strings.NewReplacer("{rollout}", "1", "{server}", "MBX01", "{wave}", "1", "{plan}", "1", "{number}", "1", "{evidence}", "1", "{pin}", "1", "{media}", "1", "{profile}", "default", "*", "nothing.css")
 
 // routes lists every address of the router.
 func routes(t *testing.T) []string {

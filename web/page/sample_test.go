@@ -52,6 +52,8 @@ func entries(theme string) []entry {
 		{"profiles", page.ProfilesPage(profilesPage(f("Profiles", "servers")))},
 		{"profile", page.ProfilePage(profilePage(f("corp", "servers")))},
 		{"home-refused", page.HomePage(homeRefused(f("Home", "home")))},
+		{"media", page.MediaPage(mediaList(f("Media", "servers")))},
+		{"medium", page.MediumPage(medium(f("Media", "servers")))},
 		{"constants", page.ConstantsPage(constants(f("Constants", "servers")))},
 		{"server-contact", page.ServerPage(serverContacted(f("MBX01", "servers")))},
 		{"plans", page.PlansPage(plans(f("Plans", "plans")))},
