@@ -28,6 +28,9 @@ func TestMediaPagesSayWhatIsInsideAndWhereItLies(t *testing.T) {
 	if status, page := lead.post("/servers/import/apply", url.Values{"text": {fleet}}); status != http.StatusOK {
 		t.Fatalf("import: status %d: %s", status, words(page))
 	}
+	if _, page := lead.get("/servers"); !strings.Contains(page, `href="/media"`) {
+		t.Error("no way from the servers to their media")
+	}
 	program := store.Actor{Name: "wavekeeper"}
 	m, err := c.store.AddMedia(t.Context(), program, store.Medium{
 		Package: "sp1", Languages: []string{"en-US"}, Arch: "x64", FileName: "<b>E2K7SP1EN64.exe", FileSHA256: sumOf("file"), FileSize: 900_000_000, Build: "8.1.240.6",
