@@ -344,3 +344,18 @@ func TestWithoutCabextractTheWayOutIsNamed(t *testing.T) {
 		t.Errorf("Unpack = %v, want %v", err, media.ErrNoUnpacker)
 	}
 }
+
+// TestFullDiskIsNoDamagedFile lets a program of cabextract's name say what it
+// says there: its words in the C locale are the system's.
+func TestFullDiskIsNoDamagedFile(t *testing.T) {
+	bin := t.TempDir()
+	t.Setenv("PATH", bin)
+	script := "#!/bin/sh\necho 'out/exchangeserver.msi: No space left on device' >&2\nexit 1\n"
+	if err := os.WriteFile(filepath.Join(bin, "cabextract"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(tree(t, sp1()), "setup.com")
+	if err := media.Unpack(t.Context(), file, t.TempDir()); !errors.Is(err, media.ErrNoRoom) || errors.Is(err, media.ErrDamaged) {
+		t.Errorf("Unpack = %v, want %v", err, media.ErrNoRoom)
+	}
+}
