@@ -28,15 +28,21 @@ type reached struct {
 	servers []int64
 }
 
-// reach starts hosts at 127.0.125.first and after, which are reached as access
-// says, a database with a profile for them, and no coordinator.
-func reach(t *testing.T, first, hosts int, access string, p store.Profile) *reached {
+// reach starts hosts at net.1 and after, which are reached as access says, a
+// database with a profile for them, and no coordinator.
+func reach(t *testing.T, hosts int, net, access string, p store.Profile) *reached {
+	t.Helper()
+	return reachFrom(t, 1, hosts, net, access, p)
+}
+
+// reachFrom is reach with hosts at net.first and after.
+func reachFrom(t *testing.T, first, hosts int, net, access string, p store.Profile) *reached {
 	t.Helper()
 	ctx := t.Context()
 	var csv strings.Builder
 	csv.WriteString("server,fqdn,roles,site,build,address,port\n")
 	for i := 1; i <= hosts; i++ {
-		fmt.Fprintf(&csv, "MBX%d,mbx%d.corp.example,Mailbox,HQ,8.0.685.25,127.0.125.%d,5985\n", i, i, first+i-1)
+		fmt.Fprintf(&csv, "MBX%d,mbx%d.corp.example,Mailbox,HQ,8.0.685.25,%s.%d,5985\n", i, i, net, first+i-1)
 	}
 	inv, faults := exchange.ReadInventory(strings.NewReader(csv.String()))
 	if len(faults) > 0 {
@@ -188,7 +194,7 @@ func (r *reached) sent() int {
 
 func TestAWrongPasswordOfTheDomainIsSentOnce(t *testing.T) {
 	t.Parallel()
-	r := reach(t, 1, 100, "http,ntlm", store.Profile{Auth: store.AuthNTLM})
+	r := reach(t, 100, "127.0.125", "http,ntlm", store.Profile{Auth: store.AuthNTLM})
 	r.set(`CORP\wk`, "Not-The-One-3")
 	first := r.coordinate()
 	r.coordinate()
@@ -221,7 +227,7 @@ func TestAWrongPasswordOfTheDomainIsSentOnce(t *testing.T) {
 
 func TestAWrongPasswordOfLocalAccountsIsSentTwice(t *testing.T) {
 	t.Parallel()
-	r := reach(t, 101, 100, "http,basic,plain", store.Profile{Auth: store.AuthBasic, PlainBasic: true})
+	r := reachFrom(t, 101, 100, "127.0.125", "http,basic,plain", store.Profile{Auth: store.AuthBasic, PlainBasic: true})
 	r.set("wk", "Not-The-One-3")
 	r.coordinate()
 	r.coordinate()
@@ -233,7 +239,7 @@ func TestAWrongPasswordOfLocalAccountsIsSentTwice(t *testing.T) {
 func TestOnFirstUseNothingIsSentBeforeAPersonConfirms(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	r := reach(t, 203, 2, "https,ntlm,self-signed,tls1.0", store.Profile{Auth: store.AuthNTLM, HTTPS: true, TLS10: true, Trust: store.TrustFirstUse})
+	r := reachFrom(t, 203, 2, "127.0.125", "https,ntlm,self-signed,tls1.0", store.Profile{Auth: store.AuthNTLM, HTTPS: true, TLS10: true, Trust: store.TrustFirstUse})
 	r.set(`CORP\wk`, winrmPassword)
 	r.coordinate()
 	outcomes, message := r.ask()
