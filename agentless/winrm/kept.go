@@ -358,9 +358,14 @@ func (c *Conn) awaitLeaving(enough <-chan struct{}) {
 // many. A process that keeps connections calls it every few seconds: there is
 // no goroutine that would. It lasts 5 s at most, less when ctx ends.
 func Sweep(ctx context.Context, now time.Time) int {
+	return sweep(ctx, func(one *shell) bool { return one.lost || now.Sub(one.last) >= keptFor })
+}
+
+// sweep is Sweep for the shells that are due.
+func sweep(ctx context.Context, due func(*shell) bool) int {
 	ctx, cancel := context.WithTimeout(ctx, leaveTime)
 	defer cancel()
-	kept, lost := shells.pick(func(one *shell) bool { return one.lost || now.Sub(one.last) >= keptFor })
+	kept, lost := shells.pick(due)
 	work := make(chan *shell)
 	var all sync.WaitGroup
 	for range min(sweepers, len(kept)+len(lost)) {
