@@ -48,7 +48,7 @@ func (c *Client) rejected(k *messages.KRBError, spn string) error {
 	off := c.offset(k)
 	switch k.ErrorCode {
 	case 37:
-		return &Error{Kind: ErrSkew, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("the clock here is %s that of %s (allowed: %s)", behind(off), spn, maxSkew)}
+		return &Error{Kind: ErrSkew, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("the clock here is %s that of %s (allowed: %s); correct the time here or there", behind(off), spn, maxSkew)}
 	case 31, 35, 41, 44, 45:
 		c.Forget(spn)
 		return &Error{Kind: ErrHost, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("%s cannot open its ticket: the name belongs to another account or computer (setspn -Q shows whose; WSMAN/ or HTTP/HOST:PORT may be free), or its key changed", spn)}

@@ -22,8 +22,8 @@ import (
 // HostFlags are the flags of the commands that talk to hosts directly: exec
 // and probe. They need no database.
 type HostFlags struct {
-	Host         string `help:"One host." placeholder:"HOST[:PORT]" xor:"target" required:""`
-	Hosts        string `help:"File with one HOST[:PORT] a line; blank lines and lines that start with # are skipped." placeholder:"FILE" type:"path" xor:"target" required:""`
+	Host         string `help:"One host. NAME=ADDRESS dials an address, which DNS need not know, for a host whose certificate and Kerberos name are NAME." placeholder:"[NAME=]HOST[:PORT]" xor:"target" required:""`
+	Hosts        string `help:"File with one [NAME=]HOST[:PORT] a line; blank lines and lines that start with # are skipped." placeholder:"FILE" type:"path" xor:"target" required:""`
 	User         string `help:"WinRM account: user, DOMAIN\\user, user@domain, or .\\user for one of the host itself."`
 	PasswordFile string `help:"File that holds the account's password; one line end at its end is not part of it." placeholder:"FILE" type:"path"`
 	HTTPS        bool   `name:"https" help:"Use https, always verified; the default port is then 5986, not 5985."`
@@ -37,8 +37,9 @@ type HostFlags struct {
 
 // Target is one host of the command line.
 type Target struct {
-	Host string
-	Port int
+	Host    string // what the host is called: certificates and tickets are for it
+	Address string // what is dialled, a name or a number; mostly the same
+	Port    int
 }
 
 // ending puts how the calls to a host ended into a line's outcome, error and
@@ -70,7 +71,7 @@ type connector struct {
 // connect prepares a connection to a host; nothing is sent yet.
 func (c *connector) connect(t Target) (*winrm.Conn, error) {
 	cfg := winrm.Config{
-		Address: t.Host, Port: t.Port, AllowPlain: c.flags.AllowPlain,
+		Address: t.Address, Host: t.Host, Port: t.Port, AllowPlain: c.flags.AllowPlain,
 		Account: c.account, TLS: c.tls,
 		// Only --timeout ends a request.
 		OperationTimeout: c.flags.Timeout + 2*time.Second,
@@ -220,32 +221,43 @@ func (f *HostFlags) targets() ([]Target, error) {
 	return targets, nil
 }
 
-// target reads host, host:port, [address]:port or a bare IPv6 address.
+// target reads host, host:port, [address]:port or a bare IPv6 address, and before
+// it the name that the host goes by.
 func (f *HostFlags) target(text string) (Target, error) {
-	t := Target{Host: text, Port: 5985}
+	name, dialled, named := strings.Cut(text, "=")
+	if !named {
+		dialled = text
+	}
+	t := Target{Address: dialled, Port: 5985}
 	if f.HTTPS {
 		t.Port = 5986
 	}
-	if bare := strings.Trim(text, "[]"); net.ParseIP(bare) != nil {
-		t.Host = bare
-		return t, nil
-	}
-	if strings.Contains(text, ":") {
-		host, port, err := net.SplitHostPort(text)
+	if bare := strings.Trim(dialled, "[]"); net.ParseIP(bare) != nil {
+		t.Address = bare
+	} else if strings.Contains(dialled, ":") {
+		host, port, err := net.SplitHostPort(dialled)
 		if err != nil {
-			return Target{}, errors.New("it should be host or host:port")
+			return Target{}, errNoHost
 		}
 		number, err := strconv.Atoi(port)
 		if err != nil || number < 1 || number > 65535 {
 			return Target{}, fmt.Errorf("port %q is not between 1 and 65535", port)
 		}
-		t = Target{Host: host, Port: number}
+		t.Address, t.Port = host, number
 	}
-	if t.Host == "" || strings.ContainsAny(t.Host, " \t/@\\,;") {
-		return Target{}, errors.New("it should be host or host:port")
+	if t.Host = t.Address; named {
+		t.Host = name
+	}
+	if !hostlike(t.Host) || !hostlike(t.Address) || named && strings.Contains(name, ":") {
+		return Target{}, errNoHost
 	}
 	return t, nil
 }
+
+var errNoHost = errors.New("it should be host, host:port or name=host:port")
+
+// hostlike refuses what is no name and no number of a host.
+func hostlike(text string) bool { return text != "" && !strings.ContainsAny(text, " \t/@\\,;=") }
 
 // printable makes a host's text safe for a terminal: line ends of Unix, other
 // control characters as U+FFFD.
