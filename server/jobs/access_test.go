@@ -36,7 +36,7 @@ func reach(t *testing.T, hosts int, net, access string, p store.Profile) *reache
 }
 
 // reachFrom is reach with hosts at net.first and after.
-func reachFrom(t *testing.T, first, hosts int, net, access string, p store.Profile) *reached {
+func reachFrom(t *testing.T, first, hosts int, net, access string, p store.Profile, change ...func(*twin.Options)) *reached {
 	t.Helper()
 	ctx := t.Context()
 	var csv strings.Builder
@@ -53,11 +53,14 @@ func reachFrom(t *testing.T, first, hosts int, net, access string, p store.Profi
 		t.Fatal(err)
 	}
 	r := &reached{DB: storetest.New(t), t: t}
-	r.fleet, err = twin.Start(context.Background(), twin.Options{
+	o := twin.Options{
 		Servers: inv.Servers, User: "wk", Password: winrmPassword, Access: []twin.HostAccess{way}, Speed: 2000,
 		Accounts: []twin.Account{{Name: `CORP\wk`, Password: winrmPassword, Admin: true}},
-	})
-	if err != nil {
+	}
+	for _, one := range change {
+		one(&o)
+	}
+	if r.fleet, err = twin.Start(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.fleet.Close() })
@@ -83,12 +86,18 @@ func reachFrom(t *testing.T, first, hosts int, net, access string, p store.Profi
 
 func (r *reached) set(account, password string) {
 	r.t.Helper()
-	sealed, err := r.key.Seal([]byte(password), r.profile, store.PurposeWinRM)
+	r.setSecret(account, store.KindPassword, []byte(password))
+}
+
+// setSecret stores the credential in place of the one before.
+func (r *reached) setSecret(account, kind string, content []byte) {
+	r.t.Helper()
+	sealed, err := r.key.Seal(content, r.profile, store.PurposeWinRM)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	err = r.Store.SetCredential(r.t.Context(), admin, store.SealedCredential{
-		ProfileID: r.profile, Purpose: store.PurposeWinRM, Account: account, Sealed: sealed, KeyID: r.key.ID(),
+		ProfileID: r.profile, Purpose: store.PurposeWinRM, Account: account, Kind: kind, Sealed: sealed, KeyID: r.key.ID(),
 	})
 	if err != nil {
 		r.t.Fatal(err)
