@@ -25,8 +25,9 @@ type limits struct {
 
 // service is what is known of a unit's being in service.
 type service struct {
-	out  bool // by our own work: it is back when that says so
-	seen Health
+	out     bool // by our own work: it is back when that says so
+	skipped bool // nothing of ours says so any more: it is back when a look shows it
+	seen    Health
 }
 
 // serves reports whether the role was in service when last seen.
@@ -46,8 +47,9 @@ func (s service) fresh(now time.Time, age time.Duration) bool {
 
 // pilot is how far the first server of a role and site is.
 type pilot struct {
-	begun  bool
-	proven bool // one was verified long enough ago
+	begun    bool
+	proven   bool     // one was verified long enough ago
+	doubtful []string // units that would prove it, but were out of service when seen last
 }
 
 func newLimits(d *decision, list []*unit) limits {
@@ -63,9 +65,9 @@ func newLimits(d *decision, list []*unit) limits {
 				l.inWork++
 				l.workSite[u.siteKey]++
 			}
-			l.service[u.name] = service{up.outOfService(), up.Health}
+			l.service[u.name] = service{up.outOfService(), up.State == Skipped, up.Health}
 		} else {
-			l.service[u.name] = service{false, d.outside[u.name].Health}
+			l.service[u.name] = service{seen: d.outside[u.name].Health}
 		}
 		for _, r := range u.server.Roles {
 			key := siteRole{u.siteKey, r}
@@ -111,9 +113,14 @@ func (l *limits) watchPilot(u *unit, up *UpgradeStatus) {
 			p.begun = true
 		}
 		healthy := time.Duration(l.policy.PilotMinutes) * time.Minute
-		if up.State == Done && !up.Down && !up.VerifiedAt.IsZero() && l.now.Sub(up.VerifiedAt) >= healthy {
-			p.proven = true
+		if up.State != Done || up.VerifiedAt.IsZero() || l.now.Sub(up.VerifiedAt) < healthy {
+			continue
 		}
+		if up.Down {
+			p.doubtful = append(p.doubtful, u.name)
+			continue
+		}
+		p.proven = true
 	}
 }
 
@@ -154,10 +161,21 @@ func (l *limits) reasons(u *unit, up *UpgradeStatus) []Reason {
 				reason := plainReason("pilot", fmt.Sprintf("The first %s server of %s must be healthy for %d minutes first.", r, siteWords(u.site), l.policy.PilotMinutes))
 				reason.Scope = u.site
 				out = append(out, reason)
+				l.lookAgain(p.doubtful)
 			}
 		}
 	}
 	return out
+}
+
+// lookAgain names units whose being out of service holds a start: nobody else
+// looks whether they are back.
+func (l *limits) lookAgain(names []string) {
+	for _, name := range names {
+		if !l.service[name].fresh(l.now, ReadAgainAfter) {
+			l.unsure = append(l.unsure, name)
+		}
+	}
 }
 
 // floorReasons says for which roles too few would stay in service. A server
@@ -174,9 +192,8 @@ func (l *limits) floorReasons(u *unit) []Reason {
 		reason.Scope = u.site
 		out = append(out, reason)
 		for _, other := range l.of[key] {
-			s := l.service[other.name]
-			if !s.out && !s.serves(r) && !s.fresh(l.now, ReadAgainAfter) {
-				l.unsure = append(l.unsure, other.name)
+			if s := l.service[other.name]; (!s.out || s.skipped) && !s.serves(r) {
+				l.lookAgain([]string{other.name})
 			}
 		}
 	}

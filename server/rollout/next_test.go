@@ -152,6 +152,12 @@ func TestHeldServerSaysWhy(t *testing.T) {
 			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
 			s.Outside[0].Unseen, s.Outside[0].HealthAt = true, now.Add(-3*time.Minute)
 		}, "refresh DONE; hold CAS1 floor; hold CAS2 floor"},
+		{"one that was skipped after its start is looked at again", func(s *rollout.Snapshot) {
+			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
+			s.Upgrades[0].State, s.Upgrades[0].StartedAt, s.Upgrades[0].HealthAt = rollout.Skipped, now.Add(-time.Hour), now.Add(-3*time.Minute)
+		}, "refresh CAS1; hold CAS2 floor"},
+		{"the pilot was out of service a moment ago", func(s *rollout.Snapshot) { pilotSeenDown(s, now, now.Add(-time.Minute)) }, "hold CAS2 pilot"},
+		{"the pilot was out of service a while ago and is looked at again", func(s *rollout.Snapshot) { pilotSeenDown(s, now, now.Add(-3*time.Minute)) }, "refresh CAS1; hold CAS2 pilot"},
 		{"one that is out of service takes nothing away", func(s *rollout.Snapshot) {
 			s.Plan.Policy.Floor = rollout.Floor{Count: 2}
 			s.Upgrades[1].Down = true
@@ -234,6 +240,15 @@ func behindOutside(s *rollout.Snapshot, now time.Time) *rollout.OutsideServer {
 	s.Waves[0].State, s.Waves[1].State = rollout.WaveDone, rollout.WaveRunning
 	s.Outside[0].ReadAt = now
 	return &s.Outside[0]
+}
+
+// pilotSeenDown leaves CAS2 to wait for CAS1, which was verified long enough ago
+// and was out of service when it was seen last.
+func pilotSeenDown(s *rollout.Snapshot, now, at time.Time) {
+	s.Plan.Policy.PilotMinutes = 30
+	first := &s.Upgrades[0]
+	first.State, first.StartedAt, first.VerifiedAt = rollout.Done, now.Add(-2*time.Hour), now.Add(-time.Hour)
+	first.Health = rollout.Health{Down: true, HealthAt: at}
 }
 
 func BenchmarkNextTenThousand(b *testing.B) {
