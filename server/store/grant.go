@@ -75,11 +75,3 @@ func (s *Store) NoteMediaRefused(ctx context.Context, staging int64, words strin
 	}
 	return nil
 }
-
-// DropOldGrants removes grants that are good for nothing any more.
-func (s *Store) DropOldGrants(ctx context.Context) error {
-	if _, err := s.q.DropOldGrants(ctx); err != nil {
-		return fmt.Errorf("drop old grants: %w", err)
-	}
-	return nil
-}

@@ -109,10 +109,13 @@ func at(moment time.Time) string {
 }
 
 // takeLeftStagings gives stagings that are due and that nobody works on a tick
-// of a new generation.
+// of a new generation. What ended without its worker loses what it may fetch.
 func (t *txn) takeLeftStagings(ctx context.Context) ([]river.JobArgs, error) {
 	if _, err := t.q.EndLeftStagings(ctx, t.s.grace().Seconds()); err != nil {
 		return nil, fmt.Errorf("end stagings that ended upgrades left: %w", err)
+	}
+	if _, err := t.q.DropOldGrants(ctx); err != nil {
+		return nil, fmt.Errorf("drop old grants: %w", err)
 	}
 	rows, err := t.q.TakeLeftStagings(ctx, db.TakeLeftStagingsParams{
 		GraceSeconds: t.s.grace().Seconds(), PauseSeconds: (longestPause + t.s.grace()).Seconds(), FarSeconds: t.s.far().Seconds(),

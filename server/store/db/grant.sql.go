@@ -12,12 +12,19 @@ import (
 )
 
 const dropOldGrants = `-- name: DropOldGrants :execrows
-DELETE FROM media_grant g
-USING staging s
-WHERE s.id = g.staging_id
-  AND (g.until < now() OR s.state IN ('done', 'skipped', 'failed'))
+DELETE FROM media_grant
+WHERE staging_id IN (
+    SELECT g.staging_id
+    FROM media_grant g
+    JOIN staging s ON s.id = g.staging_id
+    WHERE g.until < now()
+       OR s.state IN ('done', 'skipped', 'failed')
+    ORDER BY g.staging_id
+    FOR UPDATE OF g SKIP LOCKED)
 `
 
+// What is good for nothing any more: it is over, or its staging ended without
+// the worker that would have revoked it.
 func (q *Queries) DropOldGrants(ctx context.Context) (int64, error) {
 	result, err := q.db.Exec(ctx, dropOldGrants)
 	if err != nil {

@@ -20,7 +20,14 @@ DELETE FROM media_grant
 WHERE staging_id = @staging_id;
 
 -- name: DropOldGrants :execrows
-DELETE FROM media_grant g
-USING staging s
-WHERE s.id = g.staging_id
-  AND (g.until < now() OR s.state IN ('done', 'skipped', 'failed'));
+-- What is good for nothing any more: it is over, or its staging ended without
+-- the worker that would have revoked it.
+DELETE FROM media_grant
+WHERE staging_id IN (
+    SELECT g.staging_id
+    FROM media_grant g
+    JOIN staging s ON s.id = g.staging_id
+    WHERE g.until < now()
+       OR s.state IN ('done', 'skipped', 'failed')
+    ORDER BY g.staging_id
+    FOR UPDATE OF g SKIP LOCKED);
