@@ -63,12 +63,8 @@ type question struct {
 	identify bool
 }
 
-// ask reads what a request wants; a request that is none asks nothing.
-func ask(raw []byte) question {
-	root, err := parseXML(raw)
-	if err != nil {
-		return question{}
-	}
+// ask reads what a request wants; one that is no XML, nil, asks nothing.
+func ask(root *element) question {
 	body := root.child("Body")
 	if body.child("Identify") != nil {
 		return question{identify: true}

@@ -37,7 +37,8 @@ func (f wireFault) unasked() {
 // meets moves the inferred step on, begins the faults that are due at this
 // request, and says what the wire does with it.
 func (h *host) meets(t *talk, raw []byte) wireFault {
-	q := ask(raw)
+	t.message, _ = parseXML(raw) // what is no XML is refused when it is carried out
+	q := ask(t.message)
 	f := wireFault{host: h, request: t.r, conn: t.c, sealed: t.sealed}
 	began := false
 	h.look(func() {

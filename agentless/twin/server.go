@@ -111,7 +111,7 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if t.met = h.meets(t, raw); t.met.before(w) {
 		return
 	}
-	t.carryOut(user, raw)
+	t.carryOut(user)
 }
 
 // frameRoom is how much longer than its message a sealed body may be.
@@ -119,12 +119,13 @@ const frameRoom = 2048
 
 // talk is one request on its way.
 type talk struct {
-	h      *host
-	w      http.ResponseWriter
-	r      *http.Request
-	c      *connection
-	sealed bool      // the message came sealed, and so does its answer
-	met    wireFault // what the wire does with it
+	h       *host
+	w       http.ResponseWriter
+	r       *http.Request
+	c       *connection
+	message *element  // nil: it is no XML
+	sealed  bool      // the message came sealed, and so does its answer
+	met     wireFault // what the wire does with it
 }
 
 // asksWho reports whether it may be the question that needs no login.
@@ -133,19 +134,18 @@ func (t *talk) asksWho() bool {
 }
 
 // carryOut does what a message of a known user asks for.
-func (t *talk) carryOut(user string, raw []byte) {
+func (t *talk) carryOut(user string) {
 	h, r := t.h, t.r
 	if r.Context().Err() != nil { // the power went
 		t.met.unasked()
 		drop(t.w)
 		return
 	}
-	root, err := parseXML(raw)
-	if err == nil && root.child("Body").child("Identify") != nil {
+	if t.message.child("Body").child("Identify") != nil {
 		t.answer(identify(h.platform.identity()), "", true)
 		return
 	}
-	req, err := parseRequest(raw, h.envelope())
+	req, err := parseRequest(t.message, h.envelope())
 	if err != nil {
 		t.answer(h.refusal(faultSchema()), "", false)
 		return

@@ -145,13 +145,10 @@ type request struct {
 	scheme                      string
 }
 
-// parseRequest reads a message; answers are no longer than envelope.
-func parseRequest(raw []byte, envelope int) (*request, error) {
-	root, err := parseXML(raw)
-	if err != nil {
-		return nil, err
-	}
-	if root.name != "Envelope" || root.space != nsSOAP {
+// parseRequest reads a message, nil when it is no XML; answers are no longer
+// than envelope.
+func parseRequest(root *element, envelope int) (*request, error) {
+	if root == nil || root.name != "Envelope" || root.space != nsSOAP {
 		return nil, errors.New("parse request: not a SOAP 1.2 envelope")
 	}
 	head := root.child("Header")
