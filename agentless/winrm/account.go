@@ -55,9 +55,12 @@ type AccountConfig struct {
 }
 
 // Refusal is a credential that was not taken. An empty Host is the account
-// itself: no host that has not taken it yet gets it any more.
+// itself: no host that has not taken it yet gets it any more, and with ForAll not
+// those either that took it before, for the directory says no to it by now. It is
+// told again, with ForAll, when it turns out so later.
 type Refusal struct {
 	Host   string
+	ForAll bool
 	At     time.Time
 	Reason string
 }
@@ -78,6 +81,8 @@ type Account struct {
 	closed *Refusal        // to all hosts that did not accept
 	shut   bool            // closed to those that did, too
 	row    map[string]bool // hosts that refused since a success
+
+	unanswered int // proofs since one was taken, at all hosts
 }
 
 // NewAccount checks what is given; nothing is sent.
@@ -100,7 +105,10 @@ func NewAccount(cfg AccountConfig) (*Account, error) {
 	a := newAccount(cfg)
 	for _, r := range cfg.Refused {
 		if r.Host == "" {
-			a.closed = &r
+			if a.closed == nil || r.ForAll {
+				a.closed = &r
+			}
+			a.shut = a.shut || r.ForAll
 			continue
 		}
 		a.host(r.Host).refused = &r
@@ -151,6 +159,14 @@ func (a *Account) May(host string) error {
 	default:
 		return nil
 	}
+}
+
+// Unanswered is how many proofs in a row got no answer that says whether they were
+// right, at all hosts together; 0 from when one is taken.
+func (a *Account) Unanswered() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.unanswered
 }
 
 // certain reports whether the host took the credential, and nothing since makes

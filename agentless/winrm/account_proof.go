@@ -135,7 +135,7 @@ func (p *proof) accepted() {
 		a.taken++
 	}
 	h.accepted, h.doubtful, h.unanswered = true, false, 0
-	a.row = nil
+	a.row, a.unanswered = nil, 0
 	a.mu.Unlock()
 	p.done(0)
 	if first && a.cfg.TellAccepted != nil {
@@ -151,6 +151,7 @@ func (p *proof) lost() error {
 	h := a.host(p.host)
 	if !h.accepted {
 		h.unanswered++
+		a.unanswered++
 	}
 	full := h.unanswered >= unansweredProofs && h.refused == nil
 	a.mu.Unlock()
@@ -190,8 +191,12 @@ func (p *proof) refused(reason string, fault *Fault) error {
 		a.closed = &all
 		tell = append(tell, all)
 	}
-	if a.domain() && h.accepted && len(a.row) >= localRefusals && a.cfg.Auth != AuthKerberos {
-		a.shut = true // it was right once: the password is another now, for all hosts
+	if a.domain() && h.accepted && len(a.row) >= localRefusals && a.cfg.Auth != AuthKerberos && !a.shut {
+		// It was right once: the password is another now, for all hosts.
+		a.shut = true
+		all := Refusal{ForAll: true, At: r.At, Reason: fmt.Sprintf("%s refused it (%s)", p.host, reason)}
+		a.closed = &all
+		tell = append(tell, all)
 	}
 	a.mu.Unlock()
 	p.done(0)
@@ -201,7 +206,7 @@ func (p *proof) refused(reason string, fault *Fault) error {
 
 // deny closes the account itself: the directory refused it.
 func (a *Account) deny(reason string) error {
-	all := Refusal{At: time.Now(), Reason: reason}
+	all := Refusal{ForAll: true, At: time.Now(), Reason: reason}
 	a.mu.Lock()
 	known := a.closed != nil && a.shut
 	a.closed, a.shut = &all, true

@@ -273,3 +273,42 @@ func TestAccountsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// What the directory refused is closed to all hosts, after a restart, too.
+func TestARefusalForAllOutlivesARestart(t *testing.T) {
+	t.Parallel()
+	known := AccountConfig{Auth: AuthNTLM, User: `LAB\svc`, Password: "x"}
+	for what, refuse := range map[string]func(*Account){
+		"the directory": func(a *Account) { _ = a.deny("the KDC refused the password") },
+		"two hosts that took it": func(a *Account) {
+			for _, host := range []string{"mbx1", "mbx2"} {
+				p, err := a.prove(t.Context(), host)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = p.refused("http 401", &Fault{HTTPStatus: 401})
+			}
+		},
+	} {
+		var told []Refusal
+		cfg := known
+		cfg.Accepted = []string{"mbx1", "mbx2", "mbx3"}
+		cfg.Tell = func(r Refusal) { told = append(told, r) }
+		before, err := NewAccount(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refuse(before)
+		if before.May("mbx3") == nil {
+			t.Errorf("%s: open before the restart", what)
+		}
+		cfg.Tell, cfg.Refused = nil, told
+		after, err := NewAccount(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after.May("mbx3") == nil {
+			t.Errorf("%s: open after the restart, told %v", what, told)
+		}
+	}
+}
