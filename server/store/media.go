@@ -242,7 +242,7 @@ func (s *Store) ForgetMedia(ctx context.Context, actor Actor, id int64, reason s
 		case use.Packages > 0:
 			return rollout.Conflict("%s is what packages point to: add other media in its place first, or register by hand what lies on the hosts (package set).", m.Words())
 		case use.Stagings > 0:
-			return rollout.Conflict("%s is on its way to %d hosts: wait for it, or cancel it.", m.Words(), use.Stagings)
+			return rollout.Conflict("%s is on its way to %d hosts: wait until it is there, or cancel it (media cancel).", m.Words(), use.Stagings)
 		}
 		if _, err := t.q.ForgetMedia(ctx, db.ForgetMediaParams{MediaID: id, By: actor.Name, Reason: reason}); err != nil {
 			return err
