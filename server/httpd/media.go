@@ -177,6 +177,30 @@ func mediumView(m store.Medium, clock ui.Clock) page.Medium {
 	return view
 }
 
+// hostMedia is how media stand on one host, the newest first.
+func (s *server) hostMedia(r *http.Request, host int64, clock ui.Clock) ([]page.HostMedium, error) {
+	stagings, err := s.Store.Stagings(r.Context(), 0, host)
+	if err != nil || len(stagings) == 0 {
+		return nil, err
+	}
+	all, err := s.Store.MediaList(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]page.HostMedium, 0, len(stagings))
+	for i := len(stagings) - 1; i >= 0; i-- {
+		g := stagings[i]
+		row := page.HostMedium{Href: mediaHref(g.Media), Stand: stagedHost(g, "", clock), From: clean(g.Source)}
+		for _, m := range all {
+			if m.ID == g.Media {
+				row.Name = packageWords(m.Package) + ", " + archWords(m.Arch)
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
 // stagedHost is how a medium stands on one host.
 func stagedHost(g store.Staging, server string, clock ui.Clock) page.StagedHost {
 	h := page.StagedHost{

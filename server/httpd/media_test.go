@@ -90,6 +90,25 @@ func TestMediaPagesSayWhatIsInsideAndWhereItLies(t *testing.T) {
 			t.Errorf("status %d, no %q on the page of the medium", status, want)
 		}
 	}
+	_, first := lead.get("/servers/" + servers[0].Name)
+	for _, want := range []string{fmt.Sprintf(`href="/media/%d"`, m.ID), "SP1, 64-bit", "43 % of 890 MB, 12 MB/s", "the console", `data-state="running"`} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %q on the page of the server that fetches", want)
+		}
+	}
+	const proven = `UPDATE staging SET state = 'done', phase = 'verify', ended_at = now(), proven_at = now() - interval '2 hours', source = 'share \\fs1\wk' WHERE id = $1`
+	if _, err := c.store.Pool().Exec(t.Context(), proven, asked.Stagings[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, first = lead.get("/servers/" + servers[0].Name); !strings.Contains(first, "every file was right 2 h ago") || !strings.Contains(first, `share \\fs1\wk`) {
+		t.Errorf("the page of a server that has the media says %s", words(first))
+	}
+	if _, failed := lead.get("/servers/" + servers[1].Name); !strings.Contains(failed, "the disk is &lt;full&gt;") || !strings.Contains(failed, "Make room.") {
+		t.Errorf("the page of a server where staging failed says %s", words(failed))
+	}
+	if _, none := lead.get("/servers/" + servers[2].Name); strings.Contains(none, ">Media</h3>") {
+		t.Error("a server without media shows some")
+	}
 	if status, _ := lead.get("/media/77"); status != http.StatusNotFound {
 		t.Errorf("media that are not there: %d", status)
 	}

@@ -53,6 +53,9 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 		if err := s.wayIn(r.Context(), v, one, h, &shown, clock); err != nil {
 			return err
 		}
+		if shown.Media, err = s.hostMedia(r, h.ID, clock); err != nil {
+			return err
+		}
 		hosts = append(hosts, shown)
 	}
 	view := page.Server{

@@ -74,7 +74,10 @@ func server(f ui.Frame) page.Server {
 		Items: []page.Item{{Name: "Roles", Value: "Mailbox"}, {Name: "AD site", Value: "Berlin"}, {Name: "Build", Value: "8.0.685.25", Note: "RTM"}, {Name: "Windows", Value: "Server 2003"}, {Name: "Language", Value: "en-US"}, {Name: "Mailboxes", Value: "1,350"}, {Name: "Services", Value: "SMTPFILTER"}, {Name: "Profile", Value: "default"}, {Name: "Imported", Value: "yesterday", Note: "by lead"}},
 		Hosts: []page.Host{{Name: "MBX01", Address: "127.0.0.21:5985", Probe: "Probed 8 min ago: done", At: ago(8 * time.Minute), Facts: []page.HostFact{
 			fact("os", "Windows Server 2003, 5.2.3790"), fact("os_service_pack", "2"), fact("winrm", "2.0"), fact("fqdn", "mbx01.example.org"), fact("boot_time", "2008-03-01T02:10:44Z"), fact("clock_offset_seconds", "1"), fact("roles", "Mailbox 8.0.685.25"),
-		}}},
+		}, Media: []page.HostMedium{{
+			Name: "SP1, 64-bit", Href: "/media/3", From: "the console",
+			Stand: page.StagedHost{Host: "MBX01", State: state("done"), Words: "every file was right 2 h ago", Percent: 100, At: ago(2 * time.Hour)},
+		}}}},
 		Upgrades: []page.UpgradeLine{{Href: "/rollouts/42/upgrades/MBX01", Rollout: "Spring 2008", Package: "SP1", State: state("running"), Started: ago(18 * time.Minute), Took: "18 min so far"}},
 	}
 }
