@@ -99,6 +99,7 @@ func TestARefusedCredentialIsToldToEverybody(t *testing.T) {
 	}
 	auditor.page("/", "The account wk of profile default is refused", "the account &lt;b&gt;expired", "An admin sets the right secret")
 	auditor.page("/servers/MBX01", "Not used here", "has it tried again", "wk")
+	auditor.page("/servers", `href="/profiles"`)
 	auditor.page("/profiles", "refused", "Basic over https")
 	auditor.page("/profiles/default", "the account &lt;b&gt;expired", "Have it tried again", "version 1, never shown")
 	auditor.page("/history?kind=credential.refused", "Credential refused")

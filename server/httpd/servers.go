@@ -174,6 +174,7 @@ func serversView(all []store.ServerLine, f serverFilter, v viewer, clock ui.Cloc
 	for _, l := range hits {
 		view.Rows = append(view.Rows, serverRow(l, clock))
 	}
+	view.Acts = append(view.Acts, ui.Act{Href: "/profiles", Text: "Profiles"}) // they come before the first server
 	if len(all) > 0 {
 		view.Acts = append(view.Acts, ui.Act{Href: "/media", Text: "Media"}, ui.Act{Href: "/constants", Text: "Constants"})
 		view.Acts = append(view.Acts, ui.Act{Href: "/servers/probe", Text: "Probe all " + ui.Number(len(all)), Post: true, Why: v.why(auth.Probe)})
