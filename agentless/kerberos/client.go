@@ -33,30 +33,34 @@ type Config struct {
 
 // Client holds the tickets of one account: share one among all hosts that the
 // account is used for. It remembers that a credential was refused and does not
-// send it again. It is safe for concurrent use and starts no goroutine.
+// send it again. It is safe for concurrent use. The only goroutine that may
+// outlive a call waits for a KDC's word on a credential that was shown.
 type Client struct {
-	realm    string
-	cname    types.PrincipalName
-	password string
-	keytab   []KeytabKey
-	where    string // path of keytab or cache
-	cached   bool   // tickets come from a ccache: no AS
-	conf     *conf
-	kdcs     []string
-	etypes   []int32
-	now      func() time.Time
-	dialer   net.Dialer
+	realm  string
+	cname  types.PrincipalName
+	where  string // path of keytab or cache
+	keytab bool   // the account proves itself by keys of a keytab
+	cached bool   // tickets come from a ccache: no AS
+	conf   *conf
+	kdcs   []string
+	etypes []int32
+	now    func() time.Time
+	dialer net.Dialer
 
 	turn  chan struct{} // AS, renewal: one at a time, given up when the context ends
 	dead  error         // why the last login failed: kept for ever when sticky, else until again
 	again time.Time
-	known *keyInfo // what the KDC told about our key
 
-	mu      sync.Mutex
-	tgts    map[string]*Ticket // by realm that the TGT is for
-	tickets map[string]*Ticket // by SPN
-	asking  map[string]chan struct{}
+	mu       sync.Mutex
+	gone     bool     // destroyed
+	known    *keyInfo // what the KDC told about our key
+	password string
+	keys     []KeytabKey
+	tgts     map[string]*Ticket // by realm that the TGT is for
+	tickets  map[string]*Ticket // by SPN
+	asking   map[string]chan struct{}
 
+	unanswered               atomic.Int32 // proofs in a row
 	asSent, tgsSent, renewed atomic.Int64 // messages to KDCs
 }
 
@@ -139,15 +143,25 @@ func (c *Client) Sent() (logins, tickets, renewals int64) {
 	return c.asSent.Load(), c.tgsSent.Load(), c.renewed.Load()
 }
 
-// Destroy forgets keys and tickets.
+// Destroy forgets keys and tickets: nothing is sent any more. Connections that
+// are logged on stay so.
 func (c *Client) Destroy() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, m := range []map[string]*Ticket{c.tgts, c.tickets} {
-		for k, t := range m {
-			clear(t.key.KeyValue)
-			delete(m, k)
-		}
-	}
-	c.password, c.known = "", nil
+	clear(c.tgts)
+	clear(c.tickets)
+	c.password, c.keys, c.known, c.gone = "", nil, nil, true
 }
+
+// credential is what the account proves itself with.
+func (c *Client) credential() (password string, keytab []KeytabKey, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.gone {
+		return "", nil, fail(ErrConfig, "the credential of %s@%s was replaced meanwhile", c.cname.PrincipalNameString(), c.realm)
+	}
+	return c.password, c.keys, nil
+}
+
+// Unanswered is how many proofs in a row, up to the last, no KDC answered.
+func (c *Client) Unanswered() int { return int(c.unanswered.Load()) }

@@ -12,5 +12,7 @@
 // TestPlainGokrb5 shows those, so that a better release is noticed.
 //
 // It knows nothing of WinRM: who owns a connection carries the tokens and
-// sealed messages of a Context. It starts no goroutine that outlives a call.
+// sealed messages of a Context. It starts no goroutine that outlives a call,
+// but the one that waits, for at most 15 s, for the word on a credential that was
+// shown to a KDC: it must be known before the credential is shown again.
 package kerberos

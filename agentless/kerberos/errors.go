@@ -7,9 +7,11 @@ import (
 )
 
 // Kinds of failure; ask with errors.Is. After ErrPassword and ErrAccount a Client
-// sends the credential never again.
+// sends the credential never again, nor after two proofs in a row that no KDC
+// answered, which is an ErrPassword, too.
 var (
-	// ErrPassword: the KDC refused the password or key.
+	// ErrPassword: the KDC refused the password or key, or did not say whether it
+	// is right, twice.
 	ErrPassword = errors.New("kerberos: credential refused")
 	// ErrAccount: unknown, locked, disabled or expired.
 	ErrAccount = errors.New("kerberos: account not usable")

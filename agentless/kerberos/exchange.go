@@ -48,12 +48,12 @@ func (c *Client) exchange(ctx context.Context, realm string, tgt *Ticket, sname 
 		return nil, fmt.Errorf("kerberos: %w", err)
 	}
 	c.tgsSent.Add(1)
-	reply, kdc, err := c.ask(ctx, realm, msg, false)
+	reply, kdc, _, err := c.ask(ctx, realm, msg, false)
 	if err != nil {
 		return nil, err
 	}
 	var k messages.KRBError
-	if k.Unmarshal(reply) == nil {
+	if parsed(func() error { return k.Unmarshal(reply) }) == nil {
 		return nil, c.refused(&k, kdc, sname.PrincipalNameString()+"@"+realm)
 	}
 	var rep messages.TGSRep

@@ -24,7 +24,13 @@ type keyInfo struct {
 	kvno   int
 }
 
-const maxIterations = 1 << 18 // MIT and Windows use 4096; a KDC could ask for 2^32
+// Rounds of key derivation: 4096 is the default (RFC 3962, section 4) and all
+// that MIT and Windows use. Who answers in a KDC's place could ask for one, so
+// that the password is found from our proof, or for 2^32.
+const (
+	minIterations = 4096
+	maxIterations = 1 << 18
+)
 
 // keyFor picks the first type of the KDC's list that we allow and have.
 func (c *Client) keyFor(pas types.PADataSequence) (*keyInfo, error) {
@@ -58,7 +64,7 @@ func (c *Client) keyFor(pas types.PADataSequence) (*keyInfo, error) {
 				k.salt = c.cname.GetSalt(c.realm)
 			}
 			if err := c.derive(k); err != nil {
-				if c.keytab != nil {
+				if c.keytab {
 					continue
 				}
 				return nil, err
@@ -69,7 +75,7 @@ func (c *Client) keyFor(pas types.PADataSequence) (*keyInfo, error) {
 	if len(offered) == 0 { // the KDC names none when it has no key of a type that we asked for
 		return nil, fail(ErrEncryption, "the KDC has no key of %s@%s of a type that we offer (%s); give the account a new password, or allow RC4 for it", c.cname.PrincipalNameString(), c.realm, etypeNames(c.etypes))
 	}
-	if c.keytab != nil {
+	if c.keytab {
 		return nil, fail(ErrKeytab, "%s has no key of a type that the KDC accepts for %s (%s); export it anew", c.where, c.cname.PrincipalNameString(), etypeNames(offered))
 	}
 	return nil, fail(ErrEncryption, "the KDC accepts %s for %s, we offer %s", etypeNames(offered), c.cname.PrincipalNameString(), etypeNames(c.etypes))
@@ -77,8 +83,12 @@ func (c *Client) keyFor(pas types.PADataSequence) (*keyInfo, error) {
 
 // derive makes the key of one type from the password, or takes it from the keytab.
 func (c *Client) derive(k *keyInfo) error {
-	if c.keytab != nil {
-		e, ok := find(c.keytab, c.cname, c.realm, k.etype, 0)
+	password, keytab, err := c.credential()
+	if err != nil {
+		return err
+	}
+	if keytab != nil {
+		e, ok := find(keytab, c.cname, c.realm, k.etype, 0)
 		if !ok {
 			return errors.New("not in the keytab")
 		}
@@ -88,7 +98,7 @@ func (c *Client) derive(k *keyInfo) error {
 	k.key.KeyType = k.etype
 	if k.etype == 23 { // gokrb5 derives a wrong key when the password has a letter outside ASCII
 		h := md4.New()
-		for _, u := range utf16.Encode([]rune(c.password)) {
+		for _, u := range utf16.Encode([]rune(password)) {
 			_, _ = h.Write([]byte{byte(u), byte(u >> 8)})
 		}
 		k.key.KeyValue = h.Sum(nil)
@@ -101,11 +111,12 @@ func (c *Client) derive(k *keyInfo) error {
 	params := et.GetDefaultStringToKeyParams()
 	if len(k.params) == 8 {
 		params = k.params
-		if b, _ := hex.DecodeString(params); binary.BigEndian.Uint32(b) > maxIterations {
-			return fail(ErrConfig, "the KDC asks for %d rounds of key derivation", binary.BigEndian.Uint32(b))
+		b, _ := hex.DecodeString(params) // made by hex.EncodeToString
+		if n := binary.BigEndian.Uint32(b); n < minIterations || n > maxIterations {
+			return fail(ErrConfig, "the KDC asks for %d rounds of key derivation, %d to %d are usual: who answers may not be a KDC", n, minIterations, maxIterations)
 		}
 	}
-	k.key.KeyValue, err = et.StringToKey(c.password, k.salt, params)
+	k.key.KeyValue, err = et.StringToKey(password, k.salt, params)
 	return err
 }
 

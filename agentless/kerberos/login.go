@@ -3,6 +3,7 @@ package kerberos
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jcmturner/gofork/encoding/asn1"
@@ -35,9 +36,11 @@ func krbtgt(realm string) types.PrincipalName {
 }
 
 // login is the AS exchange: without pre-authentication to learn the salt, then
-// with it; the second message goes out once and to one KDC.
+// with it; the second message goes out once and to one KDC. Who calls has the turn.
 func (c *Client) login(ctx context.Context) (*Ticket, error) {
+	c.mu.Lock()
 	info := c.known
+	c.mu.Unlock()
 	for {
 		req := messages.ASReq{KDCReqFields: messages.KDCReqFields{
 			PVNO: iana.PVNO, MsgType: msgtype.KRB_AS_REQ,
@@ -55,12 +58,18 @@ func (c *Client) login(ctx context.Context) (*Ticket, error) {
 			return nil, fmt.Errorf("kerberos: %w", err)
 		}
 		c.asSent.Add(1)
-		reply, kdc, err := c.ask(ctx, c.realm, msg, info != nil)
+		reply, kdc, unheard, err := c.ask(ctx, c.realm, msg, info != nil)
+		if unheard {
+			return nil, c.unheard(err)
+		}
 		if err != nil {
 			return nil, err
 		}
 		var k messages.KRBError
-		if k.Unmarshal(reply) == nil {
+		if parsed(func() error { return k.Unmarshal(reply) }) == nil {
+			if info != nil {
+				c.unanswered.Store(0)
+			}
 			if k.ErrorCode == errorcode.KDC_ERR_PREAUTH_REQUIRED && info == nil {
 				if off := c.offset(&k); off.Abs() > maxSkew { // known before the credential is used
 					k.ErrorCode = errorcode.KRB_AP_ERR_SKEW
@@ -80,7 +89,15 @@ func (c *Client) login(ctx context.Context) (*Ticket, error) {
 		}
 		var rep messages.ASRep
 		if err := parsed(func() error { return rep.Unmarshal(reply) }); err != nil {
-			return nil, fail(ErrConfig, "the answer of %s is no Kerberos: %v", kdc, err)
+			err = fail(ErrConfig, "the answer of %s is no Kerberos: %v", kdc, err)
+			if info != nil {
+				return nil, c.unheard(err)
+			}
+			return nil, err
+		}
+		c.unanswered.Store(0)
+		if !slices.Contains(c.etypes, rep.EncPart.EType) {
+			return nil, fail(ErrEncryption, "KDC %s answered with %s, we offered %s", kdc, etypeName(rep.EncPart.EType), etypeNames(c.etypes))
 		}
 		if info == nil || info.etype != rep.EncPart.EType { // no pre-authentication asked, or another type
 			pas := types.PADataSequence(rep.PAData)
@@ -99,9 +116,24 @@ func (c *Client) login(ctx context.Context) (*Ticket, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.known = info
+		c.mu.Lock()
+		if !c.gone {
+			c.known = info
+		}
+		c.mu.Unlock()
 		return t, nil
 	}
+}
+
+// unheard counts a proof that no answer came to. Whether the credential is right
+// is not known then, and each one may count as a wrong one: the second in a row
+// is the last.
+func (c *Client) unheard(err error) error {
+	if c.unanswered.Add(1) < mostUnanswered {
+		return err
+	}
+	return fail(ErrPassword, "%d times in a row no answer came after the %s of %s@%s was shown to a KDC: whether it is right is not known, and a third time could lock the account (the last: %v)",
+		mostUnanswered, c.secret(), c.cname.PrincipalNameString(), c.realm, err)
 }
 
 // accept checks what the KDC sealed for us.
@@ -114,7 +146,10 @@ func (c *Client) accept(plain []byte, tkt messages.Ticket, nonce int, kdc string
 		return nil, fail(ErrConfig, "the answer of %s belongs to another question", kdc)
 	}
 	if !part.SName.Equal(tkt.SName) || part.SRealm != tkt.Realm { // gokrb5 leaves this out
-		return nil, fail(ErrConfig, "the answer of %s has a ticket for %s, sealed was %s", kdc, tkt.SName.PrincipalNameString(), part.SName.PrincipalNameString())
+		return nil, fail(ErrConfig, "the answer of %s has a ticket for %s, sealed was %s", kdc, said(tkt.SName.PrincipalNameString()), said(part.SName.PrincipalNameString()))
+	}
+	if !slices.Contains(c.etypes, part.Key.KeyType) {
+		return nil, fail(ErrEncryption, "KDC %s gave a session key of %s, we offered %s", kdc, etypeName(part.Key.KeyType), etypeNames(c.etypes))
 	}
 	t := &Ticket{
 		ticket: tkt, key: part.Key, Start: part.StartTime, End: part.EndTime, RenewTill: part.RenewTill,

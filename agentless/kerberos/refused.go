@@ -2,7 +2,9 @@ package kerberos
 
 import (
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jcmturner/gokrb5/v8/iana/errorcode"
 	"github.com/jcmturner/gokrb5/v8/messages"
@@ -28,7 +30,7 @@ func (c *Client) refused(k *messages.KRBError, kdc, what string) *Error {
 	case errorcode.KDC_ERR_NAME_EXP:
 		e.Kind, e.Text = ErrAccount, fmt.Sprintf("account %s has expired (KDC %s)", who, kdc)
 	case errorcode.KDC_ERR_WRONG_REALM:
-		e.Kind, e.Text = ErrRealm, fmt.Sprintf("KDC %s does not serve realm %s, it answers for %s; set realm and kdc of the same domain", kdc, c.realm, k.CRealm)
+		e.Kind, e.Text = ErrRealm, fmt.Sprintf("KDC %s does not serve realm %s, it answers for %s; set realm and kdc of the same domain", kdc, c.realm, said(k.CRealm))
 	case errorcode.KDC_ERR_S_PRINCIPAL_UNKNOWN, errorcode.KDC_ERR_S_OLD_MAST_KVNO:
 		e.Kind, e.Text = ErrService, fmt.Sprintf("KDC %s has no service %s; use the host's full DNS name as the directory knows it, or register it (setspn -L HOST lists them)", kdc, what)
 	case errorcode.KRB_AP_ERR_SKEW:
@@ -38,7 +40,7 @@ func (c *Client) refused(k *messages.KRBError, kdc, what string) *Error {
 	case errorcode.KRB_AP_ERR_TKT_EXPIRED:
 		e.Kind, e.Text = ErrCache, fmt.Sprintf("KDC %s calls the ticket of %s expired", kdc, who)
 	default:
-		e.Kind, e.Text = ErrConfig, fmt.Sprintf("KDC %s answered %s for %s (%s)", kdc, errorcode.Lookup(k.ErrorCode), what, k.EText)
+		e.Kind, e.Text = ErrConfig, fmt.Sprintf("KDC %s answered %s for %s (%s)", kdc, errorcode.Lookup(k.ErrorCode), what, said(k.EText))
 	}
 	return e
 }
@@ -54,9 +56,26 @@ func (c *Client) rejected(k *messages.KRBError, spn string) error {
 		return &Error{Kind: ErrHost, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("%s cannot open its ticket: the name belongs to another account or computer (setspn -Q shows whose; WSMAN/ or HTTP/HOST:PORT may be free), or its key changed", spn)}
 	}
 	if k.ErrorCode == 60 { // KRB_ERR_GENERIC: MIT's word for a wrong channel binding
-		return &Error{Kind: ErrHost, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("%s refused the ticket without a reason %s; over https: is there a proxy that ends TLS between here and the host?", spn, k.EText)}
+		return &Error{Kind: ErrHost, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("%s refused the ticket without a reason %s; over https: is there a proxy that ends TLS between here and the host?", spn, said(k.EText))}
 	}
-	return &Error{Kind: ErrHost, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("%s refused the ticket: KRB-ERROR %d %s", spn, k.ErrorCode, k.EText)}
+	return &Error{Kind: ErrHost, Code: k.ErrorCode, Offset: off, Text: fmt.Sprintf("%s refused the ticket: KRB-ERROR %d %s", spn, k.ErrorCode, said(k.EText))}
+}
+
+// said is a text that a KDC or a host sent, for messages: what cannot be printed
+// is left out, so that no terminal obeys it, and it is short.
+func said(text string) string {
+	const most = 120
+	var b strings.Builder
+	for _, r := range text {
+		if b.Len() >= most {
+			b.WriteString(" ...")
+			break
+		}
+		if unicode.IsPrint(r) && r != unicode.ReplacementChar {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // offset is the answering clock minus ours.

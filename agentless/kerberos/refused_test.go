@@ -122,15 +122,18 @@ func fakeKDC(t *testing.T, answer func([]byte) []byte) string {
 			if err != nil {
 				return
 			}
-			var head [4]byte
-			if _, err := io.ReadFull(c, head[:]); err == nil {
+			go func() {
+				defer c.Close()
+				var head [4]byte
+				if _, err := io.ReadFull(c, head[:]); err != nil {
+					return
+				}
 				b := make([]byte, binary.BigEndian.Uint32(head[:]))
 				if _, err := io.ReadFull(c, b); err == nil {
 					out := answer(b)
 					_, _ = c.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(out))), out...))
 				}
-			}
-			c.Close()
+			}()
 		}
 	}()
 	return l.Addr().String()

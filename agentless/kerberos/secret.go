@@ -36,7 +36,7 @@ func (c *Client) loadKeytab(b []byte, user string) error {
 	if !usable {
 		return fail(ErrKeytab, "%s has no usable key for %s@%s (letter case counts); it has: %s", c.where, user, c.realm, strings.Join(have, ", "))
 	}
-	c.keytab = keys
+	c.keytab, c.keys = true, keys
 	return nil
 }
 
@@ -64,7 +64,7 @@ func (c *Client) loadCache(b []byte, user string) error {
 
 // secret names what the account proves itself with, for messages.
 func (c *Client) secret() string {
-	if c.keytab != nil {
+	if c.keytab {
 		return "key from " + c.where
 	}
 	return "password"

@@ -15,21 +15,28 @@ import (
 // hundred hosts do not ask at once.
 const pause = 5 * time.Second
 
+// mostUnanswered is how many proofs in a row may stay without an answer.
+const mostUnanswered = 2
+
 // tgt gives the own realm's ticket-granting ticket: the one at hand, a renewed
 // one, or a new login. One caller at a time.
 func (c *Client) tgt(ctx context.Context) (*Ticket, error) {
 	select {
 	case c.turn <- struct{}{}:
-		defer func() { <-c.turn }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	give := func() { <-c.turn }
+	defer func() { give() }()
 	c.mu.Lock()
 	t := c.tgts[c.realm]
 	c.mu.Unlock()
 	now := c.now()
 	if t.fresh(now) {
 		return t, nil
+	}
+	if _, _, err := c.credential(); err != nil {
+		return nil, err
 	}
 	if c.dead != nil && (sticky(c.dead) || now.Before(c.again)) {
 		return nil, c.dead
@@ -54,22 +61,49 @@ func (c *Client) tgt(ctx context.Context) (*Ticket, error) {
 		}
 		return nil, fail(ErrCache, "the ticket of %s@%s in %s expired on %s; run kinit -c FILE:%s again", c.cname.PrincipalNameString(), c.realm, c.where, t.End.UTC().Format(time.RFC3339), c.where)
 	}
-	t, err := c.login(ctx)
-	if err != nil {
-		if ctx.Err() == nil { // the next hundred hosts do not ask again at once
-			c.dead, c.again = err, now.Add(pause)
-		}
-		return nil, err
+	// A credential that is shown must be judged, whether its caller waits or not:
+	// the turn goes with the login, and what comes of it is everybody's.
+	give = func() {}
+	came := make(chan loggedOn, 1)
+	go func() {
+		t, err := c.logOn(ctx)
+		<-c.turn
+		came <- loggedOn{t, err}
+	}()
+	select {
+	case on := <-came:
+		return on.ticket, on.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	c.dead = nil
-	c.keep(c.tgts, c.realm, t)
-	return t, nil
+}
+
+// loggedOn is what came of a login.
+type loggedOn struct {
+	ticket *Ticket
+	err    error
+}
+
+// logOn is one login by who has the turn; what comes of it is kept. It ends with
+// the context, or, once the credential was shown, after proofPatience.
+func (c *Client) logOn(ctx context.Context) (*Ticket, error) {
+	t, err := c.login(ctx)
+	switch {
+	case err == nil:
+		c.dead = nil
+		c.keep(c.tgts, c.realm, t)
+	case ctx.Err() == nil || sticky(err) || c.unanswered.Load() > 0: // the next hundred hosts do not ask again at once
+		c.dead, c.again = err, c.now().Add(pause)
+	}
+	return t, err
 }
 
 func (c *Client) keep(m map[string]*Ticket, k string, t *Ticket) {
 	c.mu.Lock()
-	m[k] = t
-	c.mu.Unlock()
+	defer c.mu.Unlock()
+	if !c.gone {
+		m[k] = t
+	}
 }
 
 // Service gives a ticket for SERVICE/host; callers for the same one wait for
