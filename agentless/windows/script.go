@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf16"
@@ -55,13 +56,13 @@ func callWithInput(name, nonce string, args ...string) (string, error) {
 }
 
 func callAfter(before, name, nonce string, args ...string) (string, error) {
-	source, err := ScriptSource(name)
+	begin, err := beginningOf(name)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	b.Grow(len(source) + 512)
-	b.Write(source)
+	b.Grow(len(begin.whole) + 512)
+	b.WriteString(begin.whole)
 	b.WriteString(before + "wk_" + strings.ReplaceAll(name, "-", "_"))
 	for _, a := range append([]string{nonce}, args...) {
 		q, err := Quote(a)
@@ -86,8 +87,10 @@ const powershell = "powershell.exe"
 // encoded returns the arguments with which powershell.exe runs a script in a
 // WinRM shell without cmd.exe.
 func encoded(script string) ([]string, error) {
-	units := 0
-	for _, r := range script {
+	begin := begun(script)
+	rest := script[len(begin.source):]
+	units := len(begin.source)
+	for _, r := range rest {
 		if units++; r > 0xFFFF {
 			units++
 		}
@@ -97,9 +100,7 @@ func encoded(script string) ([]string, error) {
 	}
 	var text strings.Builder
 	text.Grow(base64.StdEncoding.EncodedLen(2 * units))
-	begin := beginningOf(script)
 	text.WriteString(begin.encoded)
-	script = script[len(begin.source):]
 	// In pieces that need no padding: a poll of a host task is mostly this.
 	var raw [768]byte
 	var out [1024]byte
@@ -112,7 +113,7 @@ func encoded(script string) ([]string, error) {
 			n = 0
 		}
 	}
-	for _, r := range script {
+	for _, r := range rest {
 		if r < 0x10000 {
 			put(r)
 			continue
@@ -126,38 +127,44 @@ func encoded(script string) ([]string, error) {
 	return []string{"-NoProfile", "-NonInteractive", "-EncodedCommand", text.String()}, nil
 }
 
-// beginning is what every call of a script begins with, encoded: as much of the
-// source as needs no padding.
-type beginning struct{ source, encoded string }
+// beginning is what every call of a script begins with: the whole source, and as
+// much of it as needs no padding, encoded, when it is ASCII.
+type beginning struct{ whole, source, encoded string }
 
 var beginnings sync.Map // name of a script -> beginning
 
-// beginningOf is the beginning of a script's call, empty for other texts.
-func beginningOf(script string) beginning {
+// beginningOf is the beginning of a script's calls.
+func beginningOf(name string) (beginning, error) {
+	if found, ok := beginnings.Load(name); ok {
+		if b, ok := found.(beginning); ok {
+			return b, nil
+		}
+	}
+	source, err := ScriptSource(name)
+	if err != nil {
+		return beginning{}, err
+	}
+	b := beginning{whole: string(source)}
+	raw := make([]byte, 0, 2*len(source))
+	for _, c := range source[:len(source)-len(source)%3] {
+		raw = append(raw, c, 0)
+	}
+	if !slices.ContainsFunc(source, func(c byte) bool { return c >= utf8.RuneSelf }) {
+		b.source, b.encoded = b.whole[:len(raw)/2], base64.StdEncoding.EncodeToString(raw)
+	}
+	beginnings.Store(strings.Clone(name), b)
+	return b, nil
+}
+
+// begun is the beginning of a script's call, empty for other texts.
+func begun(script string) beginning {
 	line, _, _ := strings.Cut(script, "\r\n")
-	words := strings.Fields(line)
-	if len(words) < 3 || words[1] != "wavekeeper:" {
+	name, ours := strings.CutPrefix(line, "# wavekeeper: ")
+	if !ours {
 		return beginning{}
 	}
-	found, ok := beginnings.Load(words[2])
-	if !ok {
-		source, err := ScriptSource(words[2])
-		if err != nil {
-			return beginning{}
-		}
-		var b beginning
-		b.source = string(source[:len(source)-len(source)%3])
-		raw := make([]byte, 0, 2*len(b.source))
-		for _, c := range []byte(b.source) {
-			if c >= utf8.RuneSelf {
-				return beginning{}
-			}
-			raw = append(raw, c, 0)
-		}
-		b.encoded = base64.StdEncoding.EncodeToString(raw)
-		found, _ = beginnings.LoadOrStore(strings.Clone(words[2]), b)
-	}
-	if b, ok := found.(beginning); ok && strings.HasPrefix(script, b.source) {
+	name, _, _ = strings.Cut(name, " ")
+	if b, err := beginningOf(name); err == nil && strings.HasPrefix(script, b.source) {
 		return b
 	}
 	return beginning{}

@@ -14,6 +14,11 @@ import (
 
 // answerOf turns an HTTP answer into an envelope or a fault.
 func answerOf(status int, kind string, body []byte) (*node, []byte, error) {
+	return answerBy(parse, status, kind, body)
+}
+
+// answerBy is answerOf with the memory for the tree.
+func answerBy(parse func([]byte) (*node, error), status int, kind string, body []byte) (*node, []byte, error) {
 	isSoap, charset := true, ""
 	if kind != soapType { // what hosts write, in nearly all answers
 		media, params, err := mime.ParseMediaType(kind)

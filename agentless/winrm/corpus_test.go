@@ -257,7 +257,7 @@ func TestRecordedShellAnswers(t *testing.T) {
 			default: // Send, Signal, Delete, Get: an answer without a fault
 				h.on("Delete", answer(code, text))
 				c := h.dial(t)
-				if _, err := c.say(ctx, deleteMessage(shellID)); err != nil {
+				if err := c.say(ctx, deleteMessage(shellID), heard); err != nil {
 					t.Fatal(err)
 				}
 			}

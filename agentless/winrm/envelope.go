@@ -77,23 +77,27 @@ var drafts = sync.Pool{New: func() any { return new([]byte) }}
 // largestDraft is what is kept of them.
 const largestDraft = 64 << 10
 
-// say sends one of a shell's messages and gives the parsed answer.
-func (c *Conn) say(ctx context.Context, m message) (*node, error) {
-	return c.tell(call{transport: c.transport, ctx: ctx}, m)
+// say sends one of a shell's messages; take gets what it needs out of the answer,
+// which is gone when it returns.
+func (c *Conn) say(ctx context.Context, m message, take func(answer *node) error) error {
+	return c.tell(call{transport: c.transport, ctx: ctx, take: take}, m)
 }
 
+// heard takes nothing of an answer: it is enough that it is one.
+func heard(*node) error { return nil }
+
 // tell is say over a call that is made already.
-func (c *Conn) tell(over call, m message) (*node, error) {
+func (c *Conn) tell(over call, m message) error {
 	draft, ok := drafts.Get().(*[]byte)
 	if !ok {
 		draft = new([]byte)
 	}
 	*draft = m.appendTo((*draft)[:0], c)
-	answer, _, err := c.post(over, *draft)
+	_, _, err := c.post(over, *draft)
 	if cap(*draft) <= largestDraft {
 		drafts.Put(draft)
 	}
-	return answer, err
+	return err
 }
 
 // longestEnvelope is what hosts take (MaxEnvelopeSizekb 150, the default of

@@ -246,7 +246,7 @@ func (c *Conn) remove(ctx context.Context, one *shell) {
 func (c *Conn) delete(ctx context.Context, id string) bool {
 	lasting, cancel := grace(unguarded(ctx), leaveTime, leaveTimeCancelled)
 	defer cancel()
-	_, err := c.say(lasting, deleteMessage(id))
+	err := c.say(lasting, deleteMessage(id), heard)
 	var fault *Fault
 	// A fault that names the shell's id as unknown is as good; after any other the
 	// host's own idle limit has to do.
@@ -289,7 +289,7 @@ func (c *Conn) leave(ctx context.Context, one *shell, command string) {
 		if command != "" {
 			half, cancel := context.WithTimeout(lasting, leaveTime/2)
 			// Delete, which follows, ends the command too.
-			_, _ = c.say(half, signalMessage(one.id, command))
+			_ = c.say(half, signalMessage(one.id, command), heard)
 			cancel()
 		}
 		gone := c.delete(lasting, one.id)

@@ -127,8 +127,7 @@ func (c *Conn) once(ctx context.Context, page int, cmd Command) (result Result, 
 func (c *Conn) signal(ctx context.Context, shell, id string) bool {
 	lasting, cancel := context.WithTimeout(unguarded(ctx), leaveTime)
 	defer cancel()
-	_, err := c.say(lasting, signalMessage(shell, id))
-	return err == nil
+	return c.say(lasting, signalMessage(shell, id), heard) == nil
 }
 
 // check refuses what cannot be sent as it is.
@@ -186,10 +185,15 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 	lasting, cancel := grace(ctx, c.cfg.OperationTimeout, createGrace)
 	defer cancel()
 	idle := c.idle()
-	answer, err := c.say(lasting, createMessage(page, idle))
+	var id string
+	named := func(answer *node) (err error) {
+		id, err = idOfShell(answer.child("Body"))
+		return err
+	}
+	err := c.say(lasting, createMessage(page, idle), named)
 	if idle > 0 && ctx.Err() == nil && blamed(err) {
 		// No shell came about. Perhaps it is the element that this host does not take.
-		if answer, err = c.say(lasting, createMessage(page, 0)); err == nil {
+		if err = c.say(lasting, createMessage(page, 0), named); err == nil {
 			c.idleRefused()
 		}
 	}
@@ -200,7 +204,11 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	body := answer.child("Body")
+	return id, nil
+}
+
+// idOfShell is the id in the answer to Create.
+func idOfShell(body *node) (string, error) {
 	// WinRM 1.1 and 2.0 give the id only as a selector, 1.1 with "uuid:" in
 	// front, which is part of it.
 	for _, selector := range body.child("ResourceCreated").find("SelectorSet").all() {
@@ -215,11 +223,16 @@ func (c *Conn) create(ctx context.Context, page int) (string, error) {
 // that nothing ran is an unknown outcome; it is never sent again.
 func (c *Conn) start(ctx context.Context, shell string, cmd Command) (string, error) {
 	var sent atomic.Bool
-	answer, err := c.tell(call{transport: c.transport, ctx: ctx, sent: &sent}, commandMessage(shell, cmd))
+	id := ""
+	err := c.tell(call{transport: c.transport, ctx: ctx, sent: &sent, take: func(answer *node) (err error) {
+		id, err = identifier(answer.child("Body").child("CommandResponse").child("CommandId").words())
+		return err
+	}}, commandMessage(shell, cmd))
 	var fault *Fault
 	var held *heldBack
 	switch {
 	case err == nil:
+		return id, nil
 	case errors.As(err, &fault) && fault.NothingRan():
 		return "", fmt.Errorf("start command: %w", err)
 	case !sent.Load(), errors.As(err, &held):
@@ -227,11 +240,6 @@ func (c *Conn) start(ctx context.Context, shell string, cmd Command) (string, er
 	default:
 		return "", unknown(fmt.Errorf("start command: %w", err))
 	}
-	id, err := identifier(answer.child("Body").child("CommandResponse").child("CommandId").words())
-	if err != nil {
-		return "", unknown(err)
-	}
-	return id, nil
 }
 
 // identifier takes a shell's or command's id as it came.
@@ -248,8 +256,7 @@ func (c *Conn) feed(ctx context.Context, shell, id string, data []byte) error {
 		piece := data[:min(len(data), stdinChunk)]
 		data = data[len(piece):]
 		end := len(data) == 0
-		_, err := c.say(ctx, sendMessage(shell, id, piece, end))
-		if err != nil {
+		if err := c.say(ctx, sendMessage(shell, id, piece, end), heard); err != nil {
 			return err
 		}
 		if end {
@@ -274,22 +281,23 @@ func (c *Conn) collect(ctx context.Context, shell, id string, result *Result) er
 	var total int
 	for wait := (pacer{}); ; {
 		began := time.Now()
-		answer, err := c.say(ctx, receiveMessage(shell, id))
+		var got int
+		var done bool
+		err := c.say(ctx, receiveMessage(shell, id), func(answer *node) (err error) {
+			response := answer.child("Body").child("ReceiveResponse")
+			if response == nil {
+				return fmt.Errorf("%w: no ReceiveResponse", errAnswer)
+			}
+			got, done, err = result.take(response)
+			return err
+		})
+		total += got
 		if code, _ := FaultCode(err); code == CodeTimedOut {
 			if err := wait.after(ctx, time.Since(began)); err != nil {
 				return err
 			}
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		response := answer.child("Body").child("ReceiveResponse")
-		if response == nil {
-			return fmt.Errorf("%w: no ReceiveResponse", errAnswer)
-		}
-		got, done, err := result.take(response)
-		total += got
 		switch {
 		case err != nil:
 			return err

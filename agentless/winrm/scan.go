@@ -19,11 +19,13 @@ const (
 // entities but the five of XML. It is a seventh of the work of encoding/xml,
 // which read half of what a short command costs; a test compares the two.
 // The tree points into one copy of data.
-func parse(data []byte) (*node, error) {
+func parse(data []byte) (*node, error) { return new(scanner).read(data) }
+
+func (s *scanner) read(data []byte) (*node, error) {
 	if !utf8.Valid(data) {
 		return nil, fmt.Errorf("%w: it is not UTF-8", errAnswer)
 	}
-	s := &scanner{rest: string(data)}
+	s.rest = string(data)
 	if err := s.document(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAnswer, err)
 	}
@@ -36,8 +38,10 @@ type scanner struct {
 	root  *node
 	stack []open
 	count int
-	slab  []node // memory for the next nodes
-	attrs []xml.Attr
+	// memory for what comes next
+	slab   []node
+	attrs  []xml.Attr
+	scopes []scope
 }
 
 // open is an element whose end was not read yet.
@@ -357,7 +361,11 @@ func (s *scanner) attributes(n *node, within *scope) (_ *scope, empty bool, err 
 			return nil, false, err
 		}
 		if prefix, declares := strings.CutPrefix(name, "xmlns"); declares && (prefix == "" || prefix[0] == ':') {
-			within = &scope{strings.TrimPrefix(prefix, ":"), value, within}
+			if len(s.scopes) == 0 {
+				s.scopes = make([]scope, 8)
+			}
+			s.scopes[0] = scope{strings.TrimPrefix(prefix, ":"), value, within}
+			within, s.scopes = &s.scopes[0], s.scopes[1:]
 			continue
 		}
 		s.attrs = append(s.attrs, xml.Attr{Name: xml.Name{Local: name}, Value: value})

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -121,6 +123,43 @@ func FuzzParseAsTheStandardLibrary(f *testing.F) {
 			t.Errorf("%q: ours (-), encoding/xml (+):\n%s", data, diff)
 		}
 	})
+}
+
+// TestMemoryThatIsUsedAgainHoldsNothingOfTheTreeBefore: of small and large
+// documents after each other, and of refused ones.
+func TestMemoryThatIsUsedAgainHoldsNothingOfTheTreeBefore(t *testing.T) {
+	t.Parallel()
+	all := append([]string{
+		"<a>" + strings.Repeat(`<b c="d" xmlns:e="f"><e:g h="i">j</e:g></b>`, 100) + "</a>",
+		strings.Repeat("<a>", maxDepth-1) + strings.Repeat("</a>", maxDepth-1),
+	}, documents...)
+	f := &fleeting{}
+	for range 3 {
+		for _, d := range all {
+			kept, err := parse([]byte(d))
+			brief, again := f.parse([]byte(d))
+			if (err == nil) != (again == nil) {
+				t.Fatalf("%.80q: %v, and in memory that is used again %v", d, err, again)
+			}
+			if one, other := treeText(kept), treeText(brief); one != other {
+				t.Fatalf("%.80q: kept %.1000s, used again %.1000s", d, one, other)
+			}
+			f.forget()
+		}
+	}
+}
+
+// treeText is all that a tree holds.
+func treeText(n *node) string {
+	if n == nil {
+		return "none"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "<%v %q %q", n.name, n.attrs, n.text)
+	for _, k := range n.kids {
+		b.WriteString(treeText(k))
+	}
+	return b.String() + ">"
 }
 
 func TestWhatIsNoXMLIsRefused(t *testing.T) {

@@ -71,6 +71,8 @@ type call struct {
 	ctx       context.Context
 	anonymous bool         // without credentials
 	sent      *atomic.Bool // set right before the first byte of the message leaves
+	// take reads the answer, of which post gives nothing then
+	take func(answer *node) error
 }
 
 // post sends an envelope and gives the answer, parsed and as it came. Everything
@@ -81,6 +83,9 @@ func (c call) post(envelope []byte) (*node, []byte, error) {
 	status, kind, body, err := c.send(ctx, envelope)
 	switch {
 	case err == nil:
+		if c.take != nil {
+			return nil, nil, briefly(status, kind, body, c.take)
+		}
 		return answerOf(status, kind, body)
 	case over(c.ctx) == nil && errors.Is(err, context.DeadlineExceeded) && errors.Is(err, ErrTimeout):
 		return nil, nil, fmt.Errorf("%w: no answer within %s", ErrTimeout, c.limit)
