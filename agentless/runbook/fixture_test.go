@@ -97,7 +97,7 @@ type fixture struct {
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.129.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func newFixture(t *testing.T, change func(*twin.Options)) *fixture {
 		journal: &syncBuffer{}, memory: map[string]map[string]string{}, attempt: map[string]int{}, out: map[string]runbook.Outcome{},
 		server: exchange.Server{
 			Name: "MBX1", FQDN: "mbx1.lab.test", Roles: []exchange.Role{exchange.HubTransport, exchange.Mailbox}, Site: "HQ",
-			OS: "2003", Language: "en-US", Arch: "x64", Address: "127.0.0.1", Port: freePort(t), Profile: "default",
+			OS: "2003", Language: "en-US", Arch: "x64", Address: "127.0.129.2", Port: freePort(t), Profile: "default",
 			Services: []string{"ScanMail_Master", "BackupExecAgentAccelerator"},
 		},
 	}

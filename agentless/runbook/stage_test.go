@@ -50,7 +50,7 @@ func newMedium(t testing.TB) *medium {
 	if m.bundle, m.manifest, err = twin.Bundle(tree); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.127.1:0")
+	l, err := net.Listen("tcp", "127.0.129.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func TestFirstContactIsExplainedStepByStep(t *testing.T) {
 // make makes the contact with a host of its own.
 func (c contact) make(t *testing.T) ([]winrm.Step, error) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.122.100:0")
+	l, err := net.Listen("tcp", "127.0.121.100:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func (c contact) make(t *testing.T) ([]winrm.Step, error) {
 		User: "wkadmin", Password: "winrm-Secret1",
 		Servers: []exchange.Server{{
 			Name: "MBX1", FQDN: "mbx1.lab.test", Roles: []exchange.Role{exchange.Mailbox}, Language: "en-US", Arch: "x64",
-			Address: "127.0.122.100", Port: port,
+			Address: "127.0.121.100", Port: port,
 		}},
 	}
 	if c.access != "" {
@@ -192,7 +192,7 @@ func (c contact) make(t *testing.T) ([]winrm.Step, error) {
 	if c.wrong {
 		account.Password = "wrong"
 	}
-	cfg := winrm.Config{Address: "127.0.122.100", Port: port, Host: "mbx1.lab.test"}
+	cfg := winrm.Config{Address: "127.0.121.100", Port: port, Host: "mbx1.lab.test"}
 	if c.address != "" {
 		cfg.Address = c.address
 	}
@@ -235,12 +235,12 @@ func TestWhatIsNoListenerIsSaid(t *testing.T) {
 // A deadline ends it at once, and what was found out so far is told.
 func TestExplainingEndsWithItsContext(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.122.101:0")
+	l, err := net.Listen("tcp", "127.0.121.101:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close() // connections are taken by the kernel, and nothing is answered
-	conn, err := winrm.New(winrm.Config{Address: "127.0.122.101", Port: l.Addr().(*net.TCPAddr).Port, Account: winrm.Basic("u", "p")})
+	conn, err := winrm.New(winrm.Config{Address: "127.0.121.101", Port: l.Addr().(*net.TCPAddr).Port, Account: winrm.Basic("u", "p")})
 	if err != nil {
 		t.Fatal(err)
 	}

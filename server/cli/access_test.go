@@ -46,28 +46,28 @@ func proofs(f *twin.Fleet) (sent, refused int) {
 
 func TestExecByNTLMOverHTTPAndByPin(t *testing.T) {
 	t.Parallel()
-	sealed, _ := accessFleet(t, "server,fqdn,roles,build,address,port\nMBX1,mbx1.corp.example,Mailbox,8.0.685.25,127.0.125.211,5985\nMBX2,mbx2.corp.example,Mailbox,8.0.685.25,127.0.125.212,5985\nMBX3,mbx3.corp.example,Mailbox,8.0.685.25,127.0.125.213,5985\n", "http,ntlm")
+	sealed, _ := accessFleet(t, "server,fqdn,roles,build,address,port\nMBX1,mbx1.corp.example,Mailbox,8.0.685.25,127.0.137.211,5985\nMBX2,mbx2.corp.example,Mailbox,8.0.685.25,127.0.137.212,5985\nMBX3,mbx3.corp.example,Mailbox,8.0.685.25,127.0.137.213,5985\n", "http,ntlm")
 	password, wrong := file(t, "Right-One-1\n"), file(t, "Not-The-One-1\n")
 	account := []string{"--user", `CORP\wk`, "--auth", "ntlm"}
 	args := func(host, password string, more ...string) []string {
 		return append(append([]string{"exec", "--json", "--host", host, "--password-file", password}, account...), more...)
 	}
-	if status, out, problems := run(t, "", append(args("127.0.125.211:5985", password), "--", "hostname")...); status != 0 || !strings.Contains(out, "mbx1") {
+	if status, out, problems := run(t, "", append(args("127.0.137.211:5985", password), "--", "hostname")...); status != 0 || !strings.Contains(out, "mbx1") {
 		t.Errorf("sealed http: status %d, %s%s", status, out, problems)
 	}
-	hosts := file(t, "127.0.125.211:5985\n127.0.125.212:5985\n127.0.125.213:5985\n")
+	hosts := file(t, "127.0.137.211:5985\n127.0.137.212:5985\n127.0.137.213:5985\n")
 	_, before := proofs(sealed)
 	status, out, _ := run(t, "", append([]string{"exec", "--json", "--hosts", hosts, "--password-file", wrong}, append(account, "--", "hostname")...)...)
 	if _, after := proofs(sealed); status != 1 || after-before != 1 || strings.Count(out, `"denied"`) != 3 || strings.Count(out, "nothing was sent") != 2 {
 		t.Errorf("a wrong password at three hosts: status %d, %d refused proofs, %s; want one, and two hosts that got none", status, after-before, out)
 	}
 
-	status, out, _ = run(t, "", "exec", "--json", "--host", "127.0.125.211:5985", "--user", "wk@CORP.EXAMPLE", "--password-file", password, "--auth", "kerberos", "--kdc", "127.0.125.253:88", "--timeout", "10s", "--", "hostname")
+	status, out, _ = run(t, "", "exec", "--json", "--host", "127.0.137.211:5985", "--user", "wk@CORP.EXAMPLE", "--password-file", password, "--auth", "kerberos", "--kdc", "127.0.137.253:88", "--timeout", "10s", "--", "hostname")
 	if status != 1 || !strings.Contains(out, "full DNS name") {
 		t.Errorf("Kerberos to a number: status %d, %s; want to be told that a name is needed", status, out)
 	}
 
-	pinned, _ := accessFleet(t, "server,fqdn,roles,build,address,port\nCAS1,cas1.corp.example,ClientAccess,8.0.685.25,127.0.125.214,5986\n", "https,ntlm,self-signed,tls1.0")
+	pinned, _ := accessFleet(t, "server,fqdn,roles,build,address,port\nCAS1,cas1.corp.example,ClientAccess,8.0.685.25,127.0.137.214,5986\n", "https,ntlm,self-signed,tls1.0")
 	pin, err := pinned.Pin("CAS1")
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestExecByNTLMOverHTTPAndByPin(t *testing.T) {
 		{"authorities", nil, 1, []string{`"untrusted"`, "nothing was sent"}},
 	} {
 		before, _ := proofs(pinned)
-		status, out, problems := run(t, "", append(args("127.0.125.214:5986", password, append(https, each.flags...)...), "--", "hostname")...)
+		status, out, problems := run(t, "", append(args("127.0.137.214:5986", password, append(https, each.flags...)...), "--", "hostname")...)
 		if status != each.status {
 			t.Errorf("%s: status %d, %s%s", each.what, status, out, problems)
 		}
@@ -121,7 +121,7 @@ func TestBadInputSaysWhatWhereAndWhatToDo(t *testing.T) {
 		{"a pin for http", []string{"--user", "wk", "--password-file", password, "--pin", strings.Repeat("ab", 32)}, []string{"--https"}},
 		{"a certificate that is none", []string{"--auth", "certificate", "--certificate", damaged, "--https"}, []string{"--certificate", "PEM file with certificate and key"}},
 	} {
-		status, out, problems := run(t, "", append(append([]string{"exec", "--host", "127.0.125.254"}, each.flags...), "--", "hostname")...)
+		status, out, problems := run(t, "", append(append([]string{"exec", "--host", "127.0.137.254"}, each.flags...), "--", "hostname")...)
 		if status != 2 || out != "" {
 			t.Errorf("%s: status %d, %s; want 2 and nothing", each.what, status, out)
 		}
@@ -142,7 +142,7 @@ func TestBadInputSaysWhatWhereAndWhatToDo(t *testing.T) {
 func TestCredentialIsRotatedOnlyWhenAHostTookIt(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	fleet, inv := accessFleet(t, "server,fqdn,roles,build,address,port\nCAS1,cas1.corp.example,ClientAccess,8.0.685.25,127.0.125.215,5986\n", "https,ntlm,self-signed")
+	fleet, inv := accessFleet(t, "server,fqdn,roles,build,address,port\nCAS1,cas1.corp.example,ClientAccess,8.0.685.25,127.0.137.215,5986\n", "https,ntlm,self-signed")
 	d := storetest.New(t)
 	at := []string{"--database-url", d.URL}
 	key := append([]string{"--key-file", filepath.Join(t.TempDir(), "key")}, at...)

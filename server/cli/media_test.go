@@ -318,7 +318,7 @@ func TestMediaStageAsksForHostsByName(t *testing.T) {
 	if status, _, problems := m.add(t, "--unpacked", folder(t, servicePack()), "--package", "sp1", "--language", "en", "--arch", "x64"); status != 0 {
 		t.Fatal(problems)
 	}
-	inventory, _ := exchange.ReadInventory(strings.NewReader("server,roles,language,address\nCAS1,CAS,en-US,127.0.126.41\nHUB1,HT,en-US,127.0.126.42\nMBX1,MBX,ja-JP,127.0.126.43\n"))
+	inventory, _ := exchange.ReadInventory(strings.NewReader("server,roles,language,address\nCAS1,CAS,en-US,127.0.137.41\nHUB1,HT,en-US,127.0.137.42\nMBX1,MBX,ja-JP,127.0.137.43\n"))
 	if _, err := m.Store.ImportInventory(t.Context(), commandLine(), inventory, nil, store.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 
 func TestProbeExplainsAFirstContactInWords(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.122.110:0")
+	l, err := net.Listen("tcp", "127.0.137.110:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,14 +26,14 @@ func TestProbeExplainsAFirstContactInWords(t *testing.T) {
 	fleet, err := twin.Start(t.Context(), twin.Options{
 		User: "wkadmin", Password: "winrm-Secret1",
 		Servers: []exchange.Server{{
-			Name: "CAS1", FQDN: "cas1.lab.test", Roles: []exchange.Role{exchange.ClientAccess}, Language: "en-US", Arch: "x64", Address: "127.0.122.110", Port: port,
+			Name: "CAS1", FQDN: "cas1.lab.test", Roles: []exchange.Role{exchange.ClientAccess}, Language: "en-US", Arch: "x64", Address: "127.0.137.110", Port: port,
 		}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { fleet.Close() })
-	host := fmt.Sprintf("127.0.122.110:%d", port)
+	host := fmt.Sprintf("127.0.137.110:%d", port)
 
 	status, out, stderr := run(t, "", "probe", "--explain", "--host", host, "--user", "wkadmin", "--password-file", file(t, "winrm-Secret1"))
 	if status != 0 {
@@ -71,7 +71,7 @@ func TestProbeExplainsAFirstContactInWords(t *testing.T) {
 // What a keytab or a pin is worth shows before anything is sent.
 func TestProbeRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
-	kerberos := []string{"probe", "--explain", "--host", "127.0.122.111:5985", "--auth", "kerberos", "--user", "svc@LAB.TEST", "--kdc", "127.0.122.111:1"}
+	kerberos := []string{"probe", "--explain", "--host", "127.0.137.111:5985", "--auth", "kerberos", "--user", "svc@LAB.TEST", "--kdc", "127.0.137.111:1"}
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -80,7 +80,7 @@ func TestProbeRefusesWhatItCannotRead(t *testing.T) {
 		"truncated keytab": {append(kerberos, "--keytab", file(t, "\x05\x02\x00\x00\x00\x42\x00\x01")), "it is cut or damaged; make one with ktpass or ktutil"},
 		"no keytab":        {append(kerberos, "--keytab", file(t, "hello")), "does not begin as a keytab"},
 		"no ticket cache":  {append(kerberos, "--ccache", file(t, "hello")), "does not begin as a ticket cache"},
-		"short pin":        {[]string{"probe", "--host", "127.0.122.111", "--https", "--user", "u", "--password-file", file(t, "p"), "--pin", "ab:cd"}, "64 hexadecimal digits; this has 4"},
+		"short pin":        {[]string{"probe", "--host", "127.0.137.111", "--https", "--user", "u", "--password-file", file(t, "p"), "--pin", "ab:cd"}, "64 hexadecimal digits; this has 4"},
 	} {
 		status, out, stderr := run(t, "", c.args...)
 		if status != 2 || !strings.Contains(stderr, c.want) || out != "" {
@@ -92,13 +92,13 @@ func TestProbeRefusesWhatItCannotRead(t *testing.T) {
 func TestProbeKeepsAFirstContactWithTheHostOfTheInventory(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
-	l, err := net.Listen("tcp", "127.0.122.112:0")
+	l, err := net.Listen("tcp", "127.0.137.112:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	inv, faults := exchange.ReadInventory(strings.NewReader(fmt.Sprintf("server,roles,address,port\nCAS1,CAS,127.0.122.112,%d\n", port)))
+	inv, faults := exchange.ReadInventory(strings.NewReader(fmt.Sprintf("server,roles,address,port\nCAS1,CAS,127.0.137.112,%d\n", port)))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
@@ -107,7 +107,7 @@ func TestProbeKeepsAFirstContactWithTheHostOfTheInventory(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { fleet.Close() })
-	args := []string{"probe", "--explain", "--store", "--database-url", db.URL, "--host", fmt.Sprintf("127.0.122.112:%d", port), "--user", "wkadmin", "--password-file", file(t, "winrm-Secret1")}
+	args := []string{"probe", "--explain", "--store", "--database-url", db.URL, "--host", fmt.Sprintf("127.0.137.112:%d", port), "--user", "wkadmin", "--password-file", file(t, "winrm-Secret1")}
 	if status, out, _ := run(t, "", args...); status != 1 || !strings.Contains(out, "not kept: ") || !strings.Contains(out, "The inventory has 0 hosts") {
 		t.Errorf("before the import: exit %d: %s", status, out)
 	}
@@ -128,7 +128,7 @@ func TestProbeKeepsAFirstContactWithTheHostOfTheInventory(t *testing.T) {
 	if err != nil || !there || len(c.Steps) != 9 || len(c.Checks) != len(windows.Constants()) || c.Windows != "2003" || !strings.HasPrefix(c.By, "command line") {
 		t.Errorf("kept %+v, %v", c, err)
 	}
-	if status, _, stderr := run(t, "", "probe", "--store", "--host", "127.0.122.112", "--user", "u", "--password-file", file(t, "p")); status != 2 || !strings.Contains(stderr, "--explain") {
+	if status, _, stderr := run(t, "", "probe", "--store", "--host", "127.0.137.112", "--user", "u", "--password-file", file(t, "p")); status != 2 || !strings.Contains(stderr, "--explain") {
 		t.Errorf("without --explain: exit %d, %s", status, stderr)
 	}
 }

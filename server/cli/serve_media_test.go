@@ -63,7 +63,7 @@ func TestServeGivesMediaAtAPortOfTheirOwn(t *testing.T) {
 	if _, err := d.Store.AddMedia(ctx, commandLine(), m, bundle.ManifestBytes, ""); err != nil {
 		t.Fatal(err)
 	}
-	inventory, _ := exchange.ReadInventory(strings.NewReader("server,roles,address\nCAS1,CAS,127.0.126.20\n"))
+	inventory, _ := exchange.ReadInventory(strings.NewReader("server,roles,address\nCAS1,CAS,127.0.137.20\n"))
 	if _, err := d.Store.ImportInventory(ctx, commandLine(), inventory, nil, store.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -83,20 +83,20 @@ func TestServeGivesMediaAtAPortOfTheirOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, sum := media.Token(bytes.Repeat([]byte{7}, 32))
-	here := netip.MustParseAddr("127.0.126.20")
+	here := netip.MustParseAddr("127.0.137.20")
 	if err := d.Store.Grant(ctx, lease, asked.Stagings[0], sum, []netip.Addr{here}, time.Hour); err != nil {
 		t.Fatal(err)
 	}
 
 	said := &quiet{}
 	log := slog.New(slog.NewTextHandler(said, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	free, err := net.Listen("tcp", "127.0.126.20:0")
+	free, err := net.Listen("tcp", "127.0.137.20:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	at := free.Addr().String()
 	free.Close()
-	c := &ServeCmd{Listen: "127.0.126.21:0", MediaFlags: MediaFlags{MediaDir: shelf.Dir()}, MediaListenFlags: MediaListenFlags{MediaListen: at, MediaHosts: 3}}
+	c := &ServeCmd{Listen: "127.0.137.21:0", MediaFlags: MediaFlags{MediaDir: shelf.Dir()}, MediaListenFlags: MediaListenFlags{MediaListen: at, MediaHosts: 3}}
 	p := &parts{log: log}
 	defer p.stop()
 	listener, counts, err := c.mediaListener(p, d.Store, log)
@@ -126,13 +126,13 @@ func TestServeGivesMediaAtAPortOfTheirOwn(t *testing.T) {
 		}
 		return answer.StatusCode, body
 	}
-	if status, body := fetch("127.0.126.20"); status != 200 || sha256Hex(body) != bundle.SHA256 {
+	if status, body := fetch("127.0.137.20"); status != 200 || sha256Hex(body) != bundle.SHA256 {
 		t.Errorf("the host reads %d, %d bytes", status, len(body))
 	}
-	if status, _ := fetch("127.0.126.22"); status != 404 {
+	if status, _ := fetch("127.0.137.22"); status != 404 {
 		t.Errorf("from elsewhere: %d", status)
 	}
-	if g, err := d.Store.StagingByID(ctx, asked.Stagings[0]); err != nil || !strings.Contains(g.Refused, "It asked from 127.0.126.22, which is none of its addresses") {
+	if g, err := d.Store.StagingByID(ctx, asked.Stagings[0]); err != nil || !strings.Contains(g.Refused, "It asked from 127.0.137.22, which is none of its addresses") {
 		t.Errorf("the staging says %q, %v", g.Refused, err)
 	}
 	// The console's own port does not have it, with the token or without.
@@ -164,7 +164,7 @@ func TestServeGivesMediaAtAPortOfTheirOwn(t *testing.T) {
 	if err := d.Store.SaveStaging(ctx, lease, save); err != nil {
 		t.Fatal(err)
 	}
-	if status, _ := fetch("127.0.126.20"); status != 404 {
+	if status, _ := fetch("127.0.137.20"); status != 404 {
 		t.Errorf("after the staging's end the host reads %d", status)
 	}
 	if all := said.String() + w.Body.String(); strings.Contains(all, token) || strings.Contains(all, sum) {

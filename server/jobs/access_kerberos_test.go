@@ -22,7 +22,7 @@ func TestTheTicketsOfAnAccountAreOneForAllHosts(t *testing.T) {
 	for n := range hosts {
 		names = append(names, fmt.Sprintf("mbx%d.corp.example", n+1))
 	}
-	k := kdctest.New(t, "127.0.134.248", "", names...)
+	k := kdctest.New(t, "127.0.128.248", "", names...)
 	read := func(path string) []byte {
 		t.Helper()
 		raw, err := os.ReadFile(path)
@@ -31,7 +31,7 @@ func TestTheTicketsOfAnAccountAreOneForAllHosts(t *testing.T) {
 		}
 		return raw
 	}
-	r := reachFrom(t, 11, hosts, "127.0.134", "http,kerberos", store.Profile{Auth: store.AuthKerberos, Realm: kdctest.Realm, KDCs: []string{k.Address}},
+	r := reachFrom(t, 11, hosts, "127.0.128", "http,kerberos", store.Profile{Auth: store.AuthKerberos, Realm: kdctest.Realm, KDCs: []string{k.Address}},
 		func(o *twin.Options) {
 			o.Keytab = read(k.HostKeytab)
 			o.Accounts = []twin.Account{{Name: `CORP\` + kdctest.Account, Admin: true}}

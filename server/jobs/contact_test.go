@@ -33,7 +33,7 @@ func (r *reached) contact(host int64, outcome string) store.Contact {
 
 func TestFirstContactIsMadeByTheProfileAndKept(t *testing.T) {
 	t.Parallel()
-	r := reach(t, 1, "127.0.122", "http,ntlm", store.Profile{Auth: string(winrm.AuthNTLM), HTTPS: false})
+	r := reach(t, 1, "127.0.136", "http,ntlm", store.Profile{Auth: string(winrm.AuthNTLM), HTTPS: false})
 	hosts, err := r.Store.HostsOfProfile(t.Context(), "default")
 	if err != nil || len(hosts) != 1 {
 		t.Fatal(hosts, err)

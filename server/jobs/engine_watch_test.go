@@ -18,7 +18,7 @@ func TestHoursWithoutACoordinatorAreNoPatience(t *testing.T) {
 	t.Parallel()
 	const gap, service = 3 * time.Hour, "MSExchangePop3"
 	w := newWorld(t, `server,roles,site,build,address,port,services
-CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.31,5985,BackupAgent
+CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.33,5985,BackupAgent
 `)
 	v := w.await(t, "Setup runs", 60*time.Second, func(store.RolloutView) bool { return w.journal.count("CAS1", "setup-started") == 1 })
 	id := v.Waves[0].Upgrades[0].ID
@@ -63,7 +63,7 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.31,5985,BackupAgent
 	if at := w.memory(t, id, "verify")["since"]; at != strconv.FormatInt(since, 10) || u.Step != "verify" || u.State != rollout.Running || u.Unwinding {
 		t.Fatalf("%s is %s at %s, unwinding %t, waits since %s, moved to %d: %s", u.Server, u.State, u.Step, u.Unwinding, at, since, u.Message)
 	}
-	if err := w.host(t, "127.0.81.31").StartService(t.Context(), service); err != nil {
+	if err := w.host(t, "127.0.81.33").StartService(t.Context(), service); err != nil {
 		t.Fatal(err)
 	}
 	v = w.await(t, "the rollout is done", 60*time.Second, func(v store.RolloutView) bool { return v.State == rollout.RolloutDone })

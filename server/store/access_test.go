@@ -28,7 +28,7 @@ func secure(t *testing.T, auth, account string) *secured {
 	if _, err := d.Store.SaveProfile(t.Context(), erika, p); err != nil {
 		t.Fatal(err)
 	}
-	importCSV(t, d.Store, "server,roles,site,build,address,port\nCAS1,ClientAccess,HQ,8.0.685.25,127.0.125.1,5986\nHUB1,HubTransport,HQ,8.0.685.25,127.0.125.2,5986\nMBX1,Mailbox,HQ,8.0.685.25,127.0.125.3,5986\n")
+	importCSV(t, d.Store, "server,roles,site,build,address,port\nCAS1,ClientAccess,HQ,8.0.685.25,127.0.77.1,5986\nHUB1,HubTransport,HQ,8.0.685.25,127.0.77.2,5986\nMBX1,Mailbox,HQ,8.0.685.25,127.0.77.3,5986\n")
 	var err error
 	if d.hosts, err = d.Store.HostsOfProfile(t.Context(), "default"); err != nil || len(d.hosts) != 3 {
 		t.Fatalf("HostsOfProfile = %v, %v, want three", d.hosts, err)

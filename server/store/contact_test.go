@@ -14,7 +14,7 @@ func TestFirstContactIsKeptWithWhatTheHostSaid(t *testing.T) {
 	t.Parallel()
 	db := storetest.New(t)
 	ctx := t.Context()
-	importCSV(t, db.Store, "server,roles,site,build,address,port\nCAS1,ClientAccess,HQ,8.0.685.25,127.0.122.1,5985\nMBX1,Mailbox,HQ,8.0.685.25,127.0.122.2,5985\n")
+	importCSV(t, db.Store, "server,roles,site,build,address,port\nCAS1,ClientAccess,HQ,8.0.685.25,127.0.77.1,5985\nMBX1,Mailbox,HQ,8.0.685.25,127.0.77.2,5985\n")
 	hosts, err := db.Store.HostsOfProfile(ctx, "default")
 	if err != nil || len(hosts) != 2 {
 		t.Fatalf("%v %v", hosts, err)
@@ -58,7 +58,7 @@ func TestFirstContactIsKeptWithWhatTheHostSaid(t *testing.T) {
 	if err != nil || len(against) != 1 || len(against["b"]) != 1 || against["b"][0].Found != "8" || against["b"][0].Host != hosts[0].Name {
 		t.Errorf("contradictions %+v, %v", against, err)
 	}
-	if err := note(store.HostAddress{ID: hosts[0].ID, Name: hosts[0].Name, Address: "127.0.122.9", Port: 5985}, "2003"); !errors.Is(err, rollout.ErrConflict) {
+	if err := note(store.HostAddress{ID: hosts[0].ID, Name: hosts[0].Name, Address: "127.0.77.9", Port: 5985}, "2003"); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("what another machine said: %v, want a conflict", err)
 	}
 	if err := note(hosts[0], "2003", check("a", "perhaps", "x")); err == nil {
