@@ -40,6 +40,7 @@ type arenaOptions struct {
 	Hard    map[string]time.Duration // of steps: other hard limits than the runbook's
 	DB      *storetest.DB            // empty = one of the package's own Postgres
 	Way     string                   // how hosts are reached: "" by Basic over http, wayNTLM, wayHTTPS
+	Media   bool                     // hosts fetch the package from a console; else it lies there
 }
 
 // Ways to reach hosts.
@@ -65,6 +66,7 @@ type arena struct {
 	lead, operator store.Actor
 	rollout        int64
 	book           rollout.Runbook
+	mediaURL       string // of the console's listener; "" = there is none
 
 	mu       sync.Mutex
 	started  int
@@ -117,6 +119,10 @@ func newArena(t testing.TB, csv string, change ...func(*arenaOptions)) *arena {
 		a.before[s.Name] = a.inspect(t, s.Name)
 	}
 	a.furnish(t)
+	if a.options.Media {
+		a.serveMedia(t)
+		a.prove(t)
+	}
 	a.submit(t)
 	return a
 }

@@ -69,6 +69,7 @@ func (a *arena) check(t testing.TB) {
 			a.checkTold(t, u)
 			a.checkLedger(t, u.ID, u.Server)
 			a.checkPutBack(t, u.Server)
+			a.checkMedia(t, u.Server)
 		}
 	}
 	if !t.Failed() {

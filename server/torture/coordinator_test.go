@@ -40,6 +40,7 @@ type orders struct {
 	Skew    time.Duration // its clock is off by so much
 	Trap    trap
 	Hard    map[string]time.Duration // of steps: other hard limits than the runbook's
+	Media   string                   // URL of the console's listener; "" = there is none
 }
 
 // tableOf is the runbook with other hard limits for some steps: those of hours
@@ -75,7 +76,12 @@ func coordinate(raw string) error {
 	if err != nil {
 		return err
 	}
+	var fetched jobs.Media
+	if o.Media != "" {
+		fetched = jobs.Media{URL: o.Media, Secret: keys.Derive}
+	}
 	engine, err := jobs.New(jobs.Options{
+		Media: fetched,
 		Store: s, Keys: keys, Table: tableOf(o.Hard), Pace: o.Pace, Workers: o.Workers,
 		Now: jumpingClock(o.Skew),
 		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
@@ -153,7 +159,7 @@ type coordinator struct {
 // coordinator starts a coordinator process. It ends with the test.
 func (a *arena) coordinator(t testing.TB, change ...func(*orders)) *coordinator {
 	t.Helper()
-	o := orders{URL: a.URL, KeyFile: a.keyFile, Pace: a.options.Pace, Lease: a.options.Lease, Workers: a.options.Workers, Hard: a.options.Hard}
+	o := orders{URL: a.URL, KeyFile: a.keyFile, Pace: a.options.Pace, Lease: a.options.Lease, Workers: a.options.Workers, Hard: a.options.Hard, Media: a.mediaURL}
 	for _, one := range change {
 		one(&o)
 	}

@@ -74,7 +74,7 @@ func untouched(t *testing.T, file string) []string {
 func tracedPoints(t *testing.T, csv string) (points []string) {
 	t.Helper()
 	if !t.Run("undisturbed", func(t *testing.T) {
-		a := newArena(t, csv, packed)
+		a := newArena(t, csv, packed, staged)
 		a.approveAll(t)
 		file := filepath.Join(a.dir, "trace")
 		c := a.coordinator(t, func(o *orders) { o.Trap = trap{Do: "trace", File: file} })
@@ -98,6 +98,11 @@ func TestKillAtSomePoints(t *testing.T) {
 	random := chance(t)
 	points := tracedPoints(t, fleet4("127.107.1"))
 	random.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	first := slices.IndexFunc(points, func(p string) bool { return strings.HasSuffix(p, "@stage") })
+	if first < 0 {
+		t.Fatalf("no staging was in work: %q", points)
+	}
+	points[0], points[first] = points[first], points[0]
 	const sample = 8
 	chosen := points[:min(sample, len(points))]
 	t.Logf("%d points, of which %q", len(points), chosen)
@@ -127,7 +132,7 @@ func killThrough(t *testing.T, net string, orders trap, seen map[string]bool) in
 // wanted. It returns how often it died.
 func killFleet(t *testing.T, csv string, own trap, seen map[string]bool, wanted func(point string) bool) int {
 	t.Helper()
-	a := newArena(t, csv, packed)
+	a := newArena(t, csv, packed, staged)
 	a.approveAll(t)
 	var mu sync.Mutex
 	var now *coordinator
