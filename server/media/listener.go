@@ -88,6 +88,7 @@ const (
 type Listener struct {
 	opt     Options
 	limiter *rate.Limiter // nil = no limit
+	known   *strangers
 	chunk   int64
 
 	mu  sync.Mutex
@@ -104,8 +105,9 @@ var (
 // maxChunk is how much is handed to the kernel at once: coarse enough for
 // sendfile, and an eighth of a second of a limit so that hosts get equal parts.
 const (
-	maxChunk = 4 << 20
-	minChunk = 64 << 10
+	maxChunk   = 1 << 20
+	minChunk   = 64 << 10
+	firstChunk = 256 << 10 // a host's pace is not known yet
 )
 
 // New returns a Listener.
@@ -116,7 +118,7 @@ func New(opt Options) *Listener {
 	if opt.Stall == 0 {
 		opt.Stall = time.Minute
 	}
-	l := &Listener{opt: opt, chunk: maxChunk, now: map[int64]*transfer{}}
+	l := &Listener{opt: opt, chunk: maxChunk, now: map[int64]*transfer{}, known: newStrangers()}
 	if opt.Rate > 0 {
 		l.chunk = min(max(opt.Rate/8, minChunk), maxChunk)
 		l.limiter = rate.NewLimiter(rate.Limit(opt.Rate), int(l.chunk))
@@ -128,7 +130,7 @@ func New(opt Options) *Listener {
 // each connection.
 func (l *Listener) Server() *http.Server {
 	server := &http.Server{
-		Handler: l, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 4 << 10,
+		Handler: l, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 4 << 10, ConnState: l.known.state,
 		ErrorLog: slog.NewLogLogger(l.opt.Log.Handler(), slog.LevelDebug),
 	}
 	server.SetKeepAlivesEnabled(false)
@@ -151,8 +153,12 @@ func (l *Listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	sum := hashToken(token)
-	grant, err := l.opt.Grants.Grant(r.Context(), sum)
+	grant, err := l.known.ask(r.Context(), l.opt.Grants, from(r), sum)
 	switch {
+	case errors.Is(err, errTooMany):
+		w.Header().Set("Retry-After", "2")
+		l.refuse(w, r, Grant{}, http.StatusServiceUnavailable, RefusedBusy)
+		return
 	case errors.Is(err, ErrNoGrant):
 		l.refuse(w, r, Grant{}, http.StatusNotFound, RefusedToken)
 		return
@@ -223,7 +229,7 @@ func (l *Listener) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 	defer content.Close()
 	w.Header().Set("ETag", `"`+file.SHA256+`"`)
 	w.Header().Set("Content-Type", "application/octet-stream")
-	out := &paced{ResponseWriter: w, ctx: ctx, l: l, token: token, control: http.NewResponseController(w), checked: time.Now()}
+	out := &paced{ResponseWriter: w, ctx: ctx, l: l, token: token, control: http.NewResponseController(w), checked: time.Now(), chunk: min(firstChunk, l.chunk)}
 	began := time.Now()
 	http.ServeContent(out, r, "", time.Time{}, content) // no Last-Modified: If-Range goes by the ETag alone
 	l.seen(Event{Job: g.Job, Host: g.Host, From: from(r), Status: out.status, Bytes: out.sent, Elapsed: time.Since(began)})

@@ -27,6 +27,8 @@ const Extension = ".wkm"
 var (
 	// ErrTooBig says that a tree makes a bundle of 2 GiB or more.
 	ErrTooBig = errors.New("more than 2 GiB when packed, which a host of 2003 could not resume: the folder holds more than one package, or other files; name the package's own folder")
+	// ErrTooMuch says that a file unpacks to more than any package holds.
+	ErrTooMuch = errors.New("it unpacks to more than 6 GB or 50,000 files, or to more than it says itself: this is no service pack, or something changed it; nothing of it was kept")
 	// ErrNoUnpacker says that cabextract is missing.
 	ErrNoUnpacker = errors.New("cabextract is not installed: install it (Debian: apt-get install cabextract), or unpack the package on any Windows machine and name the folder with --unpacked")
 	// ErrDamaged says that a file is no self-extracting cabinet, or was cut off.

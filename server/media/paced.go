@@ -19,6 +19,7 @@ type paced struct {
 	token   string // its hash
 	control *http.ResponseController
 	checked time.Time
+	chunk   int64 // of the next piece, by how long the host took for the last
 	status  int
 	sent    int64
 }
@@ -67,11 +68,13 @@ func (w *paced) ReadFrom(src io.Reader) (int64, error) {
 	}
 	var all int64
 	for left > 0 {
-		n := min(left, w.l.chunk)
+		n := min(left, w.chunk)
 		if err := w.may(n); err != nil {
 			return all, err
 		}
+		began := time.Now()
 		got, err := to.ReadFrom(&io.LimitedReader{R: src, N: n})
+		w.chunk = w.l.next(w.chunk, time.Since(began))
 		all, left, w.sent = all+got, left-got, w.sent+got
 		if err != nil {
 			return all, err
@@ -81,6 +84,18 @@ func (w *paced) ReadFrom(src io.Reader) (int64, error) {
 		}
 	}
 	return all, nil
+}
+
+// next is how large the next piece may be when the last took so long: a host that
+// takes little at a time, without a pause, is not one that takes nothing.
+func (l *Listener) next(chunk int64, took time.Duration) int64 {
+	switch {
+	case took > l.opt.Stall/8:
+		return minChunk
+	case took < l.opt.Stall/64:
+		return min(2*chunk, l.chunk)
+	}
+	return chunk
 }
 
 // Write is for what is no file: the text of a refused Range.

@@ -350,7 +350,7 @@ func TestWithoutCabextractTheWayOutIsNamed(t *testing.T) {
 func TestFullDiskIsNoDamagedFile(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("PATH", bin)
-	script := "#!/bin/sh\necho 'out/exchangeserver.msi: No space left on device' >&2\nexit 1\n"
+	script := "#!/bin/sh\n[ \"$1\" = --list ] && exit 0\necho 'out/exchangeserver.msi: No space left on device' >&2\nexit 1\n"
 	if err := os.WriteFile(filepath.Join(bin, "cabextract"), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // deltaManifest is in the cabinet of a package that holds differences only
@@ -18,7 +17,8 @@ import (
 const deltaManifest = "_sfx_manifest_"
 
 // Unpack takes the cabinet out of a self-extracting package with cabextract,
-// which finds it behind the program and reads MSZIP, LZX and Quantum.
+// which finds it behind the program and reads MSZIP, LZX and Quantum. What it
+// would unpack to is listed and bounded first, and watched meanwhile.
 func Unpack(ctx context.Context, file, dir string) error {
 	program, err := exec.LookPath("cabextract")
 	if err != nil {
@@ -33,14 +33,22 @@ func Unpack(ctx context.Context, file, dir string) error {
 		return told(file, err)
 	}
 	probe.Close()
-	cmd := exec.CommandContext(ctx, program, "--quiet", "--directory", dir, "--", full)
-	cmd.Env, cmd.WaitDelay = []string{"LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin"}, 5*time.Second
+	size, err := measure(ctx, program, full, dir)
+	if err != nil {
+		return err
+	}
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	go watch(working, dir, size, stop)
+	cmd := command(working, program, "--quiet", "--directory", dir, "--", full)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	err = cmd.Run()
 	switch text := strings.ToLower(said.String()); {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(context.Cause(working), ErrTooMuch):
+		return fmt.Errorf("%s: %w", file, ErrTooMuch)
 	case strings.Contains(text, syscall.ENOSPC.Error()): // its words in the C locale
 		return fmt.Errorf("%s: %w", dir, ErrNoRoom)
 	case err != nil:
