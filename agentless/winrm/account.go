@@ -48,8 +48,8 @@ type AccountConfig struct {
 	Refused  []Refusal
 	Accepted []string
 	// Tell hears of each new refusal, and TellAccepted of the first time that a
-	// host takes the credential: both are to be kept. They must not call the
-	// account, and may be nil.
+	// host takes the credential: both are to be kept. They hear of it one after the
+	// other, beside the call that found it out (see Told), and may be nil.
 	Tell         func(Refusal)
 	TellAccepted func(host string, at time.Time)
 }
@@ -66,14 +66,15 @@ type Refusal struct {
 }
 
 // Account is one version of one credential, shared by all hosts that it is used
-// for. A password that was refused is not sent again, so that nobody's account
-// gets locked: not to the host that refused it, and after one refusal (of an
-// account of the domain) or two (of accounts that each host has for itself) not
-// to any host that has not taken it yet. It is safe for concurrent use.
+// for. It keeps a wrong password from locking somebody's account. What a host
+// refused is not sent to it again (once more, if it took it before). One refusal
+// of an account of the domain, or two of accounts that each host has for itself,
+// close it to all hosts that have not taken it; two hosts that took it before, or
+// the directory itself, close it to all. A proof that is not judged counts half.
+// While it is not known that a password is right, one proof of it is on its way
+// at a time. It is safe for concurrent use.
 type Account struct {
 	cfg AccountConfig
-
-	first, few chan struct{} // places for proofs: while no host took it, and after
 
 	mu     sync.Mutex
 	hosts  map[string]*knownHost
@@ -82,7 +83,14 @@ type Account struct {
 	shut   bool            // closed to those that did, too
 	row    map[string]bool // hosts that refused since a success
 
-	unanswered int // proofs since one was taken, at all hosts
+	good       time.Time     // when a host took it last
+	flying     int           // proofs on their way
+	unanswered int           // proofs since one was taken, at all hosts
+	next       time.Time     // no proof before
+	changed    chan struct{} // closed when a proof ends; nil when nobody waits
+
+	untold  []func()
+	telling chan struct{} // closed when all is told; nil when it is
 }
 
 // NewAccount checks what is given; nothing is sent.
@@ -121,7 +129,7 @@ func NewAccount(cfg AccountConfig) (*Account, error) {
 }
 
 func newAccount(cfg AccountConfig) *Account {
-	return &Account{cfg: cfg, first: make(chan struct{}, 1), few: make(chan struct{}, proofsAtOnce), hosts: map[string]*knownHost{}}
+	return &Account{cfg: cfg, hosts: map[string]*knownHost{}}
 }
 
 // Basic is an account that nobody else shares, for HTTP Basic.
@@ -135,21 +143,16 @@ func (a *Account) Auth() Auth { return a.cfg.Auth }
 // User is the account's name, as it was given.
 func (a *Account) User() string { return a.cfg.User }
 
-// Forget forgets all refusals: a person wants it tried again.
-func (a *Account) Forget() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.closed, a.shut, a.row = nil, false, nil
-	for _, h := range a.hosts {
-		h.refused, h.doubtful, h.unanswered = nil, false, 0
-	}
-}
-
 // May reports, as a *CredentialRefused, why nothing with the credential is sent
 // to a host.
 func (a *Account) May(host string) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.may(host)
+}
+
+// may is May; the lock must be held.
+func (a *Account) may(host string) error {
 	h := a.hosts[host]
 	switch {
 	case h != nil && h.refused != nil:
@@ -169,13 +172,17 @@ func (a *Account) Unanswered() int {
 	return a.unanswered
 }
 
-// certain reports whether the host took the credential, and nothing since makes
-// that doubtful.
-func (a *Account) certain(host string) bool {
+// certain reports whether the host took the credential a moment ago, and nothing
+// since makes that doubtful; if so, what goes with the next message is no proof.
+// said is how often the host refused so far.
+func (a *Account) certain(host string) (said int, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h := a.hosts[host]
-	return h != nil && h.accepted && !h.doubtful
+	if h == nil {
+		return 0, false
+	}
+	return h.said, h.accepted && !h.doubtful && time.Since(h.took) < sureFor
 }
 
 // CredentialRefused is a credential that was refused. It is an ErrDenied.

@@ -1,227 +1,152 @@
 package winrm
 
 import (
-	"context"
 	"fmt"
-	"strings"
 	"time"
 )
 
-const (
-	// proofHold is how long one host that does not answer keeps others from being
-	// tried.
-	proofHold = 3 * time.Second
-	// proofsAtOnce is to how many hosts that have not taken it yet a credential of
-	// the domain is shown at a time, once one took it.
-	proofsAtOnce = 4
-	// unansweredProofs in a row count as a refusal: a bad link must not lock an
-	// account.
-	unansweredProofs = 2
-	// localRefusals of an account that each host has for itself close the others.
-	localRefusals = 2
-)
-
-// knownHost is what an account knows of one host.
-type knownHost struct {
-	turn       chan struct{} // one proof at a time
-	accepted   bool
-	doubtful   bool // it took the credential, and refused it since
-	unanswered int
-	refused    *Refusal
-}
-
-// domain reports whether a wrong password counts at the domain, for all hosts:
-// anything but Basic, certificates and .\user.
-func (a *Account) domain() bool {
-	return a.cfg.Auth != AuthBasic && a.cfg.Auth != AuthCertificate && !strings.HasPrefix(a.cfg.User, `.\`)
-}
-
-// host gives what is known of a host; the lock must be held.
-func (a *Account) host(name string) *knownHost {
-	h := a.hosts[name]
-	if h == nil {
-		h = &knownHost{turn: make(chan struct{}, 1)}
-		a.hosts[name] = h
-	}
-	return h
-}
+// localRefusals of an account that each host has for itself close the others.
+const localRefusals = 2
 
 // proof is the permission to show the credential to a host once. One of
 // accepted, refused, lost and nothing ends it.
 type proof struct {
 	account *Account
 	host    string
-	release []func()
+	said    int  // how often the host had refused before
+	certain bool // none, in truth: the host took it a moment ago
+	// unsettled is one that the host said yes to over http: true when its first
+	// sealed answer opens.
+	unsettled bool
+	open      bool // it keeps others waiting; guarded by the account
 }
 
-// prove waits until the credential may be shown to a host: one proof at a time
-// for each host, one for all as long as none took it. What is known by then
-// decides once more, so of many that start at once with a wrong password only
-// the first sends it.
-func (a *Account) prove(ctx context.Context, host string) (*proof, error) {
-	a.mu.Lock()
-	turn := a.host(host).turn
-	a.mu.Unlock()
-	p := &proof{account: a, host: host}
-	if err := p.wait(ctx, turn, false); err != nil {
-		return nil, err
+// done lets the next go; the lock must be held.
+func (p *proof) done() {
+	if !p.open {
+		return
 	}
-	a.mu.Lock()
-	// A ticket shows no password: its hosts need not wait for each other.
-	fresh, accepted := a.taken == 0 && a.cfg.Auth != AuthKerberos, a.host(host).accepted
-	a.mu.Unlock()
-	if fresh {
-		if err := p.wait(ctx, a.first, true); err != nil {
-			return nil, err
-		}
-		a.mu.Lock()
-		fresh = a.taken == 0
-		a.mu.Unlock()
-		if !fresh { // another host took it meanwhile
-			p.done(1)
-		}
+	a := p.account
+	p.open = false
+	a.host(p.host).proving = false
+	a.flying--
+	if a.changed != nil {
+		close(a.changed)
+		a.changed = nil
 	}
-	if !fresh && !accepted && a.domain() && a.cfg.Auth != AuthKerberos {
-		if err := p.wait(ctx, a.few, true); err != nil {
-			return nil, err
-		}
-	}
-	if err := a.May(host); err != nil {
-		p.done(0)
-		return nil, err
-	}
-	return p, nil
 }
 
-// wait takes a place; one that is held for others is given back after a while.
-func (p *proof) wait(ctx context.Context, places chan struct{}, briefly bool) error {
-	select {
-	case places <- struct{}{}:
-	case <-ctx.Done():
-		p.done(0)
-		return fmt.Errorf("%w: waiting for another login with the same credential: %w", ErrTimeout, ctx.Err())
-	}
-	if !briefly {
-		p.release = append(p.release, func() { <-places })
-		return nil
-	}
-	timer := time.AfterFunc(proofHold, func() { <-places })
-	p.release = append(p.release, func() {
-		if timer.Stop() {
-			<-places
-		}
-	})
-	return nil
+// nothing ends a proof that was not sent, or not judged.
+func (p *proof) nothing() {
+	p.account.mu.Lock()
+	defer p.account.mu.Unlock()
+	p.done()
 }
-
-// done gives the places back, but for the first few.
-func (p *proof) done(keep int) {
-	for _, give := range p.release[keep:] {
-		give()
-	}
-	p.release = p.release[:keep]
-}
-
-// nothing ends a proof that was not sent.
-func (p *proof) nothing() { p.done(0) }
 
 // accepted notes that the host took the credential.
 func (p *proof) accepted() {
 	a, now := p.account, time.Now()
 	a.mu.Lock()
-	h := a.host(p.host)
-	first := !h.accepted
-	if first {
-		a.taken++
-	}
-	h.accepted, h.doubtful, h.unanswered = true, false, 0
-	a.row, a.unanswered = nil, 0
-	a.mu.Unlock()
-	p.done(0)
-	if first && a.cfg.TellAccepted != nil {
-		a.cfg.TellAccepted(p.host, now)
-	}
-}
-
-// lost notes a proof that no answer came to. It is neither right nor wrong; the
-// error, if there is one, says that the host is closed now.
-func (p *proof) lost() error {
-	a := p.account
-	a.mu.Lock()
+	defer a.mu.Unlock()
 	h := a.host(p.host)
 	if !h.accepted {
-		h.unanswered++
-		a.unanswered++
+		a.taken++
+		if a.cfg.TellAccepted != nil {
+			a.tell(func() { a.cfg.TellAccepted(p.host, now) })
+		}
 	}
-	full := h.unanswered >= unansweredProofs && h.refused == nil
-	a.mu.Unlock()
-	if !full {
-		p.done(0)
+	h.accepted, h.doubtful, h.unanswered, h.took, h.next = true, false, 0, now, time.Time{}
+	a.row, a.unanswered, a.good, a.next = nil, 0, now, time.Time{}
+	p.done()
+}
+
+// lost notes a proof that was sent, and of which nobody knows how it was judged.
+// The error, if there is one, says that the host is closed now.
+func (p *proof) lost(why error) error {
+	a, now := p.account, time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer p.done()
+	if p.certain || !a.guesses() {
 		return nil
 	}
-	return p.refused("the connection broke twice right after the password was sent: whether it is right is not known, and a third time could lock the account", nil)
+	h := a.host(p.host)
+	h.unanswered++
+	a.unanswered++
+	if many := h.unanswered - unansweredProofs; many >= 0 {
+		h.next = now.Add(pauseAfter(many))
+	}
+	if many := a.unanswered - 2*unansweredProofs; many >= 0 && a.domain() {
+		a.next = now.Add(pauseAfter(many))
+	}
+	all := a.domain() && a.taken == 0 && a.unanswered >= unansweredProofs
+	if h.refused != nil || h.accepted || !all && h.unanswered < unansweredProofs {
+		return nil
+	}
+	reason := fmt.Sprintf("twice no answer came that says whether the password is right, the last time from %s (%v): a third time could lock the account", p.host, why)
+	r := Refusal{Host: p.host, At: now, Reason: reason}
+	if h.unanswered >= unansweredProofs {
+		h.refused = &r
+		a.news(r)
+	}
+	if all && a.closed == nil {
+		a.closed = &Refusal{At: now, Reason: reason}
+		a.news(*a.closed)
+	}
+	return &CredentialRefused{Account: a.cfg.User, Host: p.host, Reason: reason, At: now, Sent: true}
 }
 
 // refused notes that the host did not take the credential. A host that took it
 // before is believed at the second time only: one whose service starts, or whose
 // domain controller is away, says no to what is right.
 func (p *proof) refused(reason string, fault *Fault) error {
-	a := p.account
-	r := Refusal{Host: p.host, At: time.Now(), Reason: reason}
-	var tell []Refusal
+	a, now := p.account, time.Now()
 	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer p.done()
 	h := a.host(p.host)
-	once := h.accepted && !h.doubtful && fault != nil
+	if h.said == p.said { // otherwise it was sent before the host said no to another
+		a.refuse(h, Refusal{Host: p.host, At: now, Reason: reason})
+	}
+	return &CredentialRefused{Account: a.cfg.User, Host: p.host, Reason: reason, At: now, Sent: true, Fault: fault}
+}
+
+// refuse draws the conclusions; the lock must be held.
+func (a *Account) refuse(h *knownHost, r Refusal) {
+	h.said++
+	once := h.accepted && !h.doubtful
 	if h.doubtful = true; !once && h.refused == nil {
 		h.refused = &r
-		tell = append(tell, r)
+		a.news(r)
 	}
 	if a.row == nil {
 		a.row = map[string]bool{}
 	}
-	if fault != nil {
-		a.row[p.host] = true
+	a.row[r.Host] = true
+	if a.cfg.Auth == AuthKerberos { // a ticket that a host does not take says nothing of the password
+		return
 	}
 	limit := localRefusals
 	if a.domain() && !h.accepted {
 		limit = 1
 	}
-	if len(a.row) >= limit && a.closed == nil && a.cfg.Auth != AuthKerberos {
-		all := Refusal{At: r.At, Reason: fmt.Sprintf("%s refused it (%s)", p.host, reason)}
-		a.closed = &all
-		tell = append(tell, all)
+	all := Refusal{At: r.At, Reason: fmt.Sprintf("%s refused it (%s)", r.Host, r.Reason)}
+	// One that was right once is another now, for all hosts.
+	all.ForAll = a.domain() && h.accepted && len(a.row) >= localRefusals
+	if all.ForAll && !a.shut || len(a.row) >= limit && a.closed == nil {
+		a.closed, a.shut = &all, a.shut || all.ForAll
+		a.news(all)
 	}
-	if a.domain() && h.accepted && len(a.row) >= localRefusals && a.cfg.Auth != AuthKerberos && !a.shut {
-		// It was right once: the password is another now, for all hosts.
-		a.shut = true
-		all := Refusal{ForAll: true, At: r.At, Reason: fmt.Sprintf("%s refused it (%s)", p.host, reason)}
-		a.closed = &all
-		tell = append(tell, all)
-	}
-	a.mu.Unlock()
-	p.done(0)
-	a.tell(tell)
-	return &CredentialRefused{Account: a.cfg.User, Host: p.host, Reason: reason, At: r.At, Sent: true, Fault: fault}
 }
 
 // deny closes the account itself: the directory refused it.
 func (a *Account) deny(reason string) error {
 	all := Refusal{ForAll: true, At: time.Now(), Reason: reason}
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	known := a.closed != nil && a.shut
-	a.closed, a.shut = &all, true
-	a.mu.Unlock()
-	if !known {
-		a.tell([]Refusal{all})
+	if a.closed, a.shut = &all, true; !known {
+		a.news(all)
 	}
 	return &CredentialRefused{Account: a.cfg.User, Reason: reason, At: all.At, Sent: true}
-}
-
-func (a *Account) tell(news []Refusal) {
-	if a.cfg.Tell == nil {
-		return
-	}
-	for _, r := range news {
-		a.cfg.Tell(r)
-	}
 }

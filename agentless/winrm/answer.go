@@ -12,6 +12,31 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
+// inside is the status to read an answer by. That of a sealed one came outside of
+// the seal, where anybody can change it: a 403 made of a 200 would say that a
+// command did not run. The envelope alone decides, and sure compares.
+func (r *reply) inside() int {
+	if r.sealed {
+		return http.StatusOK
+	}
+	return r.status
+}
+
+// sure completes what was read of an answer by its inside.
+func (r *reply) sure(err error) error {
+	if !r.sealed {
+		return err
+	}
+	var fault *Fault
+	switch {
+	case errors.As(err, &fault):
+		fault.HTTPStatus = http.StatusInternalServerError // what carries a fault (SOAP 1.2, part 2, 7.5.2.2)
+	case err == nil && r.status != http.StatusOK:
+		return fmt.Errorf("%w: http status %d around an answer that is no fault", errAnswer, r.status)
+	}
+	return err
+}
+
 // answerOf turns an HTTP answer into an envelope or a fault.
 func answerOf(status int, kind string, body []byte) (*node, []byte, error) {
 	return answerBy(parse, status, kind, body)

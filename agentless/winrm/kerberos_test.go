@@ -177,15 +177,16 @@ func TestKerberosInWords(t *testing.T) {
 		return err
 	}
 	wrong := r.account(t, "wrong")
-	var told []Refusal
-	wrong.cfg.Tell = func(r Refusal) { told = append(told, r) }
+	var heard []Refusal
+	wrong.cfg.Tell = func(r Refusal) { heard = append(heard, r) }
 	for i := range 5 {
 		if err := ask(fmt.Sprintf("mbx%d.lab.test", i), wrong); Outcome(err) != OutcomeDenied {
 			t.Errorf("a wrong password: %v", err)
 		}
 	}
-	if n := r.count(t, "AS_REQ", "PREAUTH_FAILED"); n != 1 || len(told) != 1 || told[0].Host != "" {
-		t.Errorf("shown to the KDC %d times, told %v", n, told)
+	told(t, wrong)
+	if n := r.count(t, "AS_REQ", "PREAUTH_FAILED"); n != 1 || len(heard) != 1 || heard[0].Host != "" {
+		t.Errorf("shown to the KDC %d times, told %v", n, heard)
 	}
 	right := r.account(t, "Secret1")
 	for name, want := range map[string][2]string{

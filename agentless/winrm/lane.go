@@ -32,6 +32,7 @@ type lane struct {
 	host     string // for the Host header
 	loggedOn bool
 	security sealed.Security // nil: bodies go as they are
+	proof    *proof          // the login, until the first sealed answer shows that the host knows the credential
 	idle     time.Time       // since when nobody uses it
 }
 
@@ -57,11 +58,12 @@ type reply struct {
 	media  string // the content type; "" = look into the header
 	body   []byte
 	last   bool // the connection ends with it
+	sealed bool // body and media came sealed, the rest did not
 }
 
 // kind is the content type.
 func (r *reply) kind() string {
-	if r.media != "" {
+	if r.media != "" || r.sealed {
 		return r.media
 	}
 	return r.header.Get("Content-Type")
@@ -181,4 +183,6 @@ func (l *lane) alive() bool {
 	return err == nil && quiet
 }
 
-func (l *lane) close() { _ = l.net.Close() } // nothing of it is used any more
+// close ends the connection as it is: TLS would write its farewell, for up to 5 s
+// to a host that reads no more. Nothing of it is used any more.
+func (l *lane) close() { _ = l.tcp.Close() }

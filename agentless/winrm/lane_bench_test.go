@@ -67,7 +67,7 @@ func BenchmarkMessage(b *testing.B) {
 		defer c.Close()
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, _, _, err := (call{transport: c.transport, ctx: b.Context()}).send(b.Context(), []byte(message)); err != nil {
+			if _, err := (call{transport: c.transport, ctx: b.Context()}).send(b.Context(), []byte(message)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -107,6 +107,14 @@ func (k *kerberosLogin) step(token []byte) ([]byte, error) {
 
 func (k *kerberosLogin) proves() bool { return true }
 
+// forget has the next login ask for another ticket: the host may have been joined
+// anew since this one was made.
+func (k *kerberosLogin) forget() {
+	if k.context != nil {
+		k.client.Forget(k.context.Peer)
+	}
+}
+
 func (k *kerberosLogin) security() sealed.Security {
 	if !k.complete {
 		return nil
@@ -140,7 +148,7 @@ func (t *transport) login(ctx context.Context, l *lane, leaf *x509.Certificate) 
 		if err == nil {
 			token, err = t.judge(ctx, m, p, answer)
 		} else if p != nil {
-			if closed := p.lost(); closed != nil {
+			if closed := p.lost(t.ended(ctx, err)); closed != nil {
 				return closed
 			}
 		}
@@ -153,6 +161,9 @@ func (t *transport) login(ctx context.Context, l *lane, leaf *x509.Certificate) 
 			l.loggedOn = true
 			if t.tls == nil {
 				l.security = m.security()
+			}
+			if p != nil && p.unsettled {
+				l.proof = p
 			}
 			return nil
 		}
@@ -171,48 +182,85 @@ func (t *transport) present(ctx context.Context, l *lane, token []byte) (*reply,
 }
 
 // judge takes the host's answer to a token and gives the next one; nil when the
-// login is complete.
+// login is complete. Once a proof p was sent, all that is neither yes nor no
+// leaves open how it was judged.
 func (t *transport) judge(ctx context.Context, m mechanism, p *proof, answer *reply) ([]byte, error) {
-	end := func(err error) ([]byte, error) {
-		if p != nil {
-			p.nothing()
+	if p == nil {
+		return t.challenge(m, answer)
+	}
+	open := func(err error) ([]byte, error) {
+		if closed := p.lost(err); closed != nil {
+			return nil, closed
 		}
 		return nil, err
 	}
 	token, offered := negotiateToken(answer.header)
+	ticket, _ := m.(*kerberosLogin)
 	switch {
-	case answer.status == http.StatusUnauthorized && p != nil:
-		if len(token) > 0 { // Kerberos says why; no password was shown, so nothing is closed
-			if _, err := m.step(token); errors.Is(err, kerberos.ErrSkew) || errors.Is(err, kerberos.ErrHost) {
-				return end(fmt.Errorf("%w: %w", ErrDenied, err))
+	case answer.status == http.StatusUnauthorized && ticket != nil && !offered:
+		p.nothing()
+		return nil, &Refused{Reason: t.noNegotiate(answer) + "; a ticket was sent, no password"}
+	case answer.status == http.StatusUnauthorized:
+		if ticket != nil {
+			if len(token) > 0 { // Kerberos says why; no password was shown, so nothing is closed
+				if _, err := m.step(token); errors.Is(err, kerberos.ErrSkew) || errors.Is(err, kerberos.ErrHost) {
+					p.nothing()
+					return nil, fmt.Errorf("%w: %w", ErrDenied, err)
+				}
 			}
+			ticket.forget()
 		}
 		return nil, p.refused(t.whyRefused(m), &Fault{HTTPStatus: answer.status})
-	case answer.status == http.StatusUnauthorized && !offered:
-		return end(&Refused{Reason: fmt.Sprintf("%s does not offer Negotiate, which carries NTLM and Kerberos; it offers %s; nothing secret was sent", t.host, offers(answer.header))})
-	case answer.status == http.StatusUnauthorized && len(token) == 0, answer.status == http.StatusUnauthorized && answer.last:
-		return end(&Refused{Reason: fmt.Sprintf("%s does not go on with the login after its first message; nothing secret was sent", t.host)})
-	case answer.status == http.StatusUnauthorized:
-		next, err := m.step(token)
-		if err != nil {
-			return end(&Refused{Reason: fmt.Sprintf("%s: %v; no proof of the password was sent", t.host, err)})
-		}
-		return next, nil
+	case answer.status == http.StatusBadRequest && ticket != nil:
+		return open(&Fault{HTTPStatus: answer.status, Reason: "http status 400 to a login with a ticket: a ticket of an account in many groups is larger than http.sys takes by default; on the host, MaxFieldLength and MaxRequestBytes (DWORD, up to 65534 and 16777216) under HKLM\\SYSTEM\\CurrentControlSet\\Services\\HTTP\\Parameters raise that, after a restart of HTTP (KB820129)"})
 	case answer.status != http.StatusOK:
-		return end(&Fault{HTTPStatus: answer.status})
-	case p == nil:
-		return end(&Refused{Reason: fmt.Sprintf("%s lets anybody in: it did not ask for a login; nothing secret was sent", t.host)})
+		return open(&Fault{HTTPStatus: answer.status})
 	}
 	if len(token) > 0 || m.security() == nil {
 		if _, err := m.step(token); err != nil {
-			return end(fmt.Errorf("%w: %w", ErrUnreachable, err))
+			return open(fmt.Errorf("%w: %w", ErrUnreachable, err))
 		}
 	}
-	if answer.last {
-		return end(fmt.Errorf("%w: the host ends the connection right after the login", errBroken))
+	// Kerberos has the host's own proof by now, and TLS its certificate. Over http
+	// anybody can say 200: NTLM's proof is the first answer that opens.
+	proven := ticket != nil || t.tls != nil
+	switch broken := fmt.Errorf("%w: the host ends the connection right after the login", errBroken); {
+	case answer.last && !proven:
+		return open(broken)
+	case answer.last:
+		p.accepted()
+		return nil, broken
+	case proven:
+		p.accepted()
+	default:
+		p.unsettled = true
+		p.nothing()
 	}
-	p.accepted()
 	return nil, nil
+}
+
+// challenge takes the answer to a token that shows nothing secret.
+func (t *transport) challenge(m mechanism, answer *reply) ([]byte, error) {
+	token, offered := negotiateToken(answer.header)
+	switch {
+	case answer.status == http.StatusOK:
+		return nil, &Refused{Reason: fmt.Sprintf("%s lets anybody in: it did not ask for a login; nothing secret was sent", t.host)}
+	case answer.status != http.StatusUnauthorized:
+		return nil, &Fault{HTTPStatus: answer.status}
+	case !offered:
+		return nil, &Refused{Reason: t.noNegotiate(answer) + "; nothing secret was sent"}
+	case len(token) == 0, answer.last:
+		return nil, &Refused{Reason: fmt.Sprintf("%s does not go on with the login after its first message; nothing secret was sent", t.host)}
+	}
+	next, err := m.step(token)
+	if err != nil {
+		return nil, &Refused{Reason: fmt.Sprintf("%s: %v; no proof of the password was sent", t.host, err)}
+	}
+	return next, nil
+}
+
+func (t *transport) noNegotiate(answer *reply) string {
+	return fmt.Sprintf("%s does not offer Negotiate, which carries NTLM and Kerberos here; it offers %s (on the host: winrm set winrm/config/service/auth @{Negotiate=\"true\"})", t.host, offers(answer.header))
 }
 
 // negotiateToken is the token beside Negotiate, and whether that is offered.

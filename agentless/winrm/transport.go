@@ -80,13 +80,13 @@ type call struct {
 func (c call) post(envelope []byte) (*node, []byte, error) {
 	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
 	defer cancel()
-	status, kind, body, err := c.send(ctx, envelope)
+	answer, err := c.send(ctx, envelope)
 	switch {
+	case err == nil && c.take != nil:
+		return nil, nil, answer.sure(briefly(answer.inside(), answer.kind(), answer.body, c.take))
 	case err == nil:
-		if c.take != nil {
-			return nil, nil, briefly(status, kind, body, c.take)
-		}
-		return answerOf(status, kind, body)
+		tree, text, err := answerOf(answer.inside(), answer.kind(), answer.body)
+		return tree, text, answer.sure(err)
 	case over(c.ctx) == nil && errors.Is(err, context.DeadlineExceeded) && errors.Is(err, ErrTimeout):
 		return nil, nil, fmt.Errorf("%w: no answer within %s", ErrTimeout, c.limit)
 	default:
@@ -97,8 +97,8 @@ func (c call) post(envelope []byte) (*node, []byte, error) {
 // send takes a connection, or makes one and logs it on, and sends an envelope
 // over it. The guard is asked before anything else, and again when nothing is
 // left to do but to send.
-func (c call) send(ctx context.Context, envelope []byte) (status int, kind string, body []byte, err error) {
-	none := func(err error) (int, string, []byte, error) { return 0, "", nil, err }
+func (c call) send(ctx context.Context, envelope []byte) (*reply, error) {
+	none := func(err error) (*reply, error) { return nil, err }
 	may, guarded := ctx.Value(guardKey{}).(func() error)
 	if guarded = guarded && may != nil; guarded {
 		if err := may(); err != nil {
@@ -126,9 +126,12 @@ func (c call) send(ctx context.Context, envelope []byte) (status int, kind strin
 			l.close()
 		}
 	}()
-	var p *proof
-	if !c.anonymous && !l.loggedOn && !c.account.certain(c.host) {
-		if p, err = c.account.prove(ctx, c.host); err != nil {
+	p := l.proof // of the login, when this is the first message after it
+	if !c.anonymous && !l.loggedOn {
+		said, certain := c.account.certain(c.host)
+		if certain {
+			p = &proof{account: c.account, host: c.host, said: said, certain: true}
+		} else if p, err = c.account.prove(ctx, c.host); err != nil {
 			keep = true
 			return none(err)
 		}
@@ -158,20 +161,32 @@ func (c call) send(ctx context.Context, envelope []byte) (status int, kind strin
 	answer, err := l.exchange(head, original, message)
 	tied := untie()
 	if err != nil {
-		return none(c.ended(ctx, err))
+		err = c.ended(ctx, err)
+		if p != nil && ctx.Err() == nil && errors.Is(err, errBroken) {
+			_ = p.lost(err) // it is told, and the next call says it: what became of this message is another matter
+		}
+		return none(err)
 	}
 	keep = tied && !answer.last && (l.loggedOn || !c.anonymous || !c.logsOn)
 	if l.loggedOn {
-		status, kind, body, err = c.opened(l, answer)
+		err := c.opened(l, answer)
 		keep = keep && err == nil && answer.status != http.StatusUnauthorized
-		return status, kind, body, err
+		if p != nil {
+			l.proof = nil
+			if err == nil {
+				p.accepted()
+			} else {
+				_ = p.lost(err) // as above
+			}
+		}
+		return answer, err
 	}
 	if !c.anonymous {
 		if err := c.judged(p, answer); err != nil {
 			return none(err)
 		}
 	}
-	return answer.status, answer.kind(), answer.body, nil
+	return answer, nil
 }
 
 // lane gives a connection: an idle one, or a new one that is logged on.
@@ -193,41 +208,54 @@ func (c call) lane(ctx context.Context) (*lane, error) {
 }
 
 // judged notes what a host's answer says of a credential that went with the
-// message.
+// message. Only WinRM's own answer says that it was taken: http.sys has others
+// before it looks at a login, and a proxy has any.
 func (t *transport) judged(p *proof, answer *reply) error {
-	if answer.status != http.StatusUnauthorized {
-		if p != nil {
-			p.accepted()
-		}
+	switch {
+	case answer.status == http.StatusUnauthorized:
+	case strings.Contains(answer.kind(), "xml"):
+		p.accepted()
 		return nil
+	case unjudged(answer.status):
+		return nil
+	default:
+		return p.lost(&Fault{HTTPStatus: answer.status})
 	}
 	if offered := offers(answer.header); t.account.cfg.Auth == AuthBasic && offered != "nothing" && !strings.Contains(strings.ToLower(offered), "basic") {
 		return &Fault{HTTPStatus: answer.status, Reason: fmt.Sprintf("%s does not take Basic, it offers %s: log on with NTLM or Kerberos", t.host, offered)}
 	}
-	if p == nil { // it was certain
-		p = &proof{account: t.account, host: t.host}
-	}
 	return p.refused(t.whyRefused(nil), &Fault{HTTPStatus: answer.status})
+}
+
+// unjudged reports whether http.sys, or a proxy, answers with a status before
+// anything looked at a login.
+func unjudged(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }
 
 // opened takes the answer on a connection that is logged on. Over http only what
 // came sealed counts.
-func (t *transport) opened(l *lane, answer *reply) (status int, kind string, body []byte, err error) {
+func (t *transport) opened(l *lane, answer *reply) (err error) {
 	switch {
 	case l.security != nil && sealed.IsSealed(answer.kind()):
-		if body, kind, err = sealed.Unwrap(l.security, answer.body); err != nil {
-			return 0, "", nil, fmt.Errorf("%w: %w", errAnswer, err)
+		if answer.body, answer.media, err = sealed.Unwrap(l.security, answer.body); err != nil {
+			return fmt.Errorf("%w: %w", errAnswer, err)
 		}
-		return answer.status, kind, body, nil
+		answer.sealed = true
+		return nil
 	case answer.status == http.StatusUnauthorized, l.security != nil && answer.status == http.StatusForbidden:
-		return 0, "", nil, errForgotten
+		return errForgotten
 	case l.security == nil:
-		return answer.status, answer.kind(), answer.body, nil
+		return nil
 	case answer.status == http.StatusOK, strings.Contains(answer.kind(), "soap"):
-		return 0, "", nil, errUnsealed
+		return errUnsealed
 	default:
 		// http.sys refuses (413, 503) without a word of WinRM's: the number is all
-		// that is taken of it.
-		return 0, "", nil, &Fault{HTTPStatus: answer.status}
+		// that is taken of it, and it proves nothing.
+		return &Fault{HTTPStatus: answer.status}
 	}
 }
