@@ -11,6 +11,8 @@ import (
 	"wavekeeper/agentless/kerberos/kdctest"
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/store"
+	"wavekeeper/server/store/storetest"
 )
 
 // ticketFleet is hosts that let kdctest's account in by its tickets; extra are
@@ -143,5 +145,47 @@ func TestExecByKerberosBesideAnotherClock(t *testing.T) {
 	}
 	if n := k.Count(t, "PREAUTH_FAILED") + k.Count(t, "ISSUE"); n != 0 {
 		t.Errorf("the KDC judged the password %d times, want never", n)
+	}
+}
+
+// TestAKeytabIsStoredAndRotated: a profile by Kerberos, its keytab, and a password
+// in place of it, which one host is asked about; a wrong one is shown to the KDC
+// once, and the keytab stays.
+func TestAKeytabIsStoredAndRotated(t *testing.T) {
+	t.Parallel()
+	const csv = "server,fqdn,roles,build,address,port\nMBX1,mbx1.corp.example,Mailbox,8.0.685.25,127.0.134.4,5985\n"
+	k := kdctest.New(t, "127.0.134.247", "", "mbx1.corp.example")
+	ticketFleet(t, k, csv, "http")
+	inv, faults := exchange.ReadInventory(strings.NewReader(csv))
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	d := storetest.New(t)
+	at := []string{"--database-url", d.URL}
+	key := append([]string{"--key-file", filepath.Join(t.TempDir(), "key")}, at...)
+	must(t, "", append([]string{"profile", "set", "default", "--range", "127.0.0.0/8", "--auth", "kerberos", "--http", "--realm", kdctest.Realm, "--kdc", k.Address}, at...)...)
+	if _, err := d.Store.ImportInventory(t.Context(), store.Actor{Name: "test"}, inv, nil, store.ImportOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	set := append([]string{"credential", "set", "--purpose", "winrm", "--account", kdctest.Account}, key...)
+	if status, _, problems := run(t, "", append(set, "--keytab", file(t, "this is no keytab"))...); status == 0 || !strings.Contains(problems, "is no keytab") || !strings.Contains(problems, "ktpass or ktutil") {
+		t.Errorf("a keytab that is none: status %d, %s", status, problems)
+	}
+	must(t, "", append(set, "--keytab", k.AccountKeytab)...)
+	if out := must(t, "", append([]string{"credential", "list"}, at...)...); !strings.Contains(out, "keytab") || !strings.Contains(out, "not tried") {
+		t.Errorf("credential list:\n%s", out)
+	}
+	rotate := func(secret ...string) (int, string) {
+		status, out, problems := run(t, "", append(append([]string{"credential", "rotate"}, key...), secret...)...)
+		return status, out + problems
+	}
+	if status, said := rotate("--password-file", file(t, "Not-The-One-7\n")); status == 0 || !strings.Contains(said, "KDC "+k.Address+" refused the password") || !strings.Contains(said, "the old one stays") || k.Count(t, "PREAUTH_FAILED") != 1 {
+		t.Errorf("a wrong password, %d times at the KDC: status %d, %s", k.Count(t, "PREAUTH_FAILED"), status, said)
+	}
+	if out := must(t, "", append([]string{"credential", "list"}, at...)...); !strings.Contains(out, "keytab") {
+		t.Errorf("credential list:\n%s", out)
+	}
+	if status, said := rotate("--password-file", file(t, kdctest.Password+"\n")); status != 0 || !strings.Contains(said, "MBX1 took the new secret") {
+		t.Errorf("the right password: status %d, %s", status, said)
 	}
 }
