@@ -72,7 +72,10 @@ func appendMessageID(b []byte) []byte {
 }
 
 // drafts are the buffers that messages are written in.
-var drafts = sync.Pool{New: func() any { return new([]byte) }}
+var drafts = sync.Pool{New: func() any {
+	draft := make([]byte, 0, 2<<10)
+	return &draft
+}}
 
 // largestDraft is what is kept of them.
 const largestDraft = 64 << 10

@@ -88,15 +88,16 @@ func (c *Conn) IdentifyAnonymous(ctx context.Context) (Identity, error) {
 const identifyEnvelope = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsmid="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd"><s:Header/><s:Body><wsmid:Identify/></s:Body></s:Envelope>`
 
 func (c *Conn) identify(ctx context.Context, credentials bool) (Identity, error) {
-	answer, err := c.exchange(call{transport: c.transport, ctx: ctx, anonymous: !credentials}, identifyEnvelope)
-	if err != nil {
-		return Identity{}, err
-	}
-	found := answer.child("Body").child("IdentifyResponse")
-	if found == nil {
-		return Identity{}, fmt.Errorf("%w: no IdentifyResponse", errAnswer)
-	}
-	return identityOf(found.child("ProductVendor").brief(), found.child("ProductVersion").brief()), nil
+	var id Identity
+	_, err := c.exchange(call{transport: c.transport, ctx: ctx, anonymous: !credentials, take: func(answer *node) error {
+		found := answer.child("Body").child("IdentifyResponse")
+		if found == nil {
+			return fmt.Errorf("%w: no IdentifyResponse", errAnswer)
+		}
+		id = identityOf(found.child("ProductVendor").brief(), found.child("ProductVersion").brief())
+		return nil
+	}}, identifyEnvelope)
+	return id, err
 }
 
 var versionPart = regexp.MustCompile(`\b(OS|SP|Stack):\s*([0-9.]+)`)

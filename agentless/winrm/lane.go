@@ -49,7 +49,10 @@ var readers = sync.Pool{New: func() any {
 	return r
 }}
 
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
+var buffers = sync.Pool{New: func() any {
+	buffer := make([]byte, 0, 2<<10)
+	return &buffer
+}}
 
 // reply is an HTTP answer, read whole.
 type reply struct {

@@ -132,9 +132,16 @@ func (c *Conn) signal(ctx context.Context, shell, id string) bool {
 
 // check refuses what cannot be sent as it is.
 func (cmd Command) check() error {
-	size := units(cmd.Line)
-	errs := []error{writable("command", cmd.Line)}
+	size := len(cmd.Line)
+	var errs []error
+	if printable(cmd.Line) < size {
+		size, errs = units(cmd.Line), append(errs, writable("command", cmd.Line))
+	}
 	for _, a := range cmd.Args {
+		if printable(a) == len(a) { // looked at once: arguments are long
+			size += 1 + len(a)
+			continue
+		}
 		size += 1 + units(a)
 		errs = append(errs, writable("argument", a))
 	}

@@ -78,8 +78,12 @@ type call struct {
 // post sends an envelope and gives the answer, parsed and as it came. Everything
 // but 200 OK without a fault is an error.
 func (c call) post(envelope []byte) (*node, []byte, error) {
-	ctx, cancel := context.WithTimeout(c.ctx, c.limit)
-	defer cancel()
+	ctx := c.ctx
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) > c.limit {
+		within, cancel := context.WithTimeout(ctx, c.limit)
+		defer cancel()
+		ctx = within
+	}
 	answer, err := c.send(ctx, envelope)
 	switch {
 	case err == nil && c.take != nil:
