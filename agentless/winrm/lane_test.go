@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"sync"
@@ -351,5 +352,49 @@ func TestAnonymousIdentifyShowsNoCredential(t *testing.T) {
 	}
 	if _, proofs, _, _ := h.figures(); proofs > 0 {
 		t.Errorf("%d proofs", proofs)
+	}
+}
+
+// The status around a sealed answer is anybody's: a command that ran is not said
+// to have been refused.
+func TestTheStatusAroundASealedAnswerIsNotBelieved(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status int
+		fault  bool
+		want   string
+	}{
+		{401, false, OutcomeUnknown}, {403, false, OutcomeUnknown}, {500, false, OutcomeUnknown}, {413, false, OutcomeUnknown},
+		{200, true, OutcomeUnknown}, {401, true, OutcomeUnknown}, {403, true, OutcomeUnknown}, {500, true, OutcomeUnknown},
+	} {
+		h := newLoginHost(t)
+		h.mischief = func(w http.ResponseWriter, r *http.Request, on *login) bool {
+			if !sealed.IsSealed(r.Header.Get("Content-Type")) {
+				return false
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return false
+			}
+			inner := httptest.NewRecorder()
+			h.open(inner, r, on, body)
+			w.Header().Set("Content-Type", sealed.ContentType)
+			w.WriteHeader(test.status)
+			_, _ = w.Write(inner.Body.Bytes())
+			return true
+		}
+		if test.fault { // the host says that it ran out of time, which leaves open what became of it
+			h.on("Command", answer(500, soapFault("Receiver", "InternalError", 1)))
+		}
+		h.start()
+		c := dialTo(t, h.config(t, "svc", rightPassword))
+		_, err := c.start(withDeadline(t, 5*time.Second), shellID, Command{Line: "setup.com"})
+		if Outcome(err) != test.want || h.count("Command") != 1 {
+			t.Errorf("http %d, fault %t: %q, carried out %d times: %v", test.status, test.fault, Outcome(err), h.count("Command"), err)
+		}
+		var fault *Fault
+		if errors.As(err, &fault) != test.fault || test.fault && fault.HTTPStatus != 500 {
+			t.Errorf("http %d: fault %v", test.status, fault)
+		}
 	}
 }

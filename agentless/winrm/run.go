@@ -189,6 +189,9 @@ func (c *Conn) codePage(ctx context.Context, asked int) (int, error) {
 // a shell that was opened but whose id never came could not be deleted.
 func (c *Conn) create(ctx context.Context, page int) (string, error) {
 	c.bury(ctx)
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("%w: %w", ErrTimeout, ctx.Err())
+	}
 	lasting, cancel := grace(ctx, c.cfg.OperationTimeout, createGrace)
 	defer cancel()
 	idle := c.idle()

@@ -125,16 +125,6 @@ func (c *Conn) mayTryAgain(ctx context.Context, err error, kept bool, try int) b
 	}
 }
 
-// giveBack deletes the shells that are kept on this host.
-func (c *Conn) giveBack(ctx context.Context) {
-	key := c.shelfKey()
-	kept, _ := shells.pick(func(one *shell) bool { return !one.lost && one.owner.shelfKey() == key })
-	for _, one := range kept {
-		one.owner = c
-		c.remove(ctx, one)
-	}
-}
-
 // quotaCode reports whether a fault is a limit of the host that others, or a
 // moment, may lift.
 func quotaCode(code uint32) bool {
