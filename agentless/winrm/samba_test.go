@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +31,16 @@ func (w *words) count(what string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return strings.Count(w.text.String(), what)
+}
+
+// settled waits until the program said it as often as expected, and counts then: it
+// speaks on its own time, maybe after its answer was read.
+func (w *words) settled(t *testing.T, what string, expected int) int {
+	t.Helper()
+	for ctx := withDeadline(t, 10*time.Second); w.count(what) < expected && ctx.Err() == nil; {
+		runtime.Gosched()
+	}
+	return w.count(what)
 }
 
 // sambaHost is a host whose NTLM is Samba's own, on a domain that is made for the
@@ -106,7 +117,7 @@ func TestSambaTakesOurNTLM(t *testing.T) {
 			}
 		}
 	}
-	if logins := said.count("login sign=True seal=True"); logins != 8 || said.count("login") != logins || said.count("plain body") > 0 {
+	if logins := said.settled(t, "login sign=True seal=True", 8); logins != 8 || said.count("login") != logins || said.count("plain body") > 0 {
 		t.Errorf("%d logins with sealing, of %d", logins, said.count("login"))
 	}
 	wrong := dial(`LAB\operator`, "wrong")
@@ -115,7 +126,7 @@ func TestSambaTakesOurNTLM(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := said.count("refused"); n != 1 {
+	if n := said.settled(t, "refused", 1); n != 1 {
 		t.Errorf("a wrong password was shown %d times", n)
 	}
 	h.on("Receive", answer(200, received("x", "", 0)))
