@@ -89,8 +89,7 @@ func kept(w *Work, key string) proved {
 
 func proveMedia(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Media.Medium.Known() {
-		tree := w.Media.Tree()
-		return prove(ctx, w, "media", windows.MediaCheck, Account{}, "every file of the media is compared", tree.Manifest, tree.ManifestSHA256, tree.Folder)
+		return prove(ctx, w, "media", windows.MediaCheck, Account{}, "every file of the media is compared", w.Media.Tree().CheckArguments()...)
 	}
 	return prove(ctx, w, "media", "file-hash", Account{}, "the media's hash is read", w.Media.Folder+`\setup.com`)
 }

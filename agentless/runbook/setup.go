@@ -15,15 +15,16 @@ const setupWords = "Exchange Setup"
 func setupTask(w *Work, account Account) (windows.Task, error) {
 	name := windows.TaskName(w.Installation, w.Upgrade, "setup", w.Attempt)
 	task := windows.Task{Name: name, Account: account.Name, Password: account.Password}
-	setup, body := w.Media.Folder+`\setup.com`, windows.SetupBody
+	setup := w.Media.Folder + `\setup.com`
 	var err error
-	if w.Media.Medium.Known() {
-		body = windows.CheckedSetupBody
-		if task.Files, err = w.Media.Tree().CheckFiles(); err != nil {
-			return windows.Task{}, err
-		}
+	if !w.Media.Medium.Known() {
+		task.Body, err = windows.SetupBody(task.Folder(), setup, "/mode:Upgrade")
+		return task, err
 	}
-	task.Body, err = body(windows.TaskFolder(name), setup, "/mode:Upgrade")
+	if task.Files, err = w.Media.Tree().CheckFiles(task.Folder()); err != nil {
+		return windows.Task{}, err
+	}
+	task.Body, err = windows.CheckedSetupBody(task.Folder(), setup, "/mode:Upgrade", w.Media.Medium.ManifestSHA256)
 	return task, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,7 +59,8 @@ type Staged struct {
 // What stage remembers.
 const (
 	stagePhase  = "phase"
-	stageTry    = "try." // begins the key of how many tasks of a script came to nothing: another follows
+	stageTry    = "try."  // begins the key of how many tasks of a script came to nothing: another follows
+	stageMore   = "more." // begins the key of how many tasks of a script follow without having failed
 	stageProven = "proven"
 	stageNumber = "staging" // whose tasks tidy removes
 	stageBytes  = "bytes"
@@ -86,7 +89,15 @@ func stage(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "Register the media without a folder of its own.",
 		}, nil
 	}
-	w.Memory[stageNumber] = strconv.FormatInt(m.Staging, 10)
+	if number := strconv.FormatInt(m.Staging, 10); w.Memory[stageNumber] != number {
+		// What was remembered is of another staging, which may have come to its
+		// end: the host says how far it is.
+		maps.DeleteFunc(w.Memory, func(key, _ string) bool {
+			return slices.Contains([]string{stagePhase, stageProven, stageBytes, stageAway, stageAwayAt}, key) ||
+				strings.HasPrefix(key, stageTry) || strings.HasPrefix(key, stageMore)
+		})
+		w.Memory[stageNumber] = number
+	}
 	switch w.Memory[stagePhase] {
 	case phaseFetch:
 		return stageFetch(ctx, w)
@@ -102,7 +113,7 @@ func stage(ctx context.Context, w *Work) (Outcome, error) {
 func stageTask(ctx context.Context, w *Work, script, words string, task func(name string) (windows.Task, error)) (Outcome, windows.Records, windows.TaskLook, error) {
 	m := w.Media.Medium
 	word := script
-	if try := w.count(stageTry + script); try > 0 {
+	if try := w.count(stageTry+script) + w.count(stageMore+script); try > 0 {
 		word += "-" + strconv.Itoa(try)
 	}
 	t, err := task(windows.StagingTaskName(w.Installation, m.Staging, word, max(1, m.Attempt)))
@@ -204,12 +215,13 @@ func differences(said windows.Records) string {
 	words := map[string]string{
 		"changed": "has another content", "length": "has another length", "missing": "is missing", "extra": "does not belong there",
 		"link": "is a link", "manifest": "the list of its files is another one", "bundle": "the bundle is another one",
+		"unproven": "files were left out of the comparison",
 	}
 	var all []string
 	for _, d := range said.All("differs") {
 		kind, file, _ := strings.Cut(d, "|")
 		switch text := words[kind]; {
-		case kind == "manifest" || kind == "bundle":
+		case kind == "manifest" || kind == "bundle" || kind == "unproven":
 			all = append(all, text)
 		case text != "":
 			all = append(all, file+" "+text)

@@ -32,6 +32,9 @@ func stageFetch(ctx context.Context, w *Work) (Outcome, error) {
 			out.After = max(out.After, stagePoll)
 			out.Percent = percentOf(out.Staged.Done, m.BundleSize)
 			out.Message = fmt.Sprintf("%d of %d MB came from %s", out.Staged.Done>>20, m.BundleSize>>20, source)
+			if code := look.Waits(); code != "" {
+				out.Message += "; it waits: " + sourceWords(code)
+			}
 		}
 		return out, err
 	}
@@ -43,13 +46,17 @@ func stageFetch(ctx context.Context, w *Work) (Outcome, error) {
 	case windows.MediaNoRoom:
 		return noRoom(failed, said, pull.Room), nil
 	case windows.MediaChanged:
-		failed.Message = fmt.Sprintf("What %s gives is not the registered media: it came twice with another SHA-256 than %s", source, m.BundleSHA256)
+		failed.Message = fmt.Sprintf("What %s gives is not the registered media: %s", source, changedWords(said, m))
 		failed.Remedy = "Export the media anew to the share or mirror, or add them anew on the console; then run again."
 	case windows.MediaRefused:
-		failed.Message = fmt.Sprintf("%s does not give the media to this host (%s)", source, refusedWords(said))
+		failed.Message = fmt.Sprintf("%s does not give the media to this host: %s", source, lastWords(said))
 		failed.Remedy = refusedRemedy(m)
+	case windows.MediaAway:
+		failed.Message = fmt.Sprintf("The host hears nothing of %s for five minutes: %s", source, lastWords(said))
+		failed.Remedy = "Look at the way from the host to the source (its name, port and firewalls) and run again: it goes on from what came."
+		return sourceAway(w, failed), nil
 	default:
-		failed.Message = fmt.Sprintf("The media did not come from %s within %d hours (%s; last: %s)", source, stageMinutes/60, state, refusedWords(said))
+		failed.Message = fmt.Sprintf("The media did not come from %s within %d hours (%s; last: %s)", source, stageMinutes/60, state, lastWords(said))
 		failed.Remedy = "Look at the way from the host to the source and run again: it goes on from what came."
 	}
 	return failed, nil
@@ -70,21 +77,6 @@ func percentOf(done, total int64) int {
 		return 0
 	}
 	return int(min(99, done*100/total))
-}
-
-// refusedWords is the last error of a fetch, with the code of HTTP's answer.
-func refusedWords(said windows.Records) string {
-	if code := said.Get("code"); code != "" && code != "0" {
-		return "HTTP " + code
-	}
-	return cmp.Or(said.Get("why"), "no reason")
-}
-
-func refusedRemedy(m Medium) string {
-	if m.Token == "" {
-		return "Let the computer accounts of the servers read the share (DOMAIN\\HOST$), or see that the mirror has the file; then run again."
-	}
-	return "See on the page of the package what the listener says: mostly the host asks from an address that is none of its known ones. Then run again."
 }
 
 // stageUnpack makes the tree of the bundle.

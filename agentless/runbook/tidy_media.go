@@ -37,9 +37,10 @@ func tidyMedia(ctx context.Context, w *Work) (Outcome, error) {
 	var names []string
 	for _, e := range entries {
 		low := strings.ToLower(e.Name)
-		ours := low == m.bundleName() || low == m.bundleName()+".part" || strings.EqualFold(windows.Media+`\`+e.Name, w.Media.Folder+".new")
+		half := strings.EqualFold(windows.Media+`\`+e.Name, w.Media.Folder+".new") // nobody goes on with it
+		ours := half || low == m.bundleName() || low == m.bundleName()+".part"
 		rest := strings.HasSuffix(low, ".wkm") || strings.HasSuffix(low, ".wkm.part") || e.Folder && strings.HasSuffix(low, ".new")
-		if ours && proven || rest && !ours && os.Now.Sub(e.Modified) > leftoversAfter {
+		if half || ours && proven || rest && !ours && os.Now.Sub(e.Modified) > leftoversAfter {
 			names = append(names, e.Name)
 		}
 	}

@@ -114,17 +114,20 @@ const (
 	clusterBytes  = 4096
 )
 
+// smallWrite is a write whose room on a disk that is not full is not counted.
+const smallWrite = 64 << 10
+
 // hasRoom reports whether a file may grow to a size: on a full disk one that
 // stays beside its name or within its last cluster does; the caller holds the lock.
 func (h *host) hasRoom(path string, size int) bool {
-	for _, disk := range h.state.Disks {
-		if strings.EqualFold(disk.ID, path[:2]) && disk.Free > 0 {
-			return true
-		}
-	}
 	old := 0
 	if f := h.fileAt(path); f != nil {
 		old = len(f.Data)
+	}
+	for _, disk := range h.state.Disks {
+		if strings.EqualFold(disk.ID, path[:2]) && disk.Free > 0 && (size-old < smallWrite || h.freeOf(disk) >= int64(size-old)) {
+			return true
+		}
 	}
 	clusters := func(n int) int {
 		if n <= residentBytes {

@@ -23,11 +23,26 @@ func (h *host) freeSpace(path string) int64 {
 	h.look(func() {
 		for _, d := range h.state.Disks {
 			if strings.EqualFold(d.ID, path[:2]) {
-				free = d.Free
+				free = h.freeOf(d)
 			}
 		}
 	})
 	return free
+}
+
+// freeOf is what a disk has free: less by what the product put on it. The caller
+// holds the lock.
+func (h *host) freeOf(d *disk) int64 {
+	free := d.Free
+	if free > 0 {
+		root := strings.ToLower(d.ID) + `\wavekeeper\`
+		for low, f := range h.state.Files {
+			if strings.HasPrefix(low, root) {
+				free -= int64(len(f.Data))
+			}
+		}
+	}
+	return max(0, free)
 }
 
 // truncateMedia takes the tail of what is being fetched: a power loss leaves a
@@ -101,7 +116,7 @@ func (f *Fleet) shared(path string) (data []byte, code string) {
 		}
 		return data, ""
 	}
-	return nil, "80070035" // ERROR_BAD_NETPATH
+	return nil, hrBadNetPath
 }
 
 func cutPrefixFold(s, prefix string) (string, bool) {

@@ -198,7 +198,7 @@ func scriptSystemLook(r *records, _ []string) int {
 	var disks []string
 	h.look(func() {
 		for _, d := range h.state.Disks {
-			disks = append(disks, fmt.Sprintf("%s|%d|%d", d.ID, d.Size, d.Free))
+			disks = append(disks, fmt.Sprintf("%s|%d|%d", d.ID, d.Size, h.freeOf(d)))
 		}
 	})
 	for _, d := range disks {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ const (
 	webException = "System.Net.WebException 80131509"
 	fipsRefuses  = "System.InvalidOperationException" // SHA256Managed, KB811833
 	hrInvalid    = "80131509"
+	hrBadNetPath = "80070035"
+	hrBadNetName = "80070043"
 )
 
 func sumOf(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
@@ -34,7 +37,8 @@ type pull struct {
 	from, token, sum, path string
 	size                   int64
 	here                   string
-	told                   string
+	told                   map[string]string // by kind, p or w
+	other                  string            // the length that the source has, when it is another
 	why                    string
 	code                   int
 	wait                   time.Duration
@@ -45,7 +49,7 @@ func scriptMediaPull(r *records, args []string) int {
 	s := r.c.s
 	p := &pull{
 		r: r, h: s.h, ctx: s.ctx, from: argument(args, 0), token: argument(args, 1), sum: argument(args, 2),
-		path: clean(argument(args, 4), s.cwd), here: clean(argument(args, 7), s.cwd),
+		path: clean(argument(args, 4), s.cwd), here: clean(argument(args, 7), s.cwd), told: map[string]string{},
 	}
 	size, err := strconv.ParseInt(argument(args, 3), 10, 64)
 	room, bad := strconv.ParseInt(argument(args, 5), 10, 64)
@@ -67,6 +71,7 @@ func scriptMediaPull(r *records, args []string) int {
 	until := time.Now().Add(p.h.lasts(time.Duration(minutes) * time.Minute))
 	resumed := p.length(part)
 	state, tries, broken := "", 0, 0
+	denied, beyond, heard := 0, 0, time.Now()
 	for state == "" && p.ctx.Err() == nil {
 		tries++
 		if whole, there := p.h.fileBytes(p.path); there {
@@ -80,9 +85,8 @@ func scriptMediaPull(r *records, args []string) int {
 		p.why, p.code, p.wait = "", 0, 10*time.Second
 		p.try(part)
 		have := p.length(part)
-		switch {
-		case have == p.size:
-			p.tell(have)
+		if have == p.size {
+			p.tellBytes(have)
 			if data, _ := p.h.fileBytes(part); sumOf(data) == p.sum {
 				p.rename(part, p.path)
 				state = "fetched"
@@ -92,19 +96,34 @@ func scriptMediaPull(r *records, args []string) int {
 			if broken++; broken > 1 {
 				state = "changed"
 			}
+			continue
+		}
+		p.tell("w", p.reason())
+		if p.code == http.StatusRequestedRangeNotSatisfiable {
+			p.remove(part)
+			beyond++
+		}
+		if p.isDenied() {
+			denied++
+		}
+		if have > before || p.code != 0 {
+			heard = time.Now()
+		}
+		switch {
 		case have > p.size:
 			p.remove(part)
 			state = "changed"
-		case p.code == http.StatusForbidden, p.code == http.StatusNotFound, strings.HasSuffix(p.why, " "+hrUnauthorized):
-			state = "refused"
 		case strings.HasSuffix(p.why, " "+hrDiskFull):
 			state = "no-room"
+		case denied > 2, p.code == http.StatusForbidden, p.code == http.StatusNotFound, strings.HasSuffix(p.why, " "+hrUnauthorized):
+			state = "refused"
+		case p.other != "", beyond > 1:
+			state = "changed"
+		case time.Since(heard) > p.h.lasts(5*time.Minute):
+			state = "away"
 		case time.Now().After(until):
 			state = "too-long"
 		default:
-			if p.code == http.StatusRequestedRangeNotSatisfiable {
-				p.remove(part)
-			}
 			if have > before {
 				p.wait = time.Second
 			}
@@ -123,9 +142,34 @@ func scriptMediaPull(r *records, args []string) int {
 	r.put("tries", tries)
 	r.put("resumed", resumed)
 	r.put("length", p.length(p.path))
+	r.put("source", p.other)
 	r.put("why", p.why)
 	r.put("code", p.code)
 	return 0
+}
+
+// isDenied reports an answer that does not get better by itself.
+func (p *pull) isDenied() bool {
+	switch p.code {
+	case http.StatusRequestTimeout, http.StatusRequestedRangeNotSatisfiable, http.StatusTooManyRequests:
+		return false
+	case 0:
+		code := p.why[strings.LastIndex(p.why, " ")+1:]
+		return slices.Contains([]string{hrFileNotFound, hrDirectoryNotFound, hrBadNetPath, hrBadNetName}, code)
+	}
+	return p.code > 299 && p.code < 500
+}
+
+// reason is why nothing comes, as far as a file's name can tell it.
+func (p *pull) reason() string {
+	words := strings.Split(p.why, " ")
+	switch {
+	case p.code != 0:
+		return strconv.Itoa(p.code)
+	case len(words) < 2:
+		return "0"
+	}
+	return strings.Join(words[1:min(3, len(words))], "-")
 }
 
 // try fetches once, from what is there on.
@@ -182,7 +226,15 @@ func (p *pull) fetch(part string, start int64) {
 	switch answer.StatusCode {
 	case http.StatusOK:
 		start = 0
+		if answer.ContentLength >= 0 && answer.ContentLength != p.size {
+			p.other = strconv.FormatInt(answer.ContentLength, 10)
+			return
+		}
 	case http.StatusPartialContent:
+		if _, whole, ok := strings.Cut(answer.Header.Get("Content-Range"), "/"); ok && whole != "*" && whole != strconv.FormatInt(p.size, 10) {
+			p.other = whole
+			return
+		}
 	default:
 		p.code, p.why = answer.StatusCode, webException
 		if wait, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil && wait < 1000 {
@@ -203,7 +255,11 @@ func (p *pull) copyShare(part string, start int64) {
 		}
 		return
 	}
-	if start > int64(len(data)) {
+	if int64(len(data)) != p.size {
+		p.other = strconv.Itoa(len(data))
+		return
+	}
+	if start > p.size {
 		start = 0
 	}
 	p.copyOn(part, start, bytes.NewReader(data[start:]))
@@ -212,6 +268,7 @@ func (p *pull) copyShare(part string, start int64) {
 // copyOn writes what comes behind what is there, and tells how far it is.
 func (p *pull) copyOn(part string, start int64, from io.Reader) {
 	const told = 16 << 20
+	p.tell("w", "0")
 	p.h.update(func() {
 		if p.ctx.Err() != nil {
 			return
@@ -243,7 +300,7 @@ func (p *pull) copyOn(part string, start int64, from io.Reader) {
 			break
 		}
 		if done += int64(n); done > mark {
-			p.tell(done)
+			p.tellBytes(done)
 			mark = done + told
 		}
 		if err != nil {
@@ -253,7 +310,7 @@ func (p *pull) copyOn(part string, start int64, from io.Reader) {
 			break
 		}
 	}
-	p.tell(p.length(part))
+	p.tellBytes(p.length(part))
 }
 
 // grow appends to the file; false when the disk is full or the machine is down.
@@ -273,19 +330,22 @@ func (p *pull) grow(part string, data []byte) bool {
 	return went
 }
 
-// tell says how far it is, by the name of an empty file.
-func (p *pull) tell(done int64) {
-	next := fmt.Sprintf(`%s\p-%d-%d`, p.here, done, p.size)
+// tellBytes says how far it is.
+func (p *pull) tellBytes(done int64) { p.tell("p", fmt.Sprintf("%d-%d", done, p.size)) }
+
+// tell says something by the name of an empty file, one of each kind.
+func (p *pull) tell(kind, what string) {
+	next := p.here + `\` + kind + "-" + what
 	p.h.update(func() {
-		switch {
-		case p.ctx.Err() != nil || p.told == next:
+		switch last := p.told[kind]; {
+		case p.ctx.Err() != nil || last == next:
 			return
-		case p.told == "":
+		case last == "":
 			p.h.writeFile(next, nil)
 		default:
-			p.h.moveTree(p.told, next)
+			p.h.moveTree(last, next)
 		}
-		p.told = next
+		p.told[kind] = next
 	})
 }
 

@@ -20,8 +20,7 @@ func manifestLines(raw []byte) [][]string {
 
 // differences compares a folder with a manifest, as the scripts do: what is
 // there too much comes first.
-func (h *host) differences(folder string, lines [][]string) []string {
-	var out []string
+func (h *host) differences(folder string, lines [][]string) (out []string, same int) {
 	h.look(func() {
 		want := map[string]bool{}
 		for _, f := range lines {
@@ -43,10 +42,15 @@ func (h *host) differences(folder string, lines [][]string) []string {
 				out = append(out, "length|"+l[4])
 			case sumOf(f.Data) != l[0]:
 				out = append(out, "changed|"+l[4])
+			default:
+				same++
 			}
 		}
+		if len(out) == 0 && same != len(want) {
+			out = append(out, "unproven|"+strconv.Itoa(same))
+		}
 	})
-	return out
+	return out, same
 }
 
 // putDifferences says the first of them. A record is written to a file of the
@@ -62,11 +66,13 @@ func scriptMediaCheck(r *records, args []string) int {
 	h := r.c.s.h
 	manifest, want, folder := clean(argument(args, 0), r.c.s.cwd), argument(args, 1), clean(argument(args, 2), r.c.s.cwd)
 	raw, there := h.fileBytes(manifest)
-	tree := false
-	h.look(func() { tree = h.folderAt(folder) })
+	tree, junction := h.treeAt(folder)
 	switch {
 	case !there || !tree:
 		r.put("state", "absent")
+		return 2
+	case junction:
+		r.put("state", "foreign")
 		return 2
 	case h.fips():
 		return r.fail(fipsRefuses, hrInvalid)
@@ -76,9 +82,10 @@ func scriptMediaCheck(r *records, args []string) int {
 		return 2
 	}
 	lines := manifestLines(raw)
-	bad := h.differences(folder, lines)
+	bad, same := h.differences(folder, lines)
 	r.putDifferences(bad)
 	r.put("files", len(lines))
+	r.put("same", same)
 	r.put("bad", len(bad))
 	if len(bad) > 0 {
 		r.put("state", "differs")
@@ -86,7 +93,20 @@ func scriptMediaCheck(r *records, args []string) int {
 	}
 	r.put("state", "right")
 	r.put("tree", want)
+	if proof := argument(args, 3); proof != "" {
+		h.update(func() { h.writeFile(clean(proof, r.c.s.cwd), []byte(want)) })
+	}
 	return 0
+}
+
+// treeAt reports whether a folder is there, and whether it is a junction.
+func (h *host) treeAt(folder string) (there, junction bool) {
+	h.look(func() {
+		there = h.folderAt(folder)
+		f := h.fileAt(folder)
+		junction = f != nil && f.Junction
+	})
+	return there, junction
 }
 
 // scriptMediaUnpack makes a tree of a bundle, beside its place until it is whole.
@@ -98,8 +118,19 @@ func scriptMediaUnpack(r *records, args []string) int {
 	if err != nil || bad != nil {
 		return r.fail("System.FormatException", hrFormat)
 	}
+	fresh := folder + ".new"
+	h.update(func() {
+		if ctx.Err() == nil {
+			h.removeTree(fresh)
+		}
+	})
 	data, there := h.fileBytes(bundle)
+	kept, has := h.fileBytes(manifest)
+	tree, _ := h.treeAt(folder)
 	switch {
+	case !there && tree && has && !h.fips() && sumOf(kept) == want:
+		r.unpackedBefore(folder, bundle, want, manifestLines(kept))
+		return 0
 	case !there:
 		r.put("state", "absent")
 		return 0
@@ -118,19 +149,8 @@ func scriptMediaUnpack(r *records, args []string) int {
 		return 2
 	}
 	lines := manifestLines(raw)
-	there = false
-	h.look(func() { there = h.folderAt(folder) })
-	if there {
-		differs := h.differences(folder, lines)
-		r.putDifferences(differs)
-		if len(differs) > 0 {
-			r.put("state", "foreign")
-			r.put("bad", len(differs))
-			return 0
-		}
-		h.update(func() { delete(h.state.Files, strings.ToLower(bundle)) })
-		r.put("state", "present")
-		r.put("tree", want)
+	if tree {
+		r.unpackedBefore(folder, bundle, want, lines)
 		return 0
 	}
 	free := h.freeSpace(folder)
@@ -139,8 +159,7 @@ func scriptMediaUnpack(r *records, args []string) int {
 		r.put("state", "no-room")
 		return 0
 	}
-	fresh := folder + ".new"
-	h.update(func() { h.removeTree(fresh); h.makeFolder(fresh) })
+	h.update(func() { h.makeFolder(fresh) })
 	at := 0
 	for _, l := range lines {
 		n, err := strconv.Atoi(l[2])
@@ -171,7 +190,7 @@ func scriptMediaUnpack(r *records, args []string) int {
 			return 1
 		}
 	}
-	differs := h.differences(fresh, lines)
+	differs, _ := h.differences(fresh, lines)
 	r.putDifferences(differs)
 	if len(differs) > 0 {
 		r.put("state", "differs")
@@ -189,4 +208,23 @@ func scriptMediaUnpack(r *records, args []string) int {
 	r.put("state", "unpacked")
 	r.put("tree", want)
 	return 0
+}
+
+// unpackedBefore is a tree that is there already.
+func (r *records) unpackedBefore(folder, bundle, want string, lines [][]string) {
+	h := r.c.s.h
+	if _, junction := h.treeAt(folder); junction {
+		r.put("state", "foreign")
+		return
+	}
+	differs, _ := h.differences(folder, lines)
+	r.putDifferences(differs)
+	if len(differs) > 0 {
+		r.put("state", "foreign")
+		r.put("bad", len(differs))
+		return
+	}
+	h.update(func() { delete(h.state.Files, strings.ToLower(bundle)) })
+	r.put("state", "present")
+	r.put("tree", want)
 }

@@ -120,7 +120,7 @@ func (h *host) logicalDisks() []instance {
 			{"ErrorDescription", nil},
 			{"ErrorMethodology", nil},
 			{"FileSystem", "NTFS"},
-			{"FreeSpace", d.Free},
+			{"FreeSpace", h.freeOf(d)},
 			{"InstallDate", nil},
 			{"LastErrorCode", nil},
 			{"MaximumComponentLength", 255},

@@ -91,19 +91,28 @@ const aliveFile = "alive"
 // was pressed ("No key presses were detected"), which .NET refuses to do on an
 // input that is no console; a task has a console, and nobody at it.
 func SetupBody(folder, setup, arguments string) ([]byte, error) {
-	return setupBody(folder, setup, arguments, false)
+	return setupBody(folder, setup, arguments, "")
 }
 
 // CheckedSetupBody is SetupBody whose first command is media-check, which lies
 // in the folder (see MediaTree.CheckFiles): nothing of Setup begins, and no
 // switch is touched, unless every file of the tree is right. So no time is left
-// between the comparison and the run, also when nobody looks. A body that did
-// not begin Setup leaves the file refused.
-func CheckedSetupBody(folder, setup, arguments string) ([]byte, error) {
-	return setupBody(folder, setup, arguments, true)
+// between the comparison and the run, also when nobody looks. That nothing was
+// complained of is not enough: the script's last act is a file with the
+// manifest's SHA-256 (lower-case hex), and the body wants to read it there. A
+// body that did not begin Setup leaves the file refused.
+func CheckedSetupBody(folder, setup, arguments, manifest string) ([]byte, error) {
+	if !sumForm.MatchString(manifest) {
+		return nil, fmt.Errorf("manifest %q: no SHA-256 in lower-case hex", manifest)
+	}
+	return setupBody(folder, setup, arguments, manifest)
 }
 
-func setupBody(folder, setup, arguments string, check bool) ([]byte, error) {
+var sumForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// setupBody compares the tree first where there is a manifest.
+func setupBody(folder, setup, arguments, manifest string) ([]byte, error) {
+	check := manifest != ""
 	if err := safePath(folder); err != nil {
 		return nil, err
 	}
@@ -121,8 +130,13 @@ func setupBody(folder, setup, arguments string, check bool) ([]byte, error) {
 	lines := guard(folder)
 	if check {
 		lines = append(lines,
+			`del /f /q `+mediaRight+` >nul 2>&1`,
 			runScript(folder, MediaCheck)+` >media.txt 2>media-err.txt <nul`,
 			`if not "%ERRORLEVEL%"=="0" goto refused`,
+			`if not exist `+mediaRight+` goto refused`,
+			`set PROOF=`,
+			`set /p PROOF=<`+mediaRight,
+			`if not "%PROOF%"=="`+manifest+`" goto refused`,
 			`>`+mediaChecked+` echo media`,
 		)
 	}

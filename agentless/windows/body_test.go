@@ -38,7 +38,7 @@ func TestBodiesAreAsReviewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "setup.cmd", setup)
-	checked, err := CheckedSetupBody(folder, Root+`\media\sp1-x64-0123abcd\setup.com`, "/mode:Upgrade")
+	checked, err := CheckedSetupBody(folder, Root+`\media\sp1-x64-0123abcd\setup.com`, "/mode:Upgrade", strings.Repeat("0123abcd", 8))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestBodiesAreAsReviewed(t *testing.T) {
 func TestBodiesRefuseWhatCmdWouldExpand(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"", `C:\a"b`, `C:\%TEMP%`, "C:\\a\r\nb", `C:\a&b`, `C:\a|b`, `C:\ä`} {
-		if _, err := CheckedSetupBody(path, `C:\x`, ""); err == nil {
+		if _, err := CheckedSetupBody(path, `C:\x`, "", strings.Repeat("0", 64)); err == nil {
 			t.Errorf("SetupBody(%q) was accepted as folder", path)
 		}
 		if _, err := ScriptBody(path, "canary"); err == nil {

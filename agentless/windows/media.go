@@ -31,7 +31,8 @@ const (
 	MediaPresent  = "present"  // it was there already, and is right
 	MediaNoRoom   = "no-room"
 	MediaChanged  = "changed" // the bundle is another one than it has to be
-	MediaRefused  = "refused" // the source does not give it
+	MediaRefused  = "refused" // the source does not give it, or has no such file
+	MediaAway     = "away"    // nothing was heard of the source for five minutes
 	MediaTooLong  = "too-long"
 	MediaUnpacked = "unpacked" // media-unpack: the tree is there, and every file of it right
 )
@@ -44,18 +45,22 @@ type MediaTree struct {
 	ManifestSHA256 string // lower-case hex
 }
 
-// arguments of media-check.
-func (t MediaTree) arguments() []string { return []string{t.Manifest, t.ManifestSHA256, t.Folder} }
+// CheckArguments are those of media-check that leaves nothing but its records.
+func (t MediaTree) CheckArguments() []string { return t.arguments("") }
+
+func (t MediaTree) arguments(proof string) []string {
+	return []string{t.Manifest, t.ManifestSHA256, t.Folder, proof}
+}
 
 // CheckTask is the host task that compares every file of the tree.
 func (t MediaTree) CheckTask(name string) (Task, error) {
-	return ScriptTask(name, MediaCheck, "", "", t.arguments()...)
+	return ScriptTask(name, MediaCheck, "", "", t.CheckArguments()...)
 }
 
 // CheckFiles are the files that Setup's task needs beside its body to compare
-// the tree first: see SetupBody.
-func (t MediaTree) CheckFiles() (map[string][]byte, error) {
-	text, err := call(MediaCheck, taskNonce, t.arguments()...)
+// the tree first: see CheckedSetupBody. folder is the task's.
+func (t MediaTree) CheckFiles(folder string) (map[string][]byte, error) {
+	text, err := call(MediaCheck, taskNonce, t.arguments(folder+`\`+mediaRight)...)
 	if err != nil {
 		return nil, err
 	}
@@ -112,9 +117,24 @@ func (l TaskLook) Progress() (done, total int64, ok bool) {
 	return done, total, ok
 }
 
+// Waits reads why media-pull waits, which it tells by the name of another empty
+// file: the code of HTTP's answer ("503"), or an HRESULT in upper-case hex, with
+// the WebExceptionStatus of .NET behind it where there is one ("80131509-2");
+// empty while bytes come.
+func (l TaskLook) Waits() string {
+	for name := range l.Files {
+		if code, ok := strings.CutPrefix(name, "w-"); ok && code != "0" {
+			return code
+		}
+	}
+	return ""
+}
+
 // mediaRefused is the file that Setup's body leaves when the tree is not what
-// was approved: Setup was not begun. mediaChecked is the one that says that it is.
+// was approved: Setup was not begun. mediaChecked is the one that says that it
+// is. mediaRight is what media-check leaves there as its last act.
 const (
+	mediaRight   = "right"
 	mediaRefused = "refused"
 	mediaChecked = "checked"
 )

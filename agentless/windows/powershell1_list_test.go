@@ -100,7 +100,7 @@ var netMembers = words(`
 	Id ProcessName SessionId StartTime ServiceName Status
 	Groups IsInRole Translate User Value
 	AddAccessRule AreAccessRulesProtected FileSystemRights GetAccessRules GetOwner IdentityReference SetAccessRuleProtection SetOwner
-	Add AddRange AllowAutoRedirect GetResponse GetResponseStream Headers KeepAlive Proxy ReadWriteTimeout Response StatusCode Timeout UserAgent
+	Add AddRange AllowAutoRedirect ContentLength GetResponse GetResponseStream Headers KeepAlive Proxy ReadWriteTimeout Response StatusCode Timeout UserAgent
 	AddMinutes AvailableFreeSpace ContainsKey EndsWith Get Split Substring Count
 	psbase Guid Properties RefreshCache
 	Connect DeleteTask GetFolder GetTask GetTasks LastTaskResult RegisterTask Run State`) // the last line is Schedule.Service

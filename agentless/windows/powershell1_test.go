@@ -59,6 +59,10 @@ func notPowerShell1(text string, nodes []psNode, allowed ...string) []string {
 			complain(x, "%s", what)
 		}
 		switch x.kind {
+		case "function_name":
+			if what := takenName(x.text); what != "" {
+				complain(x, "function %s %s", x.text, what)
+			}
 		case "expression_with_unary_operator":
 			if op := nodes[i+1]; !op.named && op.text != "-not" {
 				complain(x, "unary %q is not in the list", op.text)
@@ -95,6 +99,8 @@ func notPowerShell1(text string, nodes []psNode, allowed ...string) []string {
 			name := strings.ToLower(x.text)
 			scope, _, scoped := strings.Cut(name, ":")
 			switch {
+			case declares(nodes, i) && takenVariable(name) && !psAutomatic[name] && x.text != "$ErrorActionPreference":
+				complain(x, "variable %s is one of PowerShell's own", x.text)
 			case strings.HasPrefix(name, "@"):
 				complain(x, "splatting %q came with PowerShell 2.0", x.text)
 			case scoped && !psScopes[scope]:
@@ -265,6 +271,9 @@ func notCommand1(nodes []psNode, i int, known map[string]bool, complain func(psN
 		case x.kind == "generic_token" && x.depth == command.depth+2:
 			bare = append(bare, x)
 		}
+	}
+	if what := takenName(name); what != "" {
+		complain(command, "command %s %s", name, what)
 	}
 	wants, cmdlet := psCmdlets[name]
 	switch {

@@ -37,7 +37,7 @@ func longestCalls(t *testing.T) map[string][]string {
 		"file-write":    {longestPath, "2147483647", strings.Repeat("A", 4*((writeChunk+2)/3)), "1"},
 		"folder-list":   {longestPath},
 		"folder-make":   {longestPath},
-		"media-check":   {longestPath, strings.Repeat("f", 64), longestPath},
+		"media-check":   {longestPath, strings.Repeat("f", 64), longestPath, longestFolder + `\right`},
 		"media-pull":    {longestPath, strings.Repeat("f", 64), strings.Repeat("f", 64), "2147483647", longestPath, "9223372036854775807", "360", longestFolder},
 		"media-unpack":  {longestPath, strings.Repeat("f", 64), "2147483647", longestPath, strings.Repeat("f", 64), longestPath, "9223372036854775807"},
 		"program-list":  {},
@@ -290,7 +290,7 @@ func TestNothingIsLongerThanWindowsTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	setup, err := CheckedSetupBody(longestFolder, `C:\Wavekeeper\media\`+strings.Repeat("x", 200)+`\setup.com`, "/mode:Upgrade")
+	setup, err := CheckedSetupBody(longestFolder, `C:\Wavekeeper\media\`+strings.Repeat("x", 200)+`\setup.com`, "/mode:Upgrade", strings.Repeat("f", 64))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,9 @@
-# wavekeeper: media-check 1
-# in: manifest, a path; want, its SHA-256; folder
-# out: state right|differs|absent|foreign|manifest; differs KIND|FILE, at most 20; files; bad, how many differ; tree, the manifest of a right one; error
-# exit: 0 with state right; 1 with error; 2 with any other state
+# wavekeeper: media-check 2
+# in: manifest, a path; want, its SHA-256; folder; proof, a file that is made with want in it when all is right, empty for none
+# out: state right|differs|absent|foreign|manifest; differs KIND|FILE, at most 20; files; same, how many were compared and are right; bad, how many differ; tree, the manifest of a right one; error
+# exit: 0 with state right, the proof is written last; 1 with error; 2 with any other state
 # on: 2003, 2008, 2008 R2
-function wk_media_check([string]$n, [string]$manifest, [string]$want, [string]$folder) {
+function wk_media_check([string]$n, [string]$manifest, [string]$want, [string]$folder, [string]$proof) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
         [Console]::Out.WriteLine('#' + $n + ' ' + $name + '=' + [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$value)))
@@ -72,7 +72,7 @@ function wk_media_check([string]$n, [string]$manifest, [string]$want, [string]$f
             }
         }
     }
-    function compare([string]$folder, $f) {
+    function hold_against([string]$folder, $f) {
         $key = $f[4].ToLowerInvariant()
         if (-not $global:wkFound.ContainsKey($key)) {
             differs ('missing|' + $f[4])
@@ -82,17 +82,19 @@ function wk_media_check([string]$n, [string]$manifest, [string]$want, [string]$f
             differs ('length|' + $f[4])
             return
         }
-        if ((sum_of ($folder + '\' + $f[4])) -ne $f[0]) { differs ('changed|' + $f[4]) }
+        if ((sum_of ($folder + '\' + $f[4])) -eq $f[0]) { $global:wkSame = $global:wkSame + 1 } else { differs ('changed|' + $f[4]) }
     }
     function check([string]$folder) {
         $global:wkBad = 0
+        $global:wkSame = 0
         look $folder ''
         foreach ($line in $global:wkLines) {
             if ($line -ne $null) {
                 $f = $line.Split('|')
-                if ($f.Length -eq 5) { compare $folder $f }
+                if ($f.Length -eq 5) { hold_against $folder $f }
             }
         }
+        if (($global:wkBad -eq 0) -and ($global:wkSame -ne $global:wkWanted.Count)) { differs ('unproven|' + [string]$global:wkSame) }
     }
     if ((-not [IO.File]::Exists($manifest)) -or (-not [IO.Directory]::Exists($folder))) {
         put 'state' 'absent'
@@ -107,6 +109,7 @@ function wk_media_check([string]$n, [string]$manifest, [string]$want, [string]$f
     read_manifest $manifest $want
     check $folder
     put 'files' $global:wkWanted.Count
+    put 'same' $global:wkSame
     put 'bad' $global:wkBad
     if ($global:wkBad -ne 0) {
         put 'state' 'differs'
@@ -116,4 +119,5 @@ function wk_media_check([string]$n, [string]$manifest, [string]$want, [string]$f
     put 'state' 'right'
     put 'tree' $want
     end_records
+    if ($proof -ne '') { [IO.File]::WriteAllText($proof, $want) }
 }

@@ -1,4 +1,4 @@
-# wavekeeper: media-unpack 1
+# wavekeeper: media-unpack 2
 # in: bundle, a path; sum, its SHA-256; head, the length of the manifest at its end; manifest, a path; want, its SHA-256; folder; room, bytes that must be free
 # out: state unpacked|present|absent|foreign|no-room|changed|differs|manifest; differs KIND|FILE, at most 20; bad, how many differ; free, bytes; tree, the manifest of a right one; error
 # exit: 0; 1 with error; 2 with state manifest
@@ -72,7 +72,7 @@ function wk_media_unpack([string]$n, [string]$bundle, [string]$sum, [string]$hea
             }
         }
     }
-    function compare([string]$folder, $f) {
+    function hold_against([string]$folder, $f) {
         $key = $f[4].ToLowerInvariant()
         if (-not $global:wkFound.ContainsKey($key)) {
             differs ('missing|' + $f[4])
@@ -82,17 +82,19 @@ function wk_media_unpack([string]$n, [string]$bundle, [string]$sum, [string]$hea
             differs ('length|' + $f[4])
             return
         }
-        if ((sum_of ($folder + '\' + $f[4])) -ne $f[0]) { differs ('changed|' + $f[4]) }
+        if ((sum_of ($folder + '\' + $f[4])) -eq $f[0]) { $global:wkSame = $global:wkSame + 1 } else { differs ('changed|' + $f[4]) }
     }
     function check([string]$folder) {
         $global:wkBad = 0
+        $global:wkSame = 0
         look $folder ''
         foreach ($line in $global:wkLines) {
             if ($line -ne $null) {
                 $f = $line.Split('|')
-                if ($f.Length -eq 5) { compare $folder $f }
+                if ($f.Length -eq 5) { hold_against $folder $f }
             }
         }
+        if (($global:wkBad -eq 0) -and ($global:wkSame -ne $global:wkWanted.Count)) { differs ('unproven|' + [string]$global:wkSame) }
     }
     function copy_file($source, [string]$to, [long]$length, [string]$how) {
         trap { if ($out -ne $null) { $out.Close() }; break }
@@ -112,8 +114,33 @@ function wk_media_unpack([string]$n, [string]$bundle, [string]$sum, [string]$hea
         }
         $out.Close()
     }
+    function check_there {
+        if (([int][IO.File]::GetAttributes($folder) -band 1024) -ne 0) {
+            put 'state' 'foreign'
+            return
+        }
+        check $folder
+        if ($global:wkBad -ne 0) {
+            put 'state' 'foreign'
+            put 'bad' $global:wkBad
+            return
+        }
+        if ([IO.File]::Exists($bundle)) { [IO.File]::Delete($bundle) }
+        put 'state' 'present'
+        put 'tree' $want
+    }
+    $new = $folder + '.new'
+    if ([IO.Directory]::Exists($new)) { [IO.Directory]::Delete($new, $true) }
     if (-not [IO.File]::Exists($bundle)) {
-        put 'state' 'absent'
+        $state = 'absent'
+        if (([IO.Directory]::Exists($folder)) -and ([IO.File]::Exists($manifest))) {
+            if ((sum_of $manifest) -eq $want) {
+                $state = ''
+                read_manifest $manifest $want
+                check_there
+            }
+        }
+        if ($state -ne '') { put 'state' $state }
         end_records
         return
     }
@@ -131,17 +158,8 @@ function wk_media_unpack([string]$n, [string]$bundle, [string]$sum, [string]$hea
     copy_file $source $manifest ([long]$head) 'plain'
     read_manifest $manifest $want
     if ([IO.Directory]::Exists($folder)) {
-        check $folder
-        if ($global:wkBad -eq 0) {
-            $source.Close()
-            [IO.File]::Delete($bundle)
-            put 'state' 'present'
-            put 'tree' $want
-            end_records
-            return
-        }
-        put 'state' 'foreign'
-        put 'bad' $global:wkBad
+        $source.Close()
+        check_there
         end_records
         return
     }
@@ -152,8 +170,6 @@ function wk_media_unpack([string]$n, [string]$bundle, [string]$sum, [string]$hea
         end_records
         return
     }
-    $new = $folder + '.new'
-    if ([IO.Directory]::Exists($new)) { [IO.Directory]::Delete($new, $true) }
     [void][IO.Directory]::CreateDirectory($new)
     $offset = [long]0
     foreach ($line in $global:wkLines) {

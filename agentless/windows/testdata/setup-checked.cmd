@@ -5,8 +5,13 @@ cd /d "C:\Wavekeeper\tasks\wk-demo-u17-setup-a1"
 call :body 9>"C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\alive"
 exit /b 0
 :body
+del /f /q right >nul 2>&1
 %SystemRoot%\system32\WindowsPowerShell\v1.0\powershell.exe -NoProfile -NonInteractive -Command "Invoke-Expression ([IO.File]::ReadAllText('C:\Wavekeeper\tasks\wk-demo-u17-setup-a1\media-check.ps1'))" >media.txt 2>media-err.txt <nul
 if not "%ERRORLEVEL%"=="0" goto refused
+if not exist right goto refused
+set PROOF=
+set /p PROOF=<right
+if not "%PROOF%"=="0123abcd0123abcd0123abcd0123abcd0123abcd0123abcd0123abcd0123abcd" goto refused
 >checked echo media
 set KEY=Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing
 set OLD=
