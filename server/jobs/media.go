@@ -168,9 +168,10 @@ func headline(out runbook.Outcome) string {
 	return out.Message
 }
 
-// saveStaged keeps, beside an upgrade's own row, how far its medium is. It comes
-// first: who dies in between begins a new staging, which finds the tree.
-func (e *Engine) saveStaged(ctx context.Context, lease store.Lease, work *prepared, out runbook.Outcome, ended rollout.State, now time.Time) error {
+// beside is how far the medium is that a tick of an upgrade brings, nil where it
+// brings none. It is saved with the tick, so that nobody who dies in between
+// leaves a staging that has ended and a step that knows nothing of it.
+func beside(work *prepared, out runbook.Outcome, ended rollout.State, now time.Time) *store.StagingSave {
 	if work.staging == nil {
 		return nil
 	}
@@ -183,11 +184,12 @@ func (e *Engine) saveStaged(ctx context.Context, lease store.Lease, work *prepar
 		save.To = rollout.Failed
 	}
 	save.Message, save.Remedy = work.secrets.redact(save.Message), work.secrets.redact(save.Remedy)
-	if err := e.store.SaveStaging(ctx, lease, save); err != nil {
-		return fmt.Errorf("save how far the media is: %w", err)
-	}
-	if save.To != rollout.Running && e.media.Revoke != nil {
+	return &save
+}
+
+// ended takes back what a staging that came to its end was given.
+func (e *Engine) ended(save *store.StagingSave) {
+	if save != nil && save.To != rollout.Running && e.media.Revoke != nil {
 		e.media.Revoke(save.Staging)
 	}
-	return nil
 }

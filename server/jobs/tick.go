@@ -110,13 +110,7 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	work.secrets.redactSave(&save)
 	saving, cancel := context.WithTimeout(ctx, saveLimit)
 	defer cancel()
-	if err := e.saveStaged(saving, lease, work, out, save.StepTo, now()); err != nil {
-		if errors.Is(err, store.ErrOvertaken) {
-			e.overtaken(w, err)
-			return 0, false, nil
-		}
-		return 0, false, err
-	}
+	save.Staging = beside(work, out, save.StepTo, now())
 	if err := e.store.SaveTick(saving, lease, save); err != nil {
 		if errors.Is(err, store.ErrOvertaken) {
 			e.overtaken(w, err)
@@ -124,6 +118,7 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 		}
 		return 0, false, err
 	}
+	e.ended(save.Staging)
 	if save.From != save.To || save.StepTo != save.StepFrom {
 		e.log.Info("step moved", "rollout", w.Rollout, "server", w.Server.Name, "step", save.Step, "state", save.StepTo, "upgrade", save.To)
 	}
