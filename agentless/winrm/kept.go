@@ -93,7 +93,7 @@ func (c *Conn) deleted(lasting context.Context, id string) bool {
 // bury sends the end of shells once more that were lost on this host.
 func (c *Conn) bury(ctx context.Context) {
 	key := c.shelfKey()
-	_, lost := shells.pick(func(one *shell) bool { return one.lostOn(key) })
+	_, lost := shells.pickAt(key, func(one *shell) bool { return one.lost })
 	lasting, cancel := parting(ctx)
 	defer cancel()
 	for _, one := range lost {
@@ -107,7 +107,7 @@ func (c *Conn) bury(ctx context.Context) {
 // giveBack deletes the shells that are kept on this host.
 func (c *Conn) giveBack(ctx context.Context) {
 	key := c.shelfKey()
-	kept, _ := shells.pick(func(one *shell) bool { return !one.lost && one.owner.shelfKey() == key })
+	kept, _ := shells.pickAt(key, func(one *shell) bool { return !one.lost })
 	lasting, cancel := parting(ctx)
 	defer cancel()
 	for _, one := range kept {
@@ -115,6 +115,3 @@ func (c *Conn) giveBack(ctx context.Context) {
 		shells.drop(one, ctx.Err() != nil || !c.deleted(lasting, one.id))
 	}
 }
-
-// lostOn reports whether a shell was given up on that host.
-func (s *shell) lostOn(key string) bool { return s.lost && s.owner.shelfKey() == key }

@@ -51,7 +51,7 @@ func (c *Conn) closeShells() {
 	shells.mu.Lock()
 	c.keeping.closed = true
 	shells.mu.Unlock()
-	kept, lost := shells.pick(func(one *shell) bool { return one.owner == c })
+	kept, lost := shells.pickAt(c.shelfKey(), func(one *shell) bool { return one.owner == c })
 	var all sync.WaitGroup
 	for _, one := range kept {
 		all.Go(func() { c.remove(ctx, one) })

@@ -163,6 +163,25 @@ func (h *hostShells) wake() {
 func (s *shelf) pick(fits func(*shell) bool) (kept, lost []*shell) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for key, h := range s.hosts {
+		k, l := s.pickOf(key, h, fits)
+		kept, lost = append(kept, k...), append(lost, l...)
+	}
+	return kept, lost
+}
+
+// pickAt is pick for one host.
+func (s *shelf) pickAt(key string, fits func(*shell) bool) (kept, lost []*shell) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.hosts[key]; h != nil {
+		return s.pickOf(key, h, fits)
+	}
+	return nil, nil
+}
+
+// pickOf is pick for a host that has shells; the caller holds the lock.
+func (s *shelf) pickOf(key string, h *hostShells, fits func(*shell) bool) (kept, lost []*shell) {
 	split := func(all []*shell, into *[]*shell) []*shell {
 		stay := all[:0]
 		for _, one := range all {
@@ -174,11 +193,9 @@ func (s *shelf) pick(fits func(*shell) bool) (kept, lost []*shell) {
 		}
 		return stay
 	}
-	for key, h := range s.hosts {
-		h.kept = split(h.kept, &kept)
-		h.lost = split(h.lost, &lost)
-		s.tidy(key, h)
-	}
+	h.kept = split(h.kept, &kept)
+	h.lost = split(h.lost, &lost)
+	s.tidy(key, h)
 	return kept, lost
 }
 
