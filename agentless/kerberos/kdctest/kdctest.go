@@ -3,6 +3,7 @@
 package kdctest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -42,7 +43,7 @@ func New(tb testing.TB, address, clock string, hosts ...string) *KDC {
 			tb.Skipf("Debian's package %s is not installed: %v", debian, err)
 		}
 	}
-	l, err := net.Listen("tcp4", address+":0")
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp4", address+":0")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -70,7 +71,8 @@ func New(tb testing.TB, address, clock string, hosts ...string) *KDC {
 // serve starts the KDC and waits until it listens.
 func (k *KDC) serve(tb testing.TB, clock string) {
 	tb.Helper()
-	daemon := exec.Command("/usr/sbin/krb5kdc", "-n", "-r", Realm)
+	// What a test cleans up may still ask it: it ends after that, not with the context.
+	daemon := exec.CommandContext(context.WithoutCancel(tb.Context()), "/usr/sbin/krb5kdc", "-n", "-r", Realm)
 	daemon.Env = k.env
 	if clock != "" {
 		found, err := filepath.Glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
