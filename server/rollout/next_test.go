@@ -208,6 +208,13 @@ func TestHeldServerSaysWhy(t *testing.T) {
 			s.Waves[0].State, s.Waves[1].State = rollout.WaveDone, rollout.WaveRunning
 		}, "hold MBX1 client-access-before-mailbox"},
 		{"predecessor outside at the target", func(s *rollout.Snapshot) { behindOutside(s, now) }, "start MBX1"},
+		{"predecessors outside are read together", func(s *rollout.Snapshot) {
+			behindOutside(s, now).ReadAt = now.Add(-31 * time.Minute)
+			young, old := s.Outside[0], s.Outside[0]
+			young.Server.Name, young.ReadAt = "YOUNG", now.Add(-5*time.Minute)
+			old.Server.Name, old.ReadAt = "OLD", now.Add(-16*time.Minute)
+			s.Outside = append(s.Outside, young, old)
+		}, "refresh DONE; refresh OLD; hold MBX1 client-access-before-mailbox"},
 		{"predecessor outside left half done by a Setup", func(s *rollout.Snapshot) {
 			behindOutside(s, now).Doubts = []string{`ClientAccess: Action "BuildToBuildUpgrade", Watermark "5"`}
 		}, "hold MBX1 client-access-before-mailbox"},

@@ -74,6 +74,7 @@ func (u *UpgradeStatus) mediaReasons() []Reason {
 type unmet struct {
 	servers []string // names, sorted
 	read    []string // those outside whose builds were not read lately
+	aging   []string // those outside that are verified and whose builds will soon not have been
 	only    bool     // nothing but a reading is missing
 }
 
@@ -94,6 +95,9 @@ func (d *decision) unmetOf(c *class) unmet {
 		reached := o.reached(d.s.Plan.Package.Target)
 		fresh := d.fresh(o.readAt)
 		if reached && fresh {
+			if !within(o.readAt, d.now, FactsFresh/2) {
+				out.aging = append(out.aging, u.name)
+			}
 			continue
 		}
 		out.servers = append(out.servers, u.name)
@@ -143,10 +147,16 @@ func (d *decision) orderReasons(u *UpgradeStatus) []Reason {
 
 func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 	var out []Reason
-	var read []string
+	var read, aging []string
 	only := true
 	for _, g := range waiting.before {
-		if slices.Contains(waived, g.rule.Name) || (g.chain && len(out) > 0) {
+		if slices.Contains(waived, g.rule.Name) {
+			continue
+		}
+		for _, c := range g.classes {
+			aging = append(aging, d.unmetOf(c).aging...)
+		}
+		if g.chain && len(out) > 0 {
 			continue
 		}
 		r := Reason{Rule: g.rule.Name, Strength: g.strength, Scope: g.scope, Servers: []string{}}
@@ -170,7 +180,13 @@ func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 	if only && len(out) > 0 {
 		slices.Sort(read)
 		for _, name := range slices.Compact(read) {
-			d.readOutside(name)
+			d.readOutside(name, "whose builds were not read in the last 30 minutes")
+		}
+		// One after the other they would grow old while the others are read, and
+		// nothing might ever start.
+		slices.Sort(aging)
+		for _, name := range slices.Compact(aging) {
+			d.readOutside(name, "whose builds are read with those of others")
 		}
 	}
 	return out
@@ -195,10 +211,10 @@ func wasOrWere(servers []string) string {
 	return shortList(servers) + " were"
 }
 
-func (d *decision) readOutside(name string) {
+func (d *decision) readOutside(name, why string) {
 	o := d.outside[name]
 	if !o.refreshing && (o.readError == "" || d.now.Sub(o.triedAt) >= ReadAgainAfter) {
-		d.ask(name, "Another server waits for "+name+", whose builds were not read in the last 30 minutes.")
+		d.ask(name, "Another server waits for "+name+", "+why+".")
 	}
 }
 
