@@ -205,7 +205,7 @@ func TestForeignTextIsPrintable(t *testing.T) {
 	for _, code := range []int32{31, 37, 60, 61, 68, 99} {
 		k := messages.KRBError{ErrorCode: code, EText: evil, CRealm: evil}
 		for who, text := range map[string]string{"host": cl.rejected(&k, "HTTP/web1").Error(), "KDC": cl.refused(&k, "kdc", "HTTP/web1").Error()} {
-			if strings.ContainsAny(text, "\x1b\x07\n\u202e\xff") || len(text) > 600 {
+			if strings.ContainsAny(text, "\x1b\x07\n\u202e") || strings.Contains(text, "\xff") || len(text) > 600 {
 				t.Errorf("%s, code %d: %q", who, code, text)
 			}
 		}
