@@ -66,6 +66,10 @@ func (h *host) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	isSealed := sealed.IsSealed(r.Header.Get("Content-Type"))
 	if len(raw) > limit+frameRoom || !isSealed && len(raw) > limit {
+		if isSealed { // it was not opened, so that the next one on the connection cannot be
+			connectionOf(r).forget()
+			w.Header().Set("Connection", "close")
+		}
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
 		return
 	}
