@@ -20,8 +20,8 @@ import (
 // Accept is the service's side, for simulated hosts: it checks a first token
 // against the service's keys by the clock of this machine, and gives the answer's
 // token, which is there (a KRB-ERROR) also when the token is refused. binding is
-// EndPoint of the own certificate, nil without TLS; a client may leave it out. It
-// keeps no replay cache.
+// sealed.ChannelBinding of the own certificate, nil without TLS; a client may leave
+// it out. It keeps no replay cache.
 func Accept(keys []KeytabKey, token, binding []byte, skew time.Duration) (*Context, []byte, error) {
 	return AcceptAt(time.Now(), keys, token, binding, skew)
 }
@@ -78,7 +78,7 @@ func accept(now time.Time, keys []KeytabKey, token, binding []byte, skew time.Du
 	}
 	a := ap.Authenticator
 	if a.Cksum.CksumType == 0x8003 && len(a.Cksum.Checksum) >= 24 && binding != nil {
-		if got := a.Cksum.Checksum[4:20]; !bytes.Equal(got, make([]byte, 16)) && !bytes.Equal(got, bindingHash(binding)) {
+		if got := a.Cksum.Checksum[4:20]; !bytes.Equal(got, make([]byte, 16)) && !bytes.Equal(got, binding) {
 			return nil, nil, errors.New("channel binding of another channel")
 		}
 	}

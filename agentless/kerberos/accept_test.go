@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"wavekeeper/agentless/sealed"
 )
 
 type connKey struct{}
@@ -80,7 +82,7 @@ func serve(t *testing.T, k *kdc, at func() time.Time, cert *tls.Certificate, sea
 	}
 	var binding []byte
 	if cert != nil {
-		binding = EndPoint(cert.Leaf)
+		binding = sealed.ChannelBinding(cert.Leaf)
 	}
 	h, cc := handler(at, keys, binding, seal)
 	l, err := net.Listen("tcp", freeAddress(t))

@@ -22,8 +22,8 @@ import (
 const gssFlags = 0x02 | 0x04 | 0x08 | 0x10 | 0x20
 
 // Initiate makes a context for service/host (HTTP/web1.example.com) and its first
-// token, framed by SPNEGO. binding is EndPoint of the host's certificate, nil
-// without TLS. Nothing was sent to the host when it fails.
+// token, framed by SPNEGO. binding is sealed.ChannelBinding of the host's
+// certificate, nil without TLS. Nothing was sent to the host when it fails.
 func (c *Client) Initiate(ctx context.Context, service, host string, binding []byte) (*Context, []byte, error) {
 	if net.ParseIP(host) != nil || !strings.Contains(host, ".") {
 		return nil, nil, fail(ErrService, "Kerberos needs the host's full DNS name, not %q", host)
@@ -34,7 +34,10 @@ func (c *Client) Initiate(ctx context.Context, service, host string, binding []b
 		return nil, nil, err
 	}
 	x := &Context{client: c, spn: spn, ticketKey: t.key, auth: c.authenticator(), Peer: spn}
-	x.auth.Cksum = types.Checksum{CksumType: 0x8003, Checksum: append(append([]byte{16, 0, 0, 0}, bindingHash(binding)...), gssFlags, 0, 0, 0)}
+	sum := make([]byte, 24) // RFC 4121, 4.1.1: the binding's length, the binding, the flags
+	sum[0], sum[20] = 16, gssFlags
+	copy(sum[4:20], binding)
+	x.auth.Cksum = types.Checksum{CksumType: 0x8003, Checksum: sum}
 	sub := make([]byte, len(t.key.KeyValue))
 	_, _ = rand.Read(sub) // never fails: it ends the program
 	x.auth.SubKey = types.EncryptionKey{KeyType: t.key.KeyType, KeyValue: sub}

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"wavekeeper/agentless/sealed"
 )
 
 // lane is one HTTP connection to one host with its context, as WinRM uses it, for
@@ -56,7 +58,7 @@ func (l *lane) Post(ctx context.Context, body []byte) (int, []byte, error) {
 				_ = conn.Close()
 				return 0, nil, err
 			}
-			binding = EndPoint(t.ConnectionState().PeerCertificates[0])
+			binding = sealed.ChannelBinding(t.ConnectionState().PeerCertificates[0])
 			conn = t
 		}
 		gss, first, err := l.Client.Initiate(ctx, l.Service, l.Host, binding)

@@ -251,7 +251,7 @@ func (h *host) ticket(w http.ResponseWriter, r *http.Request, c *connection, tok
 			h.refuse(w)
 			return "", false
 		}
-		binding = kerberos.EndPoint(cert.Leaf)
+		binding = sealed.ChannelBinding(cert.Leaf)
 	}
 	x, answer, err := kerberos.AcceptAt(now, keys, token, binding, kerberosSkew)
 	if err == nil && away {

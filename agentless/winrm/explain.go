@@ -241,8 +241,9 @@ func (x *explained) offered() string {
 	return x.offers
 }
 
-// offeredFor is what stands in WWW-Authenticate for a way to log on.
-var offeredFor = map[Auth][]string{AuthBasic: {"basic"}, AuthNTLM: {"negotiate", "ntlm"}, AuthKerberos: {"negotiate", "kerberos"}}
+// offeredFor is what stands in WWW-Authenticate for a way to log on, as this
+// package does it: NTLM and Kerberos within Negotiate.
+var offeredFor = map[Auth][]string{AuthBasic: {"basic"}, AuthNTLM: {"negotiate"}, AuthKerberos: {"negotiate"}}
 
 // login shows the credential once, and only to a host that offers the way.
 func (x *explained) login(ctx context.Context) (Step, error) {

@@ -17,6 +17,7 @@ import (
 	mz "github.com/masterzen/winrm"
 
 	"wavekeeper/agentless/kerberos"
+	"wavekeeper/agentless/sealed"
 )
 
 // realm is a KDC of MIT's on loopback, with the account svc and two hosts.
@@ -212,7 +213,7 @@ func TestKerberosOverTLSIsBoundToIt(t *testing.T) {
 	account := r.account(t, "Secret1")
 	for _, bound := range []bool{true, false} {
 		h, shown := r.host(t), certificate(t, nil, nil)
-		h.TLS, h.bindings = &tls.Config{Certificates: []tls.Certificate{shown}}, kerberos.EndPoint(shown.Leaf)
+		h.TLS, h.bindings = &tls.Config{Certificates: []tls.Certificate{shown}}, sealed.ChannelBinding(shown.Leaf)
 		if !bound {
 			h.bindings[3] ^= 1
 		}

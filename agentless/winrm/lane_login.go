@@ -91,7 +91,7 @@ type kerberosLogin struct {
 func (k *kerberosLogin) start(ctx context.Context, leaf *x509.Certificate) (token []byte, err error) {
 	var binding []byte
 	if leaf != nil {
-		binding = kerberos.EndPoint(leaf)
+		binding = sealed.ChannelBinding(leaf)
 	}
 	k.context, token, err = k.client.Initiate(ctx, k.service, k.host, binding)
 	return token, err

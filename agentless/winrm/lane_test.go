@@ -364,8 +364,14 @@ func TestTheStatusAroundASealedAnswerIsNotBelieved(t *testing.T) {
 		fault  bool
 		want   string
 	}{
-		{401, false, OutcomeUnknown}, {403, false, OutcomeUnknown}, {500, false, OutcomeUnknown}, {413, false, OutcomeUnknown},
-		{200, true, OutcomeUnknown}, {401, true, OutcomeUnknown}, {403, true, OutcomeUnknown}, {500, true, OutcomeUnknown},
+		{401, false, OutcomeUnknown},
+		{403, false, OutcomeUnknown},
+		{500, false, OutcomeUnknown},
+		{413, false, OutcomeUnknown},
+		{200, true, OutcomeUnknown},
+		{401, true, OutcomeUnknown},
+		{403, true, OutcomeUnknown},
+		{500, true, OutcomeUnknown},
 	} {
 		h := newLoginHost(t)
 		h.mischief = func(w http.ResponseWriter, r *http.Request, on *login) bool {

@@ -3,7 +3,6 @@ package winrm
 import (
 	"encoding/xml"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -52,15 +51,6 @@ type open struct {
 	many  bool   // parts is used
 	scope *scope
 }
-
-// scope is a namespace declaration that holds within an element.
-type scope struct {
-	prefix, uri string
-	outer       *scope
-}
-
-// builtin is the prefix that every document has.
-var builtin = &scope{"xml", "http://www.w3.org/XML/1998/namespace", nil}
 
 type syntaxError string
 
@@ -134,129 +124,6 @@ func (s *scanner) upTo(skip int, end string) (string, error) {
 	text := s.rest[skip : skip+i]
 	s.rest = s.rest[skip+i+len(end):]
 	return text, nil
-}
-
-// declaration refuses an encoding that the document was not made UTF-8 from.
-func declaration(text string) error {
-	if name, _, _ := strings.Cut(text, " "); name != "xml" {
-		return nil
-	}
-	_, encoding, found := strings.Cut(text, "encoding=")
-	if !found {
-		return nil
-	}
-	encoding = strings.Trim(strings.TrimSpace(encoding), `"'`)
-	if i := strings.IndexAny(encoding, `"' `); i >= 0 {
-		encoding = encoding[:i]
-	}
-	switch strings.ToLower(encoding) {
-	case "utf-8", "utf-16", "us-ascii":
-		return nil
-	}
-	return syntaxError(fmt.Sprintf("charset %.20q", encoding))
-}
-
-// text adds character data to the element that is open.
-func (s *scanner) text(text string, escaped bool) error {
-	if escaped && strings.Contains(text, "]]>") {
-		return syntaxError("the end of CDATA without its begin")
-	}
-	text, err := unquote(text, escaped)
-	if err != nil {
-		return err
-	}
-	blank := strings.TrimSpace(text) == ""
-	if len(s.stack) == 0 {
-		if !blank {
-			return syntaxError("text outside of the document")
-		}
-		return nil
-	}
-	n := &s.stack[len(s.stack)-1]
-	switch {
-	case len(n.kids) > 0 && blank:
-	case n.many:
-		n.parts = append(n.parts, text...)
-	case n.text == "":
-		n.text = text
-	default:
-		n.many = true
-		n.parts = append(append(n.parts, n.text...), text...)
-	}
-	return nil
-}
-
-// unquote undoes entities and line ends, and refuses what XML cannot hold.
-func unquote(text string, escaped bool) (string, error) {
-	i := 0
-	for i < len(text) && (text[i] >= 0x20 || text[i] == '\t' || text[i] == '\n') && text[i] != '&' && text[i] < utf8.RuneSelf {
-		i++
-	}
-	if i == len(text) {
-		return text, nil
-	}
-	var b strings.Builder
-	b.Grow(len(text))
-	b.WriteString(text[:i])
-	for i < len(text) {
-		c := text[i]
-		switch {
-		case c == '&' && escaped:
-			end := strings.IndexByte(text[i:min(len(text), i+12)], ';')
-			if end < 0 {
-				return "", syntaxError("an & that begins no entity")
-			}
-			r, ok := entity(text[i+1 : i+end])
-			if !ok {
-				return "", syntaxError(fmt.Sprintf("entity %.12q", text[i+1:i+end]))
-			}
-			b.WriteRune(r)
-			i += end + 1
-		case c == '\r':
-			b.WriteByte('\n')
-			if i++; i < len(text) && text[i] == '\n' {
-				i++
-			}
-		default:
-			r, size := utf8.DecodeRuneInString(text[i:])
-			if !inXML(r) {
-				return "", syntaxError(fmt.Sprintf("character %U", r))
-			}
-			b.WriteString(text[i : i+size])
-			i += size
-		}
-	}
-	return b.String(), nil
-}
-
-func entity(name string) (rune, bool) {
-	switch name {
-	case "lt":
-		return '<', true
-	case "gt":
-		return '>', true
-	case "amp":
-		return '&', true
-	case "quot":
-		return '"', true
-	case "apos":
-		return '\'', true
-	}
-	digits, isNumber := strings.CutPrefix(name, "#")
-	if !isNumber {
-		return 0, false
-	}
-	base := 10
-	if hex, isHex := strings.CutPrefix(digits, "x"); isHex {
-		digits, base = hex, 16
-	}
-	n, err := strconv.ParseUint(digits, base, 32)
-	return rune(n), err == nil && n <= utf8.MaxRune && inXML(rune(n))
-}
-
-// inXML reports whether XML 1.0 can carry a character.
-func inXML(r rune) bool {
-	return r == '\t' || r == '\n' || r == '\r' || r >= 0x20 && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000
 }
 
 // name takes the name that the rest begins with.
@@ -415,22 +282,4 @@ func (s *scanner) end() error {
 	}
 	s.stack = s.stack[:len(s.stack)-1]
 	return nil
-}
-
-// resolve splits a name as written and finds its namespace; a prefix that
-// nobody declared stands for itself.
-func (s *scope) resolve(tag string, element bool) xml.Name {
-	prefix, local, found := strings.Cut(tag, ":")
-	if !found {
-		prefix, local = "", tag
-	}
-	if prefix == "" && !element {
-		return xml.Name{Local: local}
-	}
-	for at := s; at != nil; at = at.outer {
-		if at.prefix == prefix {
-			return xml.Name{Space: at.uri, Local: local}
-		}
-	}
-	return xml.Name{Space: prefix, Local: local}
 }

@@ -48,7 +48,10 @@ func tlsConfig(cfg Config) *tls.Config {
 	}
 	out := &tls.Config{ServerName: name, RootCAs: t.CAs, MinVersion: tls.VersionTLS12}
 	if t.Old {
-		out.MinVersion, out.CipherSuites = tls.VersionTLS10, oldSuites
+		// A hello of today, with TLS 1.3 and keys of over a kilobyte, is more than
+		// hosts of that time were ever shown; some break off at what they do not know.
+		out.MinVersion, out.MaxVersion, out.CipherSuites = tls.VersionTLS10, tls.VersionTLS12, oldSuites
+		out.CurvePreferences = []tls.CurveID{tls.CurveP256, tls.CurveP384}
 	}
 	if cfg.Account != nil && cfg.Account.cfg.Certificate != nil && cfg.Account.cfg.Auth == AuthCertificate {
 		out.Certificates = []tls.Certificate{*cfg.Account.cfg.Certificate}

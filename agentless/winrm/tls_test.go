@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -338,5 +339,32 @@ func TestClientCertificates(t *testing.T) {
 	cfg.TLS = nil
 	if _, err := New(cfg); Outcome(err) != OutcomeRefused {
 		t.Errorf("without https: %v", err)
+	}
+}
+
+// A host of 2003 or 2008 is shown a hello of its time.
+func TestTheHelloForOldHostsIsOfTheirTime(t *testing.T) {
+	t.Parallel()
+	for _, old := range []bool{true, false} {
+		hello := make(chan *tls.ClientHelloInfo, 1)
+		shown := certificate(t, nil, nil)
+		_, cfg := secureHost(t, &tls.Config{MinVersion: tls.VersionTLS10, Certificates: []tls.Certificate{shown}, GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+			select {
+			case hello <- h:
+			default:
+			}
+			return nil, nil
+		}})
+		cfg.TLS = &TLS{Pins: []Pin{shownPin(shown)}, Old: old}
+		if _, err := dialTo(t, cfg).Identify(withDeadline(t, 5*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		got := <-hello
+		if modern := slices.Contains(got.SupportedVersions, tls.VersionTLS13); modern == old {
+			t.Errorf("old %t: versions %x", old, got.SupportedVersions)
+		}
+		if classic := len(got.SupportedCurves) == 2 && slices.Contains(got.SupportedCurves, tls.CurveP256); classic != old {
+			t.Errorf("old %t: curves %v", old, got.SupportedCurves)
+		}
 	}
 }
