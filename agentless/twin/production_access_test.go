@@ -153,7 +153,7 @@ func TestTheProductMeetsFaultsOfLogons(t *testing.T) {
 		proofs int
 	}{
 		"a logon is cut":       {twin.Fault{Name: "login-dropped"}, "", true, 2},
-		"logons are cut":       {twin.Fault{Name: "login-dropped", Times: 9}, "the connection broke twice right after the password was sent", false, 2},
+		"logons are cut":       {twin.Fault{Name: "login-dropped", Times: 9}, "twice no answer came that says whether the password is right", false, 2},
 		"no sealing":           {twin.Fault{Name: "no-sealing"}, "no proof of the password was sent", false, 0},
 		"a login is forgotten": {twin.Fault{Name: "login-forgotten", At: "request:2"}, "no longer knows the login", true, 2},
 		"an answer unsealed":   {twin.Fault{Name: "unsealed-answer"}, "", true, 2},
