@@ -107,6 +107,7 @@ CREATE TABLE staging (
     CONSTRAINT staging_counts_from_zero CHECK (done_bytes >= 0 AND total_bytes >= 0 AND rate >= 0)
 );
 CREATE UNIQUE INDEX one_open_staging_per_host_and_media ON staging (host_id, media_id) WHERE state NOT IN ('done', 'skipped', 'failed');
+CREATE INDEX staging_by_media ON staging (media_id, host_id, id DESC);
 CREATE INDEX staging_by_host ON staging (host_id, media_id, id);
 CREATE INDEX staging_open ON staging (due_at) WHERE state NOT IN ('done', 'skipped', 'failed');
 CREATE INDEX staging_by_upgrade ON staging (upgrade_id);

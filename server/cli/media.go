@@ -22,7 +22,7 @@ type MediaCmd struct {
 	Add    MediaAddCmd    `cmd:"" help:"Take a service pack's file, or an unpacked folder, so that hosts can fetch it: what is inside is recognized, packed and recorded with the hash of every file."`
 	List   MediaListCmd   `cmd:"" help:"List media, what is inside, and on how many hosts they lie."`
 	Stage  MediaStageCmd  `cmd:"" help:"Bring media to hosts now or from a time on, ahead of their upgrades. Nothing but the program's own folder is changed there."`
-	Cancel MediaCancelCmd `cmd:"" help:"Take back what was asked for and has not ended. What came to a host stays there and is used the next time."`
+	Cancel MediaCancelCmd `cmd:"" help:"Take back what was asked for and has not come, or failed: no upgrade waits for it any more. What came to a host stays there and is used the next time."`
 	Hosts  MediaHostsCmd  `cmd:"" help:"List how media stand on hosts."`
 	Export MediaExportCmd `cmd:"" help:"Copy what hosts fetch into a folder, for a share or a mirror."`
 	Forget MediaForgetCmd `cmd:"" help:"Take media out of use and remove them from this machine's disk."`

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"wavekeeper/server/rollout"
 )
 
 // MediaCancelCmd takes back what was asked for with media stage, on a wave's
-// page or by an approval. Upgrades in work end what they do as a step themselves.
+// page or by an approval, also what failed: no upgrade waits for it any more. Upgrades in work end what they do as a step themselves.
 type MediaCancelCmd struct {
 	DatabaseFlags
 	Host   []string `required:"" help:"Servers on whose hosts it is taken back, by name; several with commas, or * for the whole inventory." placeholder:"SERVER"`
@@ -47,7 +49,7 @@ func (c *MediaCancelCmd) Run(g *Globals) error {
 	var ended, kept []string
 	for _, one := range all {
 		switch {
-		case !one.Open() || !slices.Contains(hosts, one.Host.ID):
+		case !one.Open() && (one.State != rollout.Failed || one.Upgrade != 0) || !slices.Contains(hosts, one.Host.ID):
 		case one.Upgrade != 0:
 			kept = append(kept, one.Host.Name)
 		default:

@@ -92,7 +92,7 @@ func (c *ServeCmd) media(key *secret.Key, listener *media.Listener) jobs.Media {
 	if err != nil {
 		return jobs.Media{} // as above
 	}
-	return jobs.Media{URL: strings.TrimRight(c.MediaURL, "/"), Port: port, Secret: key.Derive, Revoke: listener.Revoke}
+	return jobs.Media{URL: strings.TrimRight(c.MediaURL, "/"), Port: port, Hosts: c.MediaHosts, Secret: key.Derive, Revoke: listener.Revoke}
 }
 
 // mediaListener makes the listener and what is counted of it; nil without one.

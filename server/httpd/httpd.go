@@ -152,6 +152,7 @@ func (s *server) routes() http.Handler {
 			r.Post("/rollouts/{rollout}/waves/{wave}/approve", s.on(s.waveApprove))
 			r.Post("/rollouts/{rollout}/waves/{wave}/withdraw", s.on(s.waveWithdraw))
 			r.Post("/rollouts/{rollout}/waves/{wave}/stage", s.on(s.waveStage))
+			r.Post("/rollouts/{rollout}/waves/{wave}/unstage", s.on(s.waveUnstage))
 			r.Get("/rollouts/{rollout}/waves/{wave}/resume", s.on(s.waveResumeAsk))
 			r.Post("/rollouts/{rollout}/waves/{wave}/resume", s.on(s.waveResume))
 

@@ -123,7 +123,7 @@ func (s *server) medium(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	stagings, err := s.Store.Stagings(r.Context(), id, 0)
+	stagings, all, err := s.Store.MediumStagings(r.Context(), id, hostsOfMedia)
 	if err != nil {
 		return err
 	}
@@ -133,11 +133,10 @@ func (s *server) medium(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	for i, g := range stagings {
-		if i == hostsOfMedia {
-			view.More = fmt.Sprintf("and %s", ui.Count(len(stagings)-i, "more host", "more hosts"))
-			break
-		}
+	if more := all - len(stagings); more > 0 {
+		view.More = fmt.Sprintf("and %s", ui.Count(more, "more host", "more hosts"))
+	}
+	for _, g := range stagings {
 		view.Hosts = append(view.Hosts, stagedHost(g, servers[g.Host.ID], clock))
 	}
 	view.Frame = s.frame(r, v, "Media "+view.Row.Name, "servers")

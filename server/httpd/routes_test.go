@@ -103,6 +103,7 @@ var decisions = map[string]string{
 	"POST /rollouts/{rollout}/waves/{wave}/approve":                     "operator",
 	"POST /rollouts/{rollout}/waves/{wave}/withdraw":                    "operator",
 	"POST /rollouts/{rollout}/waves/{wave}/stage":                       "planner operator",
+	"POST /rollouts/{rollout}/waves/{wave}/unstage":                     "planner operator",
 	"POST /rollouts/{rollout}/waves/{wave}/resume":                      "operator",
 	"POST /rollouts/{rollout}/upgrades/{server}/retry":                  "operator",
 	"POST /rollouts/{rollout}/upgrades/{server}/skip":                   "operator",

@@ -3,6 +3,7 @@ package httpd
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave 
 			}
 			if h.Staging.Open() {
 				open++
+			}
+			if h.Staging.Upgrade == 0 && (h.Staging.Open() || h.Staging.State == rollout.Failed) && v.may(auth.Stage) && !ended(o.State) {
+				row.Staging, view.Cancel = strconv.FormatInt(h.Staging.ID, 10), waveHref(o.ID, wave.Number)+"/unstage"
 			}
 		}
 		view.Rows = append(view.Rows, row)
@@ -70,4 +74,34 @@ func (s *server) waveStage(w http.ResponseWriter, r *http.Request) error {
 		said += " On their way already: " + strings.Join(asked.Open, ", ") + "."
 	}
 	return s.done(w, r, strings.TrimSuffix(r.URL.Path, "/stage"), said)
+}
+
+// waveUnstage cancels the media of a wave on one host.
+func (s *server) waveUnstage(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Stage)
+	if err != nil {
+		return err
+	}
+	o, wave, err := s.waveOf(r)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(r.PostFormValue("staging"), 10, 64)
+	if err != nil {
+		return rollout.Invalid("Say on which host: the button is beside it.")
+	}
+	hosts, err := s.Store.WaveStagings(r.Context(), o.ID, wave.ID)
+	if err != nil {
+		return err
+	}
+	for _, h := range hosts {
+		if h.Staging.ID != id {
+			continue
+		}
+		if err := s.Store.CancelStaging(r.Context(), v.actor(r), id, reason(r)); err != nil {
+			return err
+		}
+		return s.done(w, r, strings.TrimSuffix(r.URL.Path, "/unstage"), fmt.Sprintf("Cancelled on %s: nothing waits for the media there.", h.Host.Name))
+	}
+	return rollout.NotFound("The media were asked for anew on that host, or are not this wave's. Nothing was cancelled.")
 }

@@ -3,6 +3,7 @@ package httpd_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -45,4 +46,25 @@ func TestMediaOfAWaveAreAskedForOnItsPage(t *testing.T) {
 		t.Errorf("asked for %+v, %v", all, err)
 	}
 	operator.page("/history", "before the &lt;weekend&gt;")
+
+	id := strconv.FormatInt(all[0].ID, 10)
+	operator.page(base+"/waves/1", `action="`+base+`/waves/1/unstage"`, `name="staging" value="`+id+`"`)
+	if page := auditor.page(base + "/waves/1"); strings.Contains(page, "/unstage") {
+		t.Error("an auditor is offered to cancel")
+	}
+	if status, _ := auditor.post(base+"/waves/1/unstage", url.Values{"staging": {id}, "reason": {"x"}}); status != http.StatusForbidden {
+		t.Errorf("an auditor cancels: status %d", status)
+	}
+	for _, wrong := range []url.Values{{"staging": {"999"}, "reason": {"x"}}, {"reason": {"x"}}, {"staging": {id}}} {
+		if status, page := operator.post(base+"/waves/1/unstage", wrong); status == http.StatusOK {
+			t.Errorf("cancel with %v: %s", wrong, words(page))
+		}
+	}
+	status, page = operator.post(base+"/waves/1/unstage", url.Values{"staging": {id}, "reason": {"not this <night>"}})
+	if status != http.StatusOK || !strings.Contains(page, "Cancelled on ") || strings.Contains(page, "/unstage") {
+		t.Errorf("cancel: status %d: %s", status, words(page))
+	}
+	if g, err := c.store.StagingByID(t.Context(), all[0].ID); err != nil || g.State != rollout.Skipped || !strings.Contains(g.Message, "not this <night>") {
+		t.Errorf("cancelled it is %+v, %v", g, err)
+	}
 }

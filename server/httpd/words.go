@@ -17,7 +17,7 @@ var kindWords = map[string]string{
 	"package.save": "Package registered", "package.set": "Package registered", "preparation.record": "Organization prepared",
 	"profile.save": "Profile changed", "credential.set": "Credential stored",
 	"credential.rotate": "Credential rotated", "credential.rotate-refused": "New secret refused, the old one stays", "credential.retry": "Credential tried again", "credential.refused": "Credential refused",
-	"pin.offer": "Certificate seen first", "pin.confirm": "Certificate trusted", "pin.reject": "Certificate rejected", "pin.add": "Certificate made known",
+	"pin.offer": "Certificate seen first", "pin.confirm": "Certificate trusted", "pin.reject": "Certificate rejected", "pin.withdraw": "Certificate in order again", "pin.add": "Certificate made known",
 	"plan.create": "Plan made", "plan.revise": "Plan changed", "plan.submit": "Plan submitted", "plan.reject": "Plan rejected",
 	"wave.approve": "Wave approved", "wave.withdraw": "Approval taken back", "wave.pause": "Wave paused", "wave.resume": "Wave resumed",
 	"rollout.pause": "Rollout paused", "rollout.resume": "Rollout resumed", "rollout.stop": "Rollout stopped",

@@ -26,6 +26,8 @@ const (
 	jobLimit       = 45 * time.Second // above a tick's own limit
 	rescueAfter    = 2 * time.Minute  // the sweep is faster; this only tidies River's table
 	defaultWorkers = 50
+	stagedPart     = 5  // of the workers one in so many brings media ahead of upgrades
+	stagedAtOnce   = 50 // hosts that fetch ahead at the same time, where --media-hosts sets no limit
 )
 
 // Options are what an Engine needs.
@@ -43,6 +45,8 @@ type Options struct {
 // Opener opens a sealed credential; profile and purpose are bound into the seal.
 type Opener interface {
 	Open(sealed []byte, keyID string, profile int64, purpose string) ([]byte, error)
+	// Derive makes a key of its own for a purpose.
+	Derive(purpose string) []byte
 }
 
 // Engine works the jobs of one process. Any number of processes may run one
@@ -88,7 +92,7 @@ func New(o Options) (*Engine, error) {
 	river.AddWorker(workers, &hostSweeper{engine: e})
 	river.AddWorker(workers, &stager{engine: e})
 	client, err := river.NewClient(riverpgxv5.New(o.Store.Pool()), &river.Config{
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}},
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}, store.StageQueue: {MaxWorkers: max(2, o.Workers/stagedPart)}},
 		Workers:                     workers,
 		JobTimeout:                  jobLimit,
 		RescueStuckJobsAfter:        rescueAfter,
@@ -129,6 +133,7 @@ func (e *Engine) Stop(ctx context.Context) error {
 		err = e.client.StopAndCancel(hard)
 	}
 	e.conns.close()
+	e.accesses.close()
 	if err != nil {
 		return fmt.Errorf("stop the jobs: %w", err)
 	}

@@ -20,6 +20,7 @@ type Media struct {
 	URL    string                      // http://name:port; empty = this machine's address towards the host, and Port
 	Port   int                         // of the listener; 0 = there is none
 	Secret func(purpose string) []byte // derives 32 bytes from the installation's key; tokens are made of them
+	Hosts  int                         // that fetch at the same time ahead of their upgrades, about; 0 = 50
 	Revoke func(staging int64)         // ends what the host of a staging fetches from here
 }
 
@@ -114,7 +115,7 @@ func (e *Engine) bring(ctx context.Context, w store.UpgradeWork, lease store.Lea
 	if w.Manifest == "" {
 		return nil
 	}
-	m, err := e.store.MediaByManifest(ctx, w.Manifest)
+	m, err := e.store.BundleByManifest(ctx, w.Manifest)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ type prepared struct {
 	runbook.Work
 	way     *way           // nil = the host was not to be contacted
 	staging *store.Staging // of the stage step of an upgrade whose package has a medium
+	behind  bool           // nothing was done: an upgrade is in work on the host
 	secrets secrets
 	judged  time.Time // when the step's outcome was weighed against its limits; zero = it did not come to one
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +51,12 @@ func (e *Engine) stage(ctx context.Context, args store.Stage) (pause time.Durati
 	if err != nil || !live {
 		return 0, false, err
 	}
+	waits := g.State == rollout.Waiting || g.State == rollout.Held
+	if waits {
+		if free, err := e.stageNow(ctx, g); err != nil || !free {
+			return 0, false, err // the sweep gives it its turn
+		}
+	}
 	lease, taken, err := e.store.AcquireHost(ctx, e.owner, g.Host.ID)
 	if err != nil {
 		return 0, false, err
@@ -61,7 +68,7 @@ func (e *Engine) stage(ctx context.Context, args store.Stage) (pause time.Durati
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
 	go e.keep(ctx, lease, lost)
-	if g.State == rollout.Waiting || g.State == rollout.Held {
+	if waits {
 		if err := e.store.BeginStaging(ctx, lease, args.Staging, args.Generation); err != nil {
 			return 0, false, past(err)
 		}
@@ -72,6 +79,20 @@ func (e *Engine) stage(ctx context.Context, args store.Stage) (pause time.Durati
 			return pause, more, past(err)
 		}
 	}
+}
+
+// stageNow reports whether a staging that waits may begin: its host is free, and
+// about as many fetch already as the listener serves at the same time.
+func (e *Engine) stageNow(ctx context.Context, g store.Staging) (bool, error) {
+	busy, err := e.store.HostInWork(ctx, g.Host.Name)
+	if err != nil || busy != "" {
+		return false, err
+	}
+	most := e.media.Hosts
+	if most == 0 {
+		most = stagedAtOnce
+	}
+	return e.store.RoomToStage(ctx, most)
 }
 
 // past makes nothing of an error that says that another one goes on.
@@ -115,7 +136,10 @@ func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Le
 	if step == runbook.Tidy {
 		save.Message, save.Remedy, save.Phase, save.Proven = g.Message, g.Remedy, g.Phase, false
 	}
-	switch over := g.StartedAt != nil && now().Sub(*g.StartedAt) > stageLimit; {
+	if work.behind {
+		save.Memory[stagingBehind] = addedTo(save.Memory[stagingBehind], pause)
+	}
+	switch over := g.StartedAt != nil && now().Sub(*g.StartedAt)-lasted(save.Memory[stagingBehind]) > stageLimit; {
 	case step == runbook.Tidy && (out.Kind != runbook.Again || work.Memory["tries"] == fmt.Sprint(stageTidies)):
 		save.To = rollout.State(memory[stagingEnded])
 		save.Proven = save.To == rollout.Done
@@ -150,7 +174,8 @@ func (e *Engine) stageOnce(ctx context.Context, args store.Stage, lease store.Le
 	return pause, true, nil
 }
 
-// stageLimit is how long a staging may take ahead of an upgrade.
+// stageLimit is how long a staging may take ahead of an upgrade, without the
+// time that upgrades of its host took.
 const stageLimit = 24 * time.Hour
 
 // stageStep lets a step of runbook.Staging do its one action on the host.
@@ -163,6 +188,7 @@ func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lea
 	if busy, err := e.store.HostInWork(ctx, g.Host.Name); err != nil {
 		return runbook.Outcome{}, err
 	} else if busy != "" {
+		work.behind = true
 		return runbook.Outcome{Kind: runbook.Again, After: behindUpgrade, Message: busy + " is in work on this host: it goes on afterwards"}, nil
 	}
 	if refused, err := e.prepareStaging(ctx, g, lease, work, now); refused != nil || err != nil {
@@ -192,7 +218,7 @@ func (e *Engine) prepareStaging(ctx context.Context, g store.Staging, lease stor
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.store.MediaByID(ctx, g.Media)
+	m, err := e.store.Bundle(ctx, g.Media)
 	if err != nil {
 		return nil, err
 	}
@@ -253,6 +279,19 @@ func (b stagingBook) PutBackMarker(context.Context, runbook.Marker) error { retu
 
 // stagingEnded keeps how the stage step ended while its tasks are removed.
 const stagingEnded = "ended"
+
+// stagingBehind keeps for how many seconds a staging stood behind upgrades of its host.
+const stagingBehind = "behind"
+
+func lasted(text string) time.Duration {
+	was := 0.0
+	_, _ = fmt.Sscan(text, &was) // empty is none
+	return time.Duration(was * float64(time.Second))
+}
+
+func addedTo(text string, d time.Duration) string {
+	return strconv.FormatFloat((lasted(text) + d).Seconds(), 'f', -1, 64)
+}
 
 // part is the key of one step's memory in that of the staging.
 func part(step, key string) string { return step + "/" + key }

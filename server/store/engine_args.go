@@ -67,6 +67,10 @@ type Stage struct {
 // Kind names the job in River's table.
 func (Stage) Kind() string { return "stage" }
 
+// StageQueue is where the jobs of kind stage are worked, by few workers of their
+// own: what is brought ahead holds up no upgrade.
+const StageQueue = "media"
+
 // insertJobs puts jobs into River's table inside the transaction: they exist
 // when the state that asks for them exists.
 func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs) error {
@@ -75,6 +79,8 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs
 		switch args.(type) {
 		case Probe, FirstContact, HostSweep:
 			opts = nil // they may be asked for again
+		case Stage:
+			opts.Queue = StageQueue
 		}
 		if _, err := s.river.InsertTx(ctx, tx, args, opts); err != nil {
 			return fmt.Errorf("insert %s job: %w", args.Kind(), err)

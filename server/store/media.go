@@ -218,7 +218,8 @@ func (s *Store) MediaManifest(ctx context.Context, id int64) ([]byte, error) {
 }
 
 // ForgetMedia takes a medium out of use: it is not handed out any more. One that
-// a package points to, or that is on its way to a host, stays. It reports whether
+// a package points to, that is on its way to a host, or that an upgrade in work
+// was approved with, stays. It reports whether
 // nothing else needs the bundle.
 func (s *Store) ForgetMedia(ctx context.Context, actor Actor, id int64, reason string) (bool, error) {
 	if reason = strings.TrimSpace(reason); reason == "" {
@@ -241,6 +242,8 @@ func (s *Store) ForgetMedia(ctx context.Context, actor Actor, id int64, reason s
 			return err
 		case use.Packages > 0:
 			return rollout.Conflict("%s is what packages point to: add other media in its place first, or register by hand what lies on the hosts (package set).", m.Words())
+		case use.Upgrades > 0:
+			return rollout.Conflict("%s is what %d upgrades were approved with that have not ended: wait for them, or skip them.", m.Words(), use.Upgrades)
 		case use.Stagings > 0:
 			return rollout.Conflict("%s is on its way to %d hosts: wait until it is there, or cancel it (media cancel).", m.Words(), use.Stagings)
 		}

@@ -124,6 +124,40 @@ func (s *Store) OfferPin(ctx context.Context, p Pin) (state string, err error) {
 	return state, nil
 }
 
+// WithdrawOffers ends the question about a host's certificate, since the host
+// shows again one that it may show (sha256), and lets what waited for it go on.
+func (s *Store) WithdrawOffers(ctx context.Context, host int64, sha256 string) error {
+	pins, err := s.PinsOf(ctx, host)
+	if err != nil || !slices.ContainsFunc(pins, func(p Pin) bool { return p.State == PinOffered }) {
+		return err
+	}
+	err = s.inTx(ctx, func(t *txn) error {
+		waiting, err := t.q.RolloutsStartingHost(ctx, host)
+		if err != nil {
+			return fmt.Errorf("load the rollouts that wait for it: %w", err)
+		}
+		for _, id := range waiting {
+			if err := t.requestAdvance(ctx, id); err != nil {
+				return err
+			}
+		}
+		gone, err := t.q.WithdrawOffers(ctx, host)
+		if err != nil || len(gone) == 0 {
+			return err
+		}
+		h, err := t.q.HostByID(ctx, host)
+		if err != nil {
+			return missing(err, "There is no such host.")
+		}
+		t.record(Actor{Name: "wavekeeper"}, Record{What: "pin.withdraw", Subject: h.Name, Detail: map[string]any{"sha256": list(gone), "shows": sha256}})
+		return t.ring(ctx, "host", host)
+	})
+	if err != nil {
+		return fmt.Errorf("withdraw the certificate that host %d offered: %w", host, err)
+	}
+	return nil
+}
+
 // short is a name of a certificate as it is kept; a host can say anything.
 func short(name string) string {
 	name = strings.ToValidUTF8(strings.ReplaceAll(name, "\x00", ""), "\uFFFD")

@@ -251,8 +251,9 @@ func (t *txn) saveStaging(ctx context.Context, k StagingSave) (int64, error) {
 	return row.HostID, t.ring(ctx, "host", row.HostID)
 }
 
-// CancelStaging ends what was asked for and is no step of an upgrade. What came
-// to the host already stays there and is used the next time.
+// CancelStaging ends what was asked for and is no step of an upgrade, and what
+// failed: no upgrade waits for it any more, its own step brings the media. What
+// came to the host already stays there and is used the next time.
 func (s *Store) CancelStaging(ctx context.Context, actor Actor, id int64, reason string) error {
 	if reason = strings.TrimSpace(reason); reason == "" {
 		return fmt.Errorf("cancel staging: %w", rollout.Invalid("Say why."))
@@ -261,9 +262,12 @@ func (s *Store) CancelStaging(ctx context.Context, actor Actor, id int64, reason
 		if err := t.acts(ctx, actor, "operator", "planner"); err != nil {
 			return err
 		}
+		if err := t.advanceAwaiting(ctx, id); err != nil {
+			return missing(err, "There is no staging %d.", id)
+		}
 		host, err := t.q.EndStaging(ctx, db.EndStagingParams{ID: id, Message: actor.Name + " cancelled it: " + reason})
 		if err != nil {
-			return missing(err, "Staging %d has ended, or an upgrade does it: nothing was cancelled.", id)
+			return missing(err, "Staging %d is over, or an upgrade does it: nothing was cancelled.", id)
 		}
 		if err := t.q.RevokeGrants(ctx, id); err != nil {
 			return err
@@ -296,6 +300,28 @@ func (s *Store) Stagings(ctx context.Context, media, host int64) ([]Staging, err
 		all = append(all, g)
 	}
 	return all, nil
+}
+
+// MediumStagings returns the newest staging of one medium on the first hosts by
+// name, at most so many, without their memory, and on how many hosts there is one.
+func (s *Store) MediumStagings(ctx context.Context, media int64, most int) ([]Staging, int, error) {
+	rows, err := s.q.MediumStagings(ctx, db.MediumStagingsParams{MediaID: media, Most: int64(most)})
+	if err != nil {
+		return nil, 0, fmt.Errorf("load stagings of media %d: %w", media, err)
+	}
+	n, err := s.q.StagedHosts(ctx, media)
+	if err != nil {
+		return nil, 0, fmt.Errorf("count stagings of media %d: %w", media, err)
+	}
+	all := make([]Staging, 0, len(rows))
+	for _, r := range rows {
+		g, err := stagingOf(db.StagingsRow(r))
+		if err != nil {
+			return nil, 0, err
+		}
+		all = append(all, g)
+	}
+	return all, int(n), nil
 }
 
 func stagingOf(r db.StagingsRow) (Staging, error) {

@@ -86,7 +86,7 @@ func (t *txn) askStaging(ctx context.Context, actor Actor, ask StagingAsk) (Stag
 			return asked, err
 		}
 		asked.Stagings = append(asked.Stagings, g.ID)
-		if !ask.NotBefore.After(t.now) {
+		if !ask.NotBefore.After(t.now) && len(jobs) < stagingsAtOnce { // the sweep gives the others their turn
 			jobs = append(jobs, Stage{Staging: g.ID, Generation: g.Generation})
 		}
 		if err := t.ring(ctx, "host", h.HostID); err != nil {
@@ -108,6 +108,10 @@ func at(moment time.Time) string {
 	return moment.UTC().Format(time.RFC3339)
 }
 
+// stagingsAtOnce is how many of those that wait get a job at once. It is no
+// limit of how many fetch, which is the coordinators'.
+const stagingsAtOnce = 20
+
 // takeLeftStagings gives stagings that are due and that nobody works on a tick
 // of a new generation. What ended without its worker loses what it may fetch.
 func (t *txn) takeLeftStagings(ctx context.Context) ([]river.JobArgs, error) {
@@ -123,8 +127,17 @@ func (t *txn) takeLeftStagings(ctx context.Context) ([]river.JobArgs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find left stagings: %w", err)
 	}
-	jobs := make([]river.JobArgs, 0, len(rows))
+	waiting, err := t.q.TakeWaitingStagings(ctx, db.TakeWaitingStagingsParams{
+		GraceSeconds: t.s.grace().Seconds(), FarSeconds: t.s.far().Seconds(), Most: stagingsAtOnce,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find stagings that wait: %w", err)
+	}
+	jobs := make([]river.JobArgs, 0, len(rows)+len(waiting))
 	for _, r := range rows {
+		jobs = append(jobs, Stage{Staging: r.ID, Generation: r.Generation})
+	}
+	for _, r := range waiting {
 		jobs = append(jobs, Stage{Staging: r.ID, Generation: r.Generation})
 	}
 	return jobs, nil

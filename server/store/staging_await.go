@@ -39,7 +39,7 @@ func awaitedMedia(state rollout.State, host, message string) string {
 	case rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Interrupted, rollout.Unknown:
 		return "The media is on its way to " + host + said + "."
 	case rollout.Failed:
-		return "The media did not come to " + host + said + ". Cure that and ask for it again: it goes on from what came."
+		return "The media did not come to " + host + said + ". Cure that and ask for it again: it goes on from what came. Or cancel it (on the wave's page, or wavekeeper media cancel): then the upgrade brings it as its own step."
 	case rollout.Done, rollout.Skipped:
 	}
 	return ""

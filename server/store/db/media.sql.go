@@ -94,19 +94,29 @@ func (q *Queries) LockMedia(ctx context.Context) error {
 
 const mediaInUse = `-- name: MediaInUse :one
 SELECT (SELECT count(*) FROM package p WHERE p.media_id = $1::bigint) AS packages,
-       (SELECT count(*) FROM staging g WHERE g.media_id = $1::bigint AND g.state NOT IN ('done', 'skipped', 'failed')) AS stagings
+       (SELECT count(*) FROM staging g WHERE g.media_id = $1::bigint AND g.state NOT IN ('done', 'skipped', 'failed')) AS stagings,
+       (SELECT count(*)
+        FROM media m
+        JOIN approval_server s ON s.content::jsonb ->> 'manifest_sha256' = m.manifest_sha256
+        JOIN approval a ON a.id = s.approval_id AND a.withdrawn_at IS NULL
+        JOIN upgrade u ON u.wave_id = a.wave_id AND u.server_id = s.server_id
+        JOIN rollout r ON r.id = u.rollout_id
+        WHERE m.id = $1::bigint
+          AND u.state NOT IN ('done', 'skipped')
+          AND (u.started_at IS NOT NULL OR r.state IN ('running', 'paused'))) AS upgrades
 `
 
 type MediaInUseRow struct {
 	Packages int64
 	Stagings int64
+	Upgrades int64
 }
 
 // What keeps a medium from being forgotten: packages that it serves, and work that is open.
 func (q *Queries) MediaInUse(ctx context.Context, id int64) (MediaInUseRow, error) {
 	row := q.db.QueryRow(ctx, mediaInUse, id)
 	var i MediaInUseRow
-	err := row.Scan(&i.Packages, &i.Stagings)
+	err := row.Scan(&i.Packages, &i.Stagings, &i.Upgrades)
 	return i, err
 }
 
@@ -336,6 +346,60 @@ func (q *Queries) MediaUses(ctx context.Context) ([]MediaUsesRow, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const mediumRow = `-- name: MediumRow :one
+SELECT id, package, languages, arch, build, um_languages, setup_sha256, files, tree_size, manifest_sha256, octet_length(manifest) AS manifest_size,
+       bundle_sha256, bundle_size
+FROM media
+WHERE id = $1::bigint
+   OR $1::bigint = 0 AND manifest_sha256 = $2::text
+ORDER BY id DESC
+LIMIT 1
+`
+
+type MediumRowParams struct {
+	ID             int64
+	ManifestSha256 string
+}
+
+type MediumRowRow struct {
+	ID             int64
+	Package        string
+	Languages      []string
+	Arch           string
+	Build          string
+	UmLanguages    []string
+	SetupSha256    string
+	Files          int
+	TreeSize       int64
+	ManifestSha256 string
+	ManifestSize   int32
+	BundleSha256   string
+	BundleSize     int64
+}
+
+// What a tick needs of one medium, by id or else the newest by its manifest:
+// nothing here is counted over hosts.
+func (q *Queries) MediumRow(ctx context.Context, arg MediumRowParams) (MediumRowRow, error) {
+	row := q.db.QueryRow(ctx, mediumRow, arg.ID, arg.ManifestSha256)
+	var i MediumRowRow
+	err := row.Scan(
+		&i.ID,
+		&i.Package,
+		&i.Languages,
+		&i.Arch,
+		&i.Build,
+		&i.UmLanguages,
+		&i.SetupSha256,
+		&i.Files,
+		&i.TreeSize,
+		&i.ManifestSha256,
+		&i.ManifestSize,
+		&i.BundleSha256,
+		&i.BundleSize,
+	)
+	return i, err
 }
 
 const rememberMedia = `-- name: RememberMedia :exec

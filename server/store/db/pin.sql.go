@@ -339,6 +339,7 @@ JOIN profile f ON lower(f.name) = lower(s.profile)
 WHERE p.state = 'offered'
   AND f.https
   AND f.trust <> 'ca'
+  AND p.sha256 <> ALL (f.pins)
 UNION ALL
 SELECT s.name, h.name, 'account', r.reason, c.account
 FROM credential_refusal r
@@ -388,6 +389,34 @@ func (q *Queries) ServersNotLetIn(ctx context.Context) ([]ServersNotLetInRow, er
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const withdrawOffers = `-- name: WithdrawOffers :many
+DELETE FROM host_pin
+WHERE host_id = $1
+  AND state = 'offered'
+RETURNING sha256
+`
+
+// The host shows again what it may show: the question is none any more.
+func (q *Queries) WithdrawOffers(ctx context.Context, hostID int64) ([]string, error) {
+	rows, err := q.db.Query(ctx, withdrawOffers, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var sha256 string
+		if err := rows.Scan(&sha256); err != nil {
+			return nil, err
+		}
+		items = append(items, sha256)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -11,28 +11,33 @@ import (
 )
 
 const beginTrial = `-- name: BeginTrial :exec
-INSERT INTO credential_trial (credential_id, version, host_id, owner, until, unanswered)
-VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5::float8), $6)
-ON CONFLICT (credential_id) DO UPDATE
-SET version = excluded.version, host_id = excluded.host_id, owner = excluded.owner, until = excluded.until, unanswered = excluded.unanswered
+INSERT INTO credential_trial (about, credential_id, version, host_id, owner, until, ended, unanswered)
+VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6::float8), $7, $8)
+ON CONFLICT (about) DO UPDATE
+SET credential_id = excluded.credential_id, version = excluded.version, host_id = excluded.host_id, owner = excluded.owner,
+    until = excluded.until, ended = excluded.ended, unanswered = excluded.unanswered
 `
 
 type BeginTrialParams struct {
+	About        string
 	CredentialID int64
 	Version      int
 	HostID       int64
 	Owner        string
 	Seconds      float64
+	Ended        bool
 	Unanswered   int
 }
 
 func (q *Queries) BeginTrial(ctx context.Context, arg BeginTrialParams) error {
 	_, err := q.db.Exec(ctx, beginTrial,
+		arg.About,
 		arg.CredentialID,
 		arg.Version,
 		arg.HostID,
 		arg.Owner,
 		arg.Seconds,
+		arg.Ended,
 		arg.Unanswered,
 	)
 	return err
@@ -95,11 +100,11 @@ func (q *Queries) DropTaken(ctx context.Context, arg DropTakenParams) (int64, er
 
 const endTrial = `-- name: EndTrial :exec
 DELETE FROM credential_trial
-WHERE credential_id = $1
+WHERE about = $1
 `
 
-func (q *Queries) EndTrial(ctx context.Context, credentialID int64) error {
-	_, err := q.db.Exec(ctx, endTrial, credentialID)
+func (q *Queries) EndTrial(ctx context.Context, about string) error {
+	_, err := q.db.Exec(ctx, endTrial, about)
 	return err
 }
 
@@ -172,26 +177,34 @@ func (q *Queries) HostsOfProfile(ctx context.Context, profile string) ([]HostsOf
 }
 
 const keepRefusal = `-- name: KeepRefusal :execrows
-INSERT INTO credential_refusal (credential_id, version, host_id, reason, had_taken)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (credential_id, version, host_id) WHERE forgotten_at IS NULL DO NOTHING
+INSERT INTO credential_refusal (credential_id, version, host_id, reason, had_taken, for_all, digest)
+SELECT c.id, c.version, $1::bigint, $2::text, $3::boolean, $4::boolean, c.digest
+FROM credential c
+WHERE c.id = $5
+  AND c.version = $6
+ON CONFLICT (credential_id, version, host_id) WHERE forgotten_at IS NULL DO UPDATE
+SET for_all = true, reason = excluded.reason, at = excluded.at
+WHERE excluded.for_all
+  AND NOT credential_refusal.for_all
 `
 
 type KeepRefusalParams struct {
-	CredentialID int64
-	Version      int
 	HostID       *int64
 	Reason       string
 	HadTaken     bool
+	ForAll       bool
+	CredentialID int64
+	Version      int
 }
 
 func (q *Queries) KeepRefusal(ctx context.Context, arg KeepRefusalParams) (int64, error) {
 	result, err := q.db.Exec(ctx, keepRefusal,
-		arg.CredentialID,
-		arg.Version,
 		arg.HostID,
 		arg.Reason,
 		arg.HadTaken,
+		arg.ForAll,
+		arg.CredentialID,
+		arg.Version,
 	)
 	if err != nil {
 		return 0, err
@@ -219,8 +232,70 @@ func (q *Queries) KeepTaken(ctx context.Context, arg KeepTakenParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const lockCredentialsAlike = `-- name: LockCredentialsAlike :many
+SELECT c.id, c.profile_id, c.purpose, c.account, c.sealed, c.key_id, c.set_at, c.set_by, c.kind, c.version, c.proven_at, c.proven_by, c.good_at, c.doubted_by, c.digest
+FROM credential c
+WHERE c.digest = $1::text
+  AND c.digest <> ''
+  AND c.id <> $2
+  AND EXISTS (SELECT 1 FROM credential_refusal r WHERE r.credential_id = c.id AND r.version = c.version AND r.forgotten_at IS NULL)
+ORDER BY c.id
+FOR UPDATE OF c
+`
+
+type LockCredentialsAlikeParams struct {
+	Digest string
+	ID     int64
+}
+
+// Others with the same secret of the same account, and something against them.
+func (q *Queries) LockCredentialsAlike(ctx context.Context, arg LockCredentialsAlikeParams) ([]Credential, error) {
+	rows, err := q.db.Query(ctx, lockCredentialsAlike, arg.Digest, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Credential
+	for rows.Next() {
+		var i Credential
+		if err := rows.Scan(
+			&i.ID,
+			&i.ProfileID,
+			&i.Purpose,
+			&i.Account,
+			&i.Sealed,
+			&i.KeyID,
+			&i.SetAt,
+			&i.SetBy,
+			&i.Kind,
+			&i.Version,
+			&i.ProvenAt,
+			&i.ProvenBy,
+			&i.GoodAt,
+			&i.DoubtedBy,
+			&i.Digest,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockTrial = `-- name: LockTrial :exec
+SELECT pg_advisory_xact_lock(hashtextextended('credential trial ' || $1::text, 0))
+`
+
+func (q *Queries) LockTrial(ctx context.Context, about string) error {
+	_, err := q.db.Exec(ctx, lockTrial, about)
+	return err
+}
+
 const refusals = `-- name: Refusals :many
-SELECT r.id, r.credential_id, r.version, r.host_id, COALESCE(h.name, '')::text AS host, r.at, r.reason,
+SELECT r.id, r.credential_id, r.version, r.host_id, COALESCE(h.name, '')::text AS host, r.at, r.reason, r.for_all,
        p.name AS profile, c.purpose, c.account
 FROM credential_refusal r
 JOIN credential c ON c.id = r.credential_id AND c.version = r.version
@@ -238,6 +313,7 @@ type RefusalsRow struct {
 	Host         string
 	At           time.Time
 	Reason       string
+	ForAll       bool
 	Profile      string
 	Purpose      string
 	Account      string
@@ -261,6 +337,7 @@ func (q *Queries) Refusals(ctx context.Context) ([]RefusalsRow, error) {
 			&i.Host,
 			&i.At,
 			&i.Reason,
+			&i.ForAll,
 			&i.Profile,
 			&i.Purpose,
 			&i.Account,
@@ -276,13 +353,24 @@ func (q *Queries) Refusals(ctx context.Context) ([]RefusalsRow, error) {
 }
 
 const refusalsOf = `-- name: RefusalsOf :many
-SELECT r.id, r.host_id, COALESCE(h.name, '')::text AS host, r.at, r.reason, r.had_taken
+SELECT r.id, r.credential_id, r.host_id, COALESCE(h.name, '')::text AS host, r.at, r.reason, r.had_taken, r.for_all
 FROM credential_refusal r
 LEFT JOIN host h ON h.id = r.host_id
-WHERE r.credential_id = $1
+WHERE r.forgotten_at IS NULL
+  AND r.credential_id = $1
   AND r.version = $2
-  AND r.forgotten_at IS NULL
-ORDER BY r.id
+UNION ALL
+SELECT r.id, r.credential_id, r.host_id, '' AS host, r.at, r.reason, r.had_taken, r.for_all
+FROM credential_refusal r
+JOIN credential other ON other.id = r.credential_id AND other.version = r.version
+JOIN credential c ON c.digest = r.digest
+WHERE r.forgotten_at IS NULL
+  AND r.host_id IS NULL
+  AND r.digest <> ''
+  AND c.id = $1
+  AND c.version = $2
+  AND other.id <> c.id
+ORDER BY id
 `
 
 type RefusalsOfParams struct {
@@ -291,14 +379,17 @@ type RefusalsOfParams struct {
 }
 
 type RefusalsOfRow struct {
-	ID       int64
-	HostID   *int64
-	Host     string
-	At       time.Time
-	Reason   string
-	HadTaken bool
+	ID           int64
+	CredentialID int64
+	HostID       *int64
+	Host         string
+	At           time.Time
+	Reason       string
+	HadTaken     bool
+	ForAll       bool
 }
 
+// With what stands against the same secret of the same account elsewhere.
 func (q *Queries) RefusalsOf(ctx context.Context, arg RefusalsOfParams) ([]RefusalsOfRow, error) {
 	rows, err := q.db.Query(ctx, refusalsOf, arg.CredentialID, arg.Version)
 	if err != nil {
@@ -310,11 +401,13 @@ func (q *Queries) RefusalsOf(ctx context.Context, arg RefusalsOfParams) ([]Refus
 		var i RefusalsOfRow
 		if err := rows.Scan(
 			&i.ID,
+			&i.CredentialID,
 			&i.HostID,
 			&i.Host,
 			&i.At,
 			&i.Reason,
 			&i.HadTaken,
+			&i.ForAll,
 		); err != nil {
 			return nil, err
 		}
@@ -364,33 +457,58 @@ func (q *Queries) TakenBy(ctx context.Context, arg TakenByParams) ([]TakenByRow,
 	return items, nil
 }
 
+const tookIt = `-- name: TookIt :one
+SELECT at
+FROM credential_taken
+WHERE credential_id = $1
+  AND version = $2
+  AND host_id = $3
+`
+
+type TookItParams struct {
+	CredentialID int64
+	Version      int
+	HostID       int64
+}
+
+func (q *Queries) TookIt(ctx context.Context, arg TookItParams) (time.Time, error) {
+	row := q.db.QueryRow(ctx, tookIt, arg.CredentialID, arg.Version, arg.HostID)
+	var at time.Time
+	err := row.Scan(&at)
+	return at, err
+}
+
 const trialOf = `-- name: TrialOf :one
-SELECT t.credential_id, t.version, t.host_id, t.owner, t.until, t.unanswered, h.name AS host
+SELECT t.about, t.credential_id, t.version, t.host_id, t.owner, t.until, t.ended, t.unanswered, h.name AS host
 FROM credential_trial t
 JOIN host h ON h.id = t.host_id
-WHERE t.credential_id = $1
+WHERE t.about = $1
 FOR UPDATE OF t
 `
 
 type TrialOfRow struct {
+	About        string
 	CredentialID int64
 	Version      int
 	HostID       int64
 	Owner        string
 	Until        time.Time
+	Ended        bool
 	Unanswered   int
 	Host         string
 }
 
-func (q *Queries) TrialOf(ctx context.Context, credentialID int64) (TrialOfRow, error) {
-	row := q.db.QueryRow(ctx, trialOf, credentialID)
+func (q *Queries) TrialOf(ctx context.Context, about string) (TrialOfRow, error) {
+	row := q.db.QueryRow(ctx, trialOf, about)
 	var i TrialOfRow
 	err := row.Scan(
+		&i.About,
 		&i.CredentialID,
 		&i.Version,
 		&i.HostID,
 		&i.Owner,
 		&i.Until,
+		&i.Ended,
 		&i.Unanswered,
 		&i.Host,
 	)

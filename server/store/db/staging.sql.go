@@ -66,9 +66,15 @@ SET state = 'skipped',
     ended_at = now(),
     saved_at = now(),
     message = $1
-WHERE id = $2
-  AND state NOT IN ('done', 'skipped', 'failed')
-  AND upgrade_id IS NULL
+WHERE staging.id = $2
+  AND staging.state NOT IN ('done', 'skipped')
+  AND staging.upgrade_id IS NULL
+  AND NOT EXISTS (
+      SELECT 1
+      FROM staging n
+      WHERE n.host_id = staging.host_id
+        AND n.media_id = staging.media_id
+        AND n.id > staging.id)
 RETURNING host_id
 `
 
@@ -77,7 +83,8 @@ type EndStagingParams struct {
 	ID      int64
 }
 
-// A person ends what is open and not in an upgrade; who works on it is overtaken.
+// A person ends what is open or failed and not in an upgrade; who works on it is
+// overtaken. What failed before another was asked for is of the past.
 func (q *Queries) EndStaging(ctx context.Context, arg EndStagingParams) (int64, error) {
 	row := q.db.QueryRow(ctx, endStaging, arg.Message, arg.ID)
 	var host_id int64
@@ -171,6 +178,116 @@ func (q *Queries) MediaServed(ctx context.Context, arg MediaServedParams) error 
 	return err
 }
 
+const mediumStagings = `-- name: MediumStagings :many
+SELECT g.id, g.host_id, g.media_id, g.arch, g.folder, g.upgrade_id, g.state, g.phase, g.attempt, g.generation, g.source, g.done_bytes, g.total_bytes, g.rate, g.memory, g.message, g.remedy, g.refused, g.refused_at, g.asked_by, g.reason, g.asked_at, g.not_before, g.due_at, g.saved_at, g.output_at, g.started_at, g.ended_at, g.proven_at, h.name AS host, h.address, h.port
+FROM host h
+JOIN LATERAL (
+    SELECT x.id, x.host_id, x.media_id, x.arch, x.folder, x.upgrade_id, x.state, x.phase, x.attempt, x.generation, x.source, x.done_bytes, x.total_bytes,
+           x.rate, '{}'::jsonb AS memory, x.message, x.remedy, x.refused, x.refused_at, x.asked_by, x.reason, x.asked_at, x.not_before, x.due_at, x.saved_at,
+           x.output_at, x.started_at, x.ended_at, x.proven_at
+    FROM staging x
+    WHERE x.host_id = h.id
+      AND x.media_id = $1
+    ORDER BY x.id DESC
+    LIMIT 1) g ON true
+ORDER BY h.name
+LIMIT $2::bigint
+`
+
+type MediumStagingsParams struct {
+	MediaID int64
+	Most    int64
+}
+
+type MediumStagingsRow struct {
+	ID         int64
+	HostID     int64
+	MediaID    int64
+	Arch       string
+	Folder     string
+	UpgradeID  *int64
+	State      string
+	Phase      string
+	Attempt    int
+	Generation int64
+	Source     string
+	DoneBytes  int64
+	TotalBytes int64
+	Rate       int64
+	Memory     json.RawMessage
+	Message    string
+	Remedy     string
+	Refused    string
+	RefusedAt  *time.Time
+	AskedBy    string
+	Reason     string
+	AskedAt    time.Time
+	NotBefore  time.Time
+	DueAt      time.Time
+	SavedAt    time.Time
+	OutputAt   *time.Time
+	StartedAt  *time.Time
+	EndedAt    *time.Time
+	ProvenAt   *time.Time
+	Host       string
+	Address    string
+	Port       int
+}
+
+// As Stagings, the first ones of one medium, without what their workers remember.
+func (q *Queries) MediumStagings(ctx context.Context, arg MediumStagingsParams) ([]MediumStagingsRow, error) {
+	rows, err := q.db.Query(ctx, mediumStagings, arg.MediaID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MediumStagingsRow
+	for rows.Next() {
+		var i MediumStagingsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.HostID,
+			&i.MediaID,
+			&i.Arch,
+			&i.Folder,
+			&i.UpgradeID,
+			&i.State,
+			&i.Phase,
+			&i.Attempt,
+			&i.Generation,
+			&i.Source,
+			&i.DoneBytes,
+			&i.TotalBytes,
+			&i.Rate,
+			&i.Memory,
+			&i.Message,
+			&i.Remedy,
+			&i.Refused,
+			&i.RefusedAt,
+			&i.AskedBy,
+			&i.Reason,
+			&i.AskedAt,
+			&i.NotBefore,
+			&i.DueAt,
+			&i.SavedAt,
+			&i.OutputAt,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.ProvenAt,
+			&i.Host,
+			&i.Address,
+			&i.Port,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const rolloutsStartingHost = `-- name: RolloutsStartingHost :many
 SELECT DISTINCT r.id
 FROM rollout r
@@ -208,7 +325,7 @@ SET state = $1,
     phase = $2,
     attempt = $3,
     source = $4,
-    done_bytes = $5,
+    done_bytes = $5::bigint,
     total_bytes = $6,
     rate = $7,
     memory = $8,
@@ -217,6 +334,8 @@ SET state = $1,
     due_at = COALESCE($11::timestamptz, due_at),
     saved_at = now(),
     output_at = CASE WHEN $12::boolean THEN now() ELSE output_at END,
+    refused = CASE WHEN $5::bigint > done_bytes THEN '' ELSE refused END, -- the host got in since
+    refused_at = CASE WHEN $5::bigint > done_bytes THEN NULL ELSE refused_at END,
     proven_at = CASE WHEN $13::boolean THEN now() ELSE proven_at END,
     ended_at = CASE WHEN $1 IN ('done', 'skipped', 'failed') THEN now() END
 WHERE id = $14
@@ -317,6 +436,20 @@ func (q *Queries) SiteOfHost(ctx context.Context, hostID int64) (string, error) 
 	return site, err
 }
 
+const stagedHosts = `-- name: StagedHosts :one
+SELECT count(DISTINCT host_id)
+FROM staging
+WHERE media_id = $1
+`
+
+// On how many hosts a medium was asked for.
+func (q *Queries) StagedHosts(ctx context.Context, mediaID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, stagedHosts, mediaID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const stagingByID = `-- name: StagingByID :one
 SELECT g.id, g.host_id, g.media_id, g.arch, g.folder, g.upgrade_id, g.state, g.phase, g.attempt, g.generation, g.source, g.done_bytes, g.total_bytes, g.rate, g.memory, g.message, g.remedy, g.refused, g.refused_at, g.asked_by, g.reason, g.asked_at, g.not_before, g.due_at, g.saved_at, g.output_at, g.started_at, g.ended_at, g.proven_at, h.name AS host, h.address, h.port
 FROM staging g
@@ -405,7 +538,7 @@ FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 LEFT JOIN package p ON lower(p.name) = lower($1::text) AND lower(p.language) = lower(s.language) AND p.arch = s.arch
-WHERE ($2::bigint <> 0 AND s.id IN (SELECT u.server_id FROM upgrade u WHERE u.wave_id = $2::bigint AND u.state NOT IN ('done', 'skipped')))
+WHERE ($2::bigint <> 0 AND s.id IN (SELECT u.server_id FROM upgrade u WHERE u.wave_id = $2::bigint AND u.state IN ('waiting', 'held') AND u.started_at IS NULL))
    OR ($2::bigint = 0 AND s.id = ANY ($3::bigint[]))
 ORDER BY h.id, s.name
 `
@@ -427,6 +560,7 @@ type StagingHostsRow struct {
 }
 
 // The hosts of servers whose package has a medium. wave 0 = the servers by id.
+// Of a wave those that have begun bring it as a step of their own.
 func (q *Queries) StagingHosts(ctx context.Context, arg StagingHostsParams) ([]StagingHostsRow, error) {
 	rows, err := q.db.Query(ctx, stagingHosts, arg.Package, arg.WaveID, arg.Servers)
 	if err != nil {
@@ -558,6 +692,24 @@ func (q *Queries) Stagings(ctx context.Context, arg StagingsParams) ([]StagingsR
 	return items, nil
 }
 
+const stagingsFetching = `-- name: StagingsFetching :one
+SELECT count(*)
+FROM staging
+WHERE state IN ('running', 'out-of-sight')
+  AND upgrade_id IS NULL
+  AND phase IN ('', 'check', 'fetch')
+  AND COALESCE(output_at, started_at) > now() - interval '2 minutes'
+`
+
+// How many hosts fetch ahead of their upgrades, or were just told to. What has
+// come to a stand keeps no place.
+func (q *Queries) StagingsFetching(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, stagingsFetching)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const takeLeftStagings = `-- name: TakeLeftStagings :many
 UPDATE staging
 SET generation = generation + 1,
@@ -566,11 +718,11 @@ SET generation = generation + 1,
 WHERE id IN (
     SELECT g.id
     FROM staging g
-    WHERE g.state IN ('waiting', 'held', 'running', 'out-of-sight')
+    WHERE g.state IN ('running', 'out-of-sight')
       AND g.upgrade_id IS NULL
       AND (g.due_at < clock_timestamp() - make_interval(secs => $1::double precision)
            OR g.saved_at > clock_timestamp() + make_interval(secs => $1::double precision)
-           OR g.state IN ('running', 'out-of-sight') AND g.due_at > clock_timestamp() + make_interval(secs => $2::double precision))
+           OR g.due_at > clock_timestamp() + make_interval(secs => $2::double precision))
       AND NOT EXISTS (
           SELECT 1
           FROM host_lease l
@@ -640,6 +792,70 @@ func (q *Queries) TakeStagingForUpgrade(ctx context.Context, arg TakeStagingForU
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const takeWaitingStagings = `-- name: TakeWaitingStagings :many
+UPDATE staging
+SET generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id IN (
+    SELECT g.id
+    FROM staging g
+    WHERE g.state IN ('waiting', 'held')
+      AND g.upgrade_id IS NULL
+      AND g.not_before <= clock_timestamp()
+      AND (g.due_at < clock_timestamp() - make_interval(secs => $1::double precision)
+           OR g.saved_at > clock_timestamp() + make_interval(secs => $1::double precision))
+      AND NOT EXISTS (
+          SELECT 1
+          FROM server_host sh
+          JOIN upgrade u ON u.server_id = sh.server_id
+          WHERE sh.host_id = g.host_id
+            AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown'))
+      AND NOT EXISTS (
+          SELECT 1
+          FROM host_lease l
+          WHERE l.host_id = g.host_id
+            AND l.expires_at > clock_timestamp()
+            AND l.expires_at <= clock_timestamp() + make_interval(secs => $2::double precision))
+    ORDER BY g.due_at, g.id
+    LIMIT $3::bigint
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, generation
+`
+
+type TakeWaitingStagingsParams struct {
+	GraceSeconds float64
+	FarSeconds   float64
+	Most         int64
+}
+
+type TakeWaitingStagingsRow struct {
+	ID         int64
+	Generation int64
+}
+
+// The next of those that wait, where the host is free: who finds no room for one
+// leaves it here, and the others have their turn.
+func (q *Queries) TakeWaitingStagings(ctx context.Context, arg TakeWaitingStagingsParams) ([]TakeWaitingStagingsRow, error) {
+	rows, err := q.db.Query(ctx, takeWaitingStagings, arg.GraceSeconds, arg.FarSeconds, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TakeWaitingStagingsRow
+	for rows.Next() {
+		var i TakeWaitingStagingsRow
+		if err := rows.Scan(&i.ID, &i.Generation); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const wavePackage = `-- name: WavePackage :one

@@ -21,6 +21,17 @@ WHERE (@id::bigint = 0 OR m.id = @id::bigint)
   AND (@manifest_sha256::text = '' OR m.manifest_sha256 = @manifest_sha256::text)
 ORDER BY m.id;
 
+-- name: MediumRow :one
+-- What a tick needs of one medium, by id or else the newest by its manifest:
+-- nothing here is counted over hosts.
+SELECT id, package, languages, arch, build, um_languages, setup_sha256, files, tree_size, manifest_sha256, octet_length(manifest) AS manifest_size,
+       bundle_sha256, bundle_size
+FROM media
+WHERE id = @id::bigint
+   OR @id::bigint = 0 AND manifest_sha256 = @manifest_sha256::text
+ORDER BY id DESC
+LIMIT 1;
+
 -- name: MediaUses :many
 -- The packages that a medium serves, and the hosts of servers that they are for.
 SELECT p.name, p.language, p.arch, p.folder, p.media_id::bigint AS media_id,
@@ -65,7 +76,16 @@ WHERE media_id = @media_id;
 -- name: MediaInUse :one
 -- What keeps a medium from being forgotten: packages that it serves, and work that is open.
 SELECT (SELECT count(*) FROM package p WHERE p.media_id = @id::bigint) AS packages,
-       (SELECT count(*) FROM staging g WHERE g.media_id = @id::bigint AND g.state NOT IN ('done', 'skipped', 'failed')) AS stagings;
+       (SELECT count(*) FROM staging g WHERE g.media_id = @id::bigint AND g.state NOT IN ('done', 'skipped', 'failed')) AS stagings,
+       (SELECT count(*)
+        FROM media m
+        JOIN approval_server s ON s.content::jsonb ->> 'manifest_sha256' = m.manifest_sha256
+        JOIN approval a ON a.id = s.approval_id AND a.withdrawn_at IS NULL
+        JOIN upgrade u ON u.wave_id = a.wave_id AND u.server_id = s.server_id
+        JOIN rollout r ON r.id = u.rollout_id
+        WHERE m.id = @id::bigint
+          AND u.state NOT IN ('done', 'skipped')
+          AND (u.started_at IS NOT NULL OR r.state IN ('running', 'paused'))) AS upgrades;
 
 -- name: MediaSources :many
 SELECT *

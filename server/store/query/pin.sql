@@ -41,6 +41,13 @@ WHERE host_id = @host_id
   AND state = 'offered'
   AND sha256 <> @sha256;
 
+-- name: WithdrawOffers :many
+-- The host shows again what it may show: the question is none any more.
+DELETE FROM host_pin
+WHERE host_id = @host_id
+  AND state = 'offered'
+RETURNING sha256;
+
 -- name: DecidePin :execrows
 UPDATE host_pin
 SET state = @state, decided_at = now(), decided_by = @decided_by, reason = @reason
@@ -74,6 +81,7 @@ JOIN profile f ON lower(f.name) = lower(s.profile)
 WHERE p.state = 'offered'
   AND f.https
   AND f.trust <> 'ca'
+  AND p.sha256 <> ALL (f.pins)
 UNION ALL
 SELECT s.name, h.name, 'account', r.reason, c.account
 FROM credential_refusal r

@@ -1,11 +1,12 @@
 -- name: StagingHosts :many
 -- The hosts of servers whose package has a medium. wave 0 = the servers by id.
+-- Of a wave those that have begun bring it as a step of their own.
 SELECT s.name AS server, h.id AS host_id, h.name AS host, s.language, s.arch, COALESCE(p.folder, '')::text AS folder, p.media_id
 FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 LEFT JOIN package p ON lower(p.name) = lower(@package::text) AND lower(p.language) = lower(s.language) AND p.arch = s.arch
-WHERE (@wave_id::bigint <> 0 AND s.id IN (SELECT u.server_id FROM upgrade u WHERE u.wave_id = @wave_id::bigint AND u.state NOT IN ('done', 'skipped')))
+WHERE (@wave_id::bigint <> 0 AND s.id IN (SELECT u.server_id FROM upgrade u WHERE u.wave_id = @wave_id::bigint AND u.state IN ('waiting', 'held') AND u.started_at IS NULL))
    OR (@wave_id::bigint = 0 AND s.id = ANY (@servers::bigint[]))
 ORDER BY h.id, s.name;
 
@@ -68,7 +69,7 @@ SET state = @to_state,
     phase = @phase,
     attempt = @attempt,
     source = @source,
-    done_bytes = @done_bytes,
+    done_bytes = @done_bytes::bigint,
     total_bytes = @total_bytes,
     rate = @rate,
     memory = @memory,
@@ -77,6 +78,8 @@ SET state = @to_state,
     due_at = COALESCE(sqlc.narg(due_at)::timestamptz, due_at),
     saved_at = now(),
     output_at = CASE WHEN @output::boolean THEN now() ELSE output_at END,
+    refused = CASE WHEN @done_bytes::bigint > done_bytes THEN '' ELSE refused END, -- the host got in since
+    refused_at = CASE WHEN @done_bytes::bigint > done_bytes THEN NULL ELSE refused_at END,
     proven_at = CASE WHEN @proven::boolean THEN now() ELSE proven_at END,
     ended_at = CASE WHEN @to_state IN ('done', 'skipped', 'failed') THEN now() END
 WHERE id = @id
@@ -84,16 +87,23 @@ WHERE id = @id
   AND generation = @generation;
 
 -- name: EndStaging :one
--- A person ends what is open and not in an upgrade; who works on it is overtaken.
+-- A person ends what is open or failed and not in an upgrade; who works on it is
+-- overtaken. What failed before another was asked for is of the past.
 UPDATE staging
 SET state = 'skipped',
     generation = generation + 1,
     ended_at = now(),
     saved_at = now(),
     message = @message
-WHERE id = @id
-  AND state NOT IN ('done', 'skipped', 'failed')
-  AND upgrade_id IS NULL
+WHERE staging.id = @id
+  AND staging.state NOT IN ('done', 'skipped')
+  AND staging.upgrade_id IS NULL
+  AND NOT EXISTS (
+      SELECT 1
+      FROM staging n
+      WHERE n.host_id = staging.host_id
+        AND n.media_id = staging.media_id
+        AND n.id > staging.id)
 RETURNING host_id;
 
 -- name: TakeLeftStagings :many
@@ -105,11 +115,11 @@ SET generation = generation + 1,
 WHERE id IN (
     SELECT g.id
     FROM staging g
-    WHERE g.state IN ('waiting', 'held', 'running', 'out-of-sight')
+    WHERE g.state IN ('running', 'out-of-sight')
       AND g.upgrade_id IS NULL
       AND (g.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
            OR g.saved_at > clock_timestamp() + make_interval(secs => @grace_seconds::double precision)
-           OR g.state IN ('running', 'out-of-sight') AND g.due_at > clock_timestamp() + make_interval(secs => @pause_seconds::double precision))
+           OR g.due_at > clock_timestamp() + make_interval(secs => @pause_seconds::double precision))
       AND NOT EXISTS (
           SELECT 1
           FROM host_lease l
@@ -120,6 +130,48 @@ WHERE id IN (
     LIMIT 200
     FOR UPDATE SKIP LOCKED)
 RETURNING id, generation;
+
+-- name: TakeWaitingStagings :many
+-- The next of those that wait, where the host is free: who finds no room for one
+-- leaves it here, and the others have their turn.
+UPDATE staging
+SET generation = generation + 1,
+    due_at = clock_timestamp(),
+    saved_at = clock_timestamp()
+WHERE id IN (
+    SELECT g.id
+    FROM staging g
+    WHERE g.state IN ('waiting', 'held')
+      AND g.upgrade_id IS NULL
+      AND g.not_before <= clock_timestamp()
+      AND (g.due_at < clock_timestamp() - make_interval(secs => @grace_seconds::double precision)
+           OR g.saved_at > clock_timestamp() + make_interval(secs => @grace_seconds::double precision))
+      AND NOT EXISTS (
+          SELECT 1
+          FROM server_host sh
+          JOIN upgrade u ON u.server_id = sh.server_id
+          WHERE sh.host_id = g.host_id
+            AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown'))
+      AND NOT EXISTS (
+          SELECT 1
+          FROM host_lease l
+          WHERE l.host_id = g.host_id
+            AND l.expires_at > clock_timestamp()
+            AND l.expires_at <= clock_timestamp() + make_interval(secs => @far_seconds::double precision))
+    ORDER BY g.due_at, g.id
+    LIMIT @most::bigint
+    FOR UPDATE SKIP LOCKED)
+RETURNING id, generation;
+
+-- name: StagingsFetching :one
+-- How many hosts fetch ahead of their upgrades, or were just told to. What has
+-- come to a stand keeps no place.
+SELECT count(*)
+FROM staging
+WHERE state IN ('running', 'out-of-sight')
+  AND upgrade_id IS NULL
+  AND phase IN ('', 'check', 'fetch')
+  AND COALESCE(output_at, started_at) > now() - interval '2 minutes';
 
 -- name: EndLeftStagings :execrows
 -- What an upgrade did as a step of its own and did not end, since it was not in
@@ -144,6 +196,28 @@ JOIN host h ON h.id = g.host_id
 WHERE (@media_id::bigint = 0 OR g.media_id = @media_id::bigint)
   AND (@host_id::bigint = 0 OR g.host_id = @host_id::bigint)
 ORDER BY h.name, g.media_id, g.id DESC;
+
+-- name: MediumStagings :many
+-- As Stagings, the first ones of one medium, without what their workers remember.
+SELECT g.*, h.name AS host, h.address, h.port
+FROM host h
+JOIN LATERAL (
+    SELECT x.id, x.host_id, x.media_id, x.arch, x.folder, x.upgrade_id, x.state, x.phase, x.attempt, x.generation, x.source, x.done_bytes, x.total_bytes,
+           x.rate, '{}'::jsonb AS memory, x.message, x.remedy, x.refused, x.refused_at, x.asked_by, x.reason, x.asked_at, x.not_before, x.due_at, x.saved_at,
+           x.output_at, x.started_at, x.ended_at, x.proven_at
+    FROM staging x
+    WHERE x.host_id = h.id
+      AND x.media_id = @media_id
+    ORDER BY x.id DESC
+    LIMIT 1) g ON true
+ORDER BY h.name
+LIMIT @most::bigint;
+
+-- name: StagedHosts :one
+-- On how many hosts a medium was asked for.
+SELECT count(DISTINCT host_id)
+FROM staging
+WHERE media_id = @media_id;
 
 -- name: WaveStagings :many
 -- For each host of a wave's servers the medium of its package and the newest
