@@ -31,6 +31,12 @@ ALTER TABLE credential
     ADD COLUMN version    integer NOT NULL DEFAULT 1,
     ADD COLUMN proven_at  timestamptz, -- some host took this version
     ADD COLUMN proven_by  text NOT NULL DEFAULT '', -- the host that took it last before it was kept, or first after
+    ADD COLUMN good_at    timestamptz, -- when a host took it last, as far as that was put down
+    ADD COLUMN doubted_by bigint REFERENCES host (id) ON DELETE SET NULL, -- it had taken this version, and refused it since
+    -- A digest, under the key that seals secrets, of an account of a domain and its
+    -- secret: the domain counts wrong ones, whichever profile and purpose they are
+    -- for. Empty: not known yet, or an account that each host has for itself.
+    ADD COLUMN digest     text NOT NULL DEFAULT '',
     ADD CONSTRAINT credential_kind_is_known CHECK (kind IN ('password', 'keytab', 'ccache', 'certificate')),
     ADD CONSTRAINT version_counts_from_one CHECK (version >= 1),
     ADD CONSTRAINT run_as_is_a_password CHECK (purpose = 'winrm' OR kind = 'password');
@@ -45,13 +51,17 @@ CREATE TABLE credential_refusal (
     at                timestamptz NOT NULL DEFAULT clock_timestamp(),
     reason            text NOT NULL,
     had_taken         boolean NOT NULL DEFAULT false, -- the host had taken this very version before
+    for_all           boolean NOT NULL DEFAULT false, -- not even hosts that took it get it any more
+    digest            text NOT NULL DEFAULT '', -- the credential's, when it was refused
     forgotten_at      timestamptz,
     forgotten_by      text NOT NULL DEFAULT '',
+    CONSTRAINT only_the_account_is_refused_for_all CHECK (host_id IS NULL OR NOT for_all),
     CONSTRAINT refusal_has_a_reason CHECK (reason <> '' AND octet_length(reason) <= 4096),
     CONSTRAINT forgetting_is_a_named_persons CHECK ((forgotten_at IS NULL) = (forgotten_by = ''))
 );
 CREATE UNIQUE INDEX one_standing_refusal_per_host ON credential_refusal (credential_id, version, host_id) NULLS NOT DISTINCT
     WHERE forgotten_at IS NULL;
+CREATE INDEX refusals_of_a_secret ON credential_refusal (digest) WHERE forgotten_at IS NULL AND host_id IS NULL AND digest <> '';
 
 -- Hosts that took this version: they go on when another refuses it.
 CREATE TABLE credential_taken (
@@ -62,14 +72,17 @@ CREATE TABLE credential_taken (
     PRIMARY KEY (credential_id, version, host_id)
 );
 
--- A version that no host took yet is tried at one host by one coordinator; all
--- others wait for what comes of it.
+-- A secret that no host took yet, or not for a while, or of which one that took
+-- it says no, is tried at one host by one coordinator; all others wait for what
+-- comes of it.
 CREATE TABLE credential_trial (
-    credential_id  bigint PRIMARY KEY REFERENCES credential (id) ON DELETE CASCADE,
+    about          text PRIMARY KEY, -- the credential's digest, else its id
+    credential_id  bigint NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
     version        integer NOT NULL,
     host_id        bigint NOT NULL REFERENCES host (id) ON DELETE CASCADE,
     owner          text NOT NULL,
     until          timestamptz NOT NULL,
+    ended          boolean NOT NULL DEFAULT false, -- its coordinator said so; the row stays for what it counts
     unanswered     integer NOT NULL DEFAULT 0, -- trials in a row of which nothing was heard
     CONSTRAINT trials_are_counted_from_zero CHECK (unanswered >= 0)
 );

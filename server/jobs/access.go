@@ -3,9 +3,9 @@ package jobs
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +26,7 @@ type access struct {
 	cred    store.SealedCredential
 	secret  string // to be hidden in what hosts say; "" when it is no text
 	account *winrm.Account
+	tickets *kerberos.Client // nil without Kerberos
 
 	mu    sync.Mutex
 	hosts map[string]int64 // by the names that the account knows them by
@@ -33,60 +34,38 @@ type access struct {
 
 // accesses keeps the access of each credential between ticks.
 type accesses struct {
-	mu sync.Mutex
-	by map[int64]*access // by the credential's id
+	mu   sync.Mutex
+	by   map[int64]*access // by the credential's id
+	past []replaced        // of credentials that were set anew or removed
 }
 
-// accountConfig says how the profile's account logs on. Nothing is sent; what is
-// wrong with a keytab, a ticket cache, a realm or a certificate is found here.
-func accountConfig(p store.Profile, c store.SealedCredential, secret []byte) (winrm.AccountConfig, error) {
-	cfg := winrm.AccountConfig{Auth: winrm.Auth(p.Auth), User: c.Account, Service: p.SPNService}
-	switch {
-	case p.Auth == store.AuthKerberos:
-		realm := kerberos.Config{User: c.Account, Realm: p.Realm, KDCs: p.KDCs, Krb5Conf: p.Krb5Conf}
-		switch c.Kind {
-		case store.KindKeytab:
-			realm.Keytab, realm.KeytabPath = secret, "of profile "+p.Name
-		case store.KindCCache:
-			realm.Cache, realm.CachePath = secret, "of profile "+p.Name
-		default:
-			realm.Password = string(secret)
-		}
-		client, err := kerberos.New(realm)
-		if err != nil {
-			return cfg, fmt.Errorf("profile %s: %w", p.Name, err)
-		}
-		cfg.Kerberos = client
-	case p.Auth == store.AuthCertificate:
-		pair, err := tls.X509KeyPair(secret, secret)
-		if err != nil {
-			return cfg, fmt.Errorf("profile %s: read the client certificate: %w", p.Name, err)
-		}
-		cfg.Certificate = &pair
-	case c.Kind != store.KindPassword:
-		return cfg, fmt.Errorf("profile %s signs in by %s, which takes a password, and has a %s: set the credential anew", p.Name, p.Auth, c.Kind)
-	default:
-		cfg.Password = string(secret)
-	}
-	return cfg, nil
+// replaced is an access that is used no more.
+type replaced struct {
+	access *access
+	since  time.Time
 }
 
 // access returns how the profile's account logs on, kept as long as neither the
 // credential nor the profile changes. What stood against this version before is
 // known to it from the start.
-func (e *Engine) access(ctx context.Context, p store.Profile, c store.SealedCredential, against store.Standing) (*access, error) {
-	e.accesses.mu.Lock()
-	defer e.accesses.mu.Unlock()
+func (e *Engine) access(ctx context.Context, p store.Profile, c store.SealedCredential) (*access, error) {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %q %q %q %q %q %q %q", c.Version, c.Account, c.Kind, p.Auth, p.Realm, p.KDCs, p.Krb5Conf, p.SPNService))
 	made := hex.EncodeToString(sum[:])
-	if kept, ok := e.accesses.by[c.ID]; ok && kept.made == made {
+	if kept := e.accesses.kept(c.ID, made); kept != nil {
 		return kept, nil
 	}
 	secret, err := e.keys.Open(c.Sealed, c.KeyID, c.ProfileID, c.Purpose)
 	if err != nil {
 		return nil, fmt.Errorf("credential %s of profile %s: %w", c.Purpose, p.Name, err)
 	}
-	cfg, err := accountConfig(p, c, secret)
+	cfg, err := Login(p, c, secret, "of profile "+p.Name)
+	if err != nil {
+		return nil, fmt.Errorf("profile %s: %w", p.Name, err)
+	}
+	if c, err = e.digested(ctx, p, c, secret); err != nil {
+		return nil, err
+	}
+	against, err := e.store.Standing(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +73,7 @@ func (e *Engine) access(ctx context.Context, p store.Profile, c store.SealedCred
 	if err != nil {
 		return nil, err
 	}
-	a := &access{engine: e, made: made, cred: c, hosts: map[string]int64{}}
+	a := &access{engine: e, made: made, cred: c, tickets: cfg.Kerberos, hosts: map[string]int64{}}
 	if c.Kind == store.KindPassword {
 		a.secret = string(secret)
 	}
@@ -111,16 +90,71 @@ func (e *Engine) access(ctx context.Context, p store.Profile, c store.SealedCred
 		}
 	}
 	for _, r := range against.Refused {
-		if r.HostID == 0 {
-			cfg.Refused = append(cfg.Refused, winrm.Refusal{At: r.At, Reason: r.Reason})
+		if r.HostID == 0 && r.CredentialID == c.ID { // what stands against it elsewhere is looked up for each use
+			cfg.Refused = append(cfg.Refused, winrm.Refusal{ForAll: r.ForAll, At: r.At, Reason: r.Reason})
 		}
 	}
 	cfg.Tell, cfg.TellAccepted = a.tell, a.tellAccepted
 	if a.account, err = winrm.NewAccount(cfg); err != nil {
 		return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 	}
-	e.accesses.by[c.ID] = a
-	return a, nil
+	return e.accesses.keep(c.ID, a), nil
+}
+
+// digested is the credential with its digest, which the database keeps from now on.
+func (e *Engine) digested(ctx context.Context, p store.Profile, c store.SealedCredential, secret []byte) (store.SealedCredential, error) {
+	now := digest(e.keys, p, c, secret)
+	if now == c.Digest {
+		return c, nil
+	}
+	c.Digest = now
+	return c, e.store.KeepDigest(ctx, c)
+}
+
+// kept is the access that is made already, or nil.
+func (a *accesses) kept(credential int64, made string) *access {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if kept := a.by[credential]; kept != nil && kept.made == made {
+		return kept
+	}
+	return nil
+}
+
+// keep keeps an access in place of the one before. Of several that were made at
+// the same time the first is everybody's: a refusal must be known to all.
+func (a *accesses) keep(credential int64, one *access) *access {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before := a.by[credential]
+	switch {
+	case before == nil:
+	case before.made == one.made:
+		one.forget()
+		return before
+	case before.cred.Version > one.cred.Version:
+		return one // it was set anew while this one was made: nobody else gets it
+	default:
+		a.past = append(a.past, replaced{before, time.Now()})
+	}
+	a.by[credential] = one
+	return one
+}
+
+// forget has no key or ticket kept in memory.
+func (a *access) forget() {
+	if a.tickets != nil {
+		a.tickets.Destroy()
+	}
+}
+
+// unanswered counts proofs in a row that were not answered.
+func (a *access) unanswered() int {
+	n := a.account.Unanswered()
+	if a.tickets != nil {
+		n += a.tickets.Unanswered()
+	}
+	return n
 }
 
 // is notes by which name the account knows the host.
@@ -148,7 +182,11 @@ func (a *access) tell(r winrm.Refusal) {
 		}
 	}
 	reason := secrets{a.secret}.redact(r.Reason)
-	if err := a.engine.store.NoteRefusal(ctx, a.cred, host, reason); err != nil {
+	note := func() error { return a.engine.store.NoteRefusal(ctx, a.cred, host, reason) }
+	if r.ForAll {
+		note = func() error { return a.engine.store.NoteRefusalForAll(ctx, a.cred, reason) }
+	}
+	if err := note(); err != nil {
 		a.engine.log.Error("a refused credential is known to this process only", "account", a.cred.Account, "host", r.Host, "err", err)
 		return
 	}
@@ -166,4 +204,59 @@ func (a *access) tellAccepted(name string, _ time.Time) {
 	if err := a.engine.store.NoteTaken(ctx, a.cred, host); err != nil {
 		a.engine.log.Warn("not kept that a host took a credential", "account", a.cred.Account, "host", name, "err", err)
 	}
+}
+
+// pastLimit is how long an access that is used no more keeps its tickets, for
+// calls that are under way and for the shells that are deleted behind them.
+const pastLimit = time.Minute
+
+// tidyAccesses lets go of what belongs to credentials that were set anew or removed.
+func (e *Engine) tidyAccesses(ctx context.Context, now time.Time) error {
+	all, err := e.store.Credentials(ctx)
+	if err != nil {
+		return err
+	}
+	version := map[int64]int{}
+	for _, c := range all {
+		version[c.ID] = c.Version
+	}
+	for _, gone := range e.accesses.over(version, now) {
+		e.conns.drop(gone)
+	}
+	return nil
+}
+
+// over takes out the accesses of other versions than the present ones, and
+// forgets those that were taken out a while ago. It returns the former.
+func (a *accesses) over(version map[int64]int, now time.Time) (gone []*access) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, one := range a.by {
+		if one.cred.Version < version[id] || version[id] == 0 {
+			delete(a.by, id)
+			gone = append(gone, one)
+			a.past = append(a.past, replaced{one, now})
+		}
+	}
+	a.past = slices.DeleteFunc(a.past, func(p replaced) bool {
+		if now.Sub(p.since) < pastLimit {
+			return false
+		}
+		p.access.forget()
+		return true
+	})
+	return gone
+}
+
+// close forgets all.
+func (a *accesses) close() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, one := range a.by {
+		one.forget()
+	}
+	for _, p := range a.past {
+		p.access.forget()
+	}
+	a.by, a.past = map[int64]*access{}, nil
 }

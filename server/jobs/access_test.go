@@ -23,6 +23,7 @@ type reached struct {
 	storetest.DB
 	t       *testing.T
 	fleet   *twin.Fleet
+	options twin.Options
 	key     *secret.Key
 	profile int64
 	servers []int64
@@ -60,6 +61,7 @@ func reachFrom(t *testing.T, first, hosts int, net, access string, p store.Profi
 	for _, one := range change {
 		one(&o)
 	}
+	r.options = o
 	if r.fleet, err = twin.Start(context.Background(), o); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestWhatAHostTaughtOutlivesATick(t *testing.T) {
 		return winrm.New(winrm.Config{Address: "127.0.128.9", Port: port, Account: winrm.Basic("wkadmin", "winrm-Secret1"), OperationTimeout: time.Second})
 	}
 	for _, one := range []struct{ way, via string }{{"a", windows.ViaPrograms}, {"a", windows.ViaPrograms}, {"b", ""}} {
-		conn, _, err := c.of(1, one.way, nil, nil, dial)
+		conn, _, err := c.of(1, one.way, "127.0.128.9", nil, nil, dial)
 		if err != nil {
 			t.Fatal(err)
 		}

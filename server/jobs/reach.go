@@ -38,7 +38,7 @@ type way struct {
 	name   string // by which the account knows the host
 	access *access
 	shown  *shown // nil = its certificate is checked against authorities, or there is none
-	tries  bool   // this use is the trial of a credential that no host took yet
+	trial  *trial // nil = the secret is known to be right
 }
 
 // refusal makes an outcome of what kept us from contacting a host.
@@ -81,7 +81,7 @@ func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile 
 	if err != nil {
 		return nil, err
 	}
-	dial, err := inside(ctx, p, host.Address, fqdn, net.DefaultResolver.LookupNetIP)
+	all, err := inside(ctx, p, host.Address, fqdn, net.DefaultResolver.LookupNetIP)
 	if err != nil {
 		return nil, err
 	}
@@ -89,25 +89,25 @@ func (e *Engine) way(ctx context.Context, host store.HostAddress, fqdn, profile 
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", p.Name, err)
 	}
-	against, err := e.store.Standing(ctx, cred)
+	against, err := e.store.StandingAt(ctx, cred, host.ID)
 	if err != nil {
 		return nil, err
 	}
 	if r, ok := against.Against(host.ID); ok {
 		return nil, refusedBy(r, p.Name, host.Name)
 	}
-	a, err := e.access(ctx, p, cred, against)
+	a, err := e.access(ctx, p, cred)
 	if err != nil {
 		return nil, err
 	}
 	w := &way{engine: e, profile: p, host: host, name: serverName(host.Address, fqdn), access: a, password: a.secret}
+	dial, alive := e.dial(ctx, host, p, all)
 	if err := w.connect(ctx, dial); err != nil {
 		return nil, err
 	}
-	if _, took := against.Taken[host.ID]; !took && !cred.Proven {
-		if err := w.try(ctx); err != nil {
-			return nil, err
-		}
+	_, took := against.Taken[host.ID]
+	if err := w.try(ctx, took, alive); err != nil {
+		return nil, err
 	}
 	return w, nil
 }
@@ -129,7 +129,7 @@ func (w *way) connect(ctx context.Context, dial string) error {
 		pins = cfg.TLS.Pins
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %d %t %t %q %q %q %x %t %q", dial, port, p.HTTPS, p.TLS10, w.name, p.CAPEM, p.Trust, pins, p.PlainBasic, w.access.made))
-	conn, kept, err := w.engine.conns.of(w.host.ID, hex.EncodeToString(sum[:]), w.access, w.shown, func(s *shown) (*winrm.Conn, error) {
+	conn, kept, err := w.engine.conns.of(w.host.ID, hex.EncodeToString(sum[:]), dial, w.access, w.shown, func(s *shown) (*winrm.Conn, error) {
 		if s != nil {
 			cfg.TLS.Seen = s.see
 		}
@@ -142,40 +142,13 @@ func (w *way) connect(ctx context.Context, dial string) error {
 	return nil
 }
 
-// try makes sure that a credential which no host took yet is used at one host
-// at a time, by one coordinator.
-func (w *way) try(ctx context.Context) error {
-	trial, err := w.engine.store.BeginTrial(ctx, w.engine.owner, w.access.cred, w.host.ID)
-	if err != nil {
-		return err
-	}
-	if trial.Host != "" {
-		return triedAt(w.access.cred.Account, trial.Host)
-	}
-	if trial.Mine {
-		w.tries = true
-		return nil
-	}
-	// Taken or refused a moment ago.
-	against, err := w.engine.store.Standing(ctx, w.access.cred)
-	if err != nil {
-		return err
-	}
-	if r, ok := against.Against(w.host.ID); ok {
-		return refusedBy(r, w.profile.Name, w.host.Name)
-	}
-	return nil
-}
-
-// done ends the use of the way: a trial that came to nothing is another host's.
-func (w *way) done(ctx context.Context) {
-	if !w.tries {
-		return
-	}
+// withdraw ends the question about another certificate: the host has just shown
+// one that it may show.
+func (w *way) withdraw(ctx context.Context, pin winrm.Pin) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteLimit)
 	defer cancel()
-	if err := w.engine.store.EndTrial(ctx, w.engine.owner, w.access.cred, w.host.ID); err != nil {
-		w.engine.log.Warn("trial of a credential not ended, it runs out by itself", "account", w.access.cred.Account, "err", err)
+	if err := w.engine.store.WithdrawOffers(ctx, w.host.ID, hex.EncodeToString(pin[:])); err != nil {
+		w.engine.log.Warn("not kept that a host shows its certificate again", "host", w.host.Name, "err", err)
 	}
 }
 
@@ -207,6 +180,9 @@ func (w *way) offer(ctx context.Context, pin winrm.Pin, leaf *x509.Certificate) 
 	if _, err := w.engine.store.OfferPin(ctx, p); err != nil {
 		return nil, err
 	}
+	if err := w.engine.store.KeepPinForWindows(ctx, w.host.ID, p.SHA256, winrm.Thumbprint(leaf), winrm.Serial(leaf)); err != nil {
+		return nil, err
+	}
 	all, err := w.engine.store.PinsOf(ctx, w.host.ID)
 	if err != nil {
 		return nil, err
@@ -219,8 +195,8 @@ func (w *way) offer(ctx context.Context, pin winrm.Pin, leaf *x509.Certificate) 
 	if p.State == store.PinConfirmed {
 		return nil, nil // just now: the next use finds it
 	}
-	if len(p.Known) == 0 {
-		p.Known = w.profile.Pins
+	if p.Known, err = w.engine.store.KnownBy(ctx, w.host.ID); err != nil {
+		return nil, err
 	}
 	return untrusted(p, w.profile, w.host.Name), nil
 }
@@ -232,32 +208,4 @@ func serverName(address, fqdn string) string {
 		return fqdn
 	}
 	return address
-}
-
-// lookup finds the addresses of a name, as net.Resolver does.
-type lookup func(ctx context.Context, network, host string) ([]netip.Addr, error)
-
-// inside checks that the profile may be used for the host and returns the
-// address to dial: for a name, one that was checked itself, so that another
-// answer of the name service a moment later changes nothing.
-func inside(ctx context.Context, p store.Profile, address, fqdn string, find lookup) (string, error) {
-	if err := p.Allows(address, fqdn); err != nil {
-		return "", &outsideProfile{err.Error()}
-	}
-	if ip, err := netip.ParseAddr(strings.Trim(address, "[]")); err == nil {
-		return ip.Unmap().String(), nil
-	}
-	found, err := find(ctx, "ip", address)
-	if err != nil {
-		return "", fmt.Errorf("look up %s: %w", address, err)
-	}
-	for _, ip := range found {
-		if !p.AllowsResolved(ip.Unmap()) {
-			return "", &outsideProfile{fmt.Sprintf("%s is %s, outside the address ranges of profile %s: it is not contacted", address, ip.Unmap(), p.Name)}
-		}
-	}
-	if len(found) == 0 {
-		return "", fmt.Errorf("look up %s: no address", address)
-	}
-	return found[0].Unmap().String(), nil
 }

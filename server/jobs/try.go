@@ -21,19 +21,19 @@ func TryCredential(ctx context.Context, s *store.Store, host store.ProbeTarget, 
 	if err != nil {
 		return false, err
 	}
-	dial, err := inside(ctx, p, host.Host.Address, host.FQDN, net.DefaultResolver.LookupNetIP)
+	all, err := inside(ctx, p, host.Host.Address, host.FQDN, net.DefaultResolver.LookupNetIP)
 	if err != nil {
 		return false, err
 	}
-	login, err := accountConfig(p, c, secret)
+	login, err := Login(p, c, secret, "of profile "+p.Name)
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("profile %s: %w", p.Name, err)
 	}
 	account, err := winrm.NewAccount(login)
 	if err != nil {
 		return false, err
 	}
-	cfg := winrm.Config{Address: dial, Port: host.Host.Port, Host: serverName(host.Host.Address, host.FQDN), Account: account, AllowPlain: p.PlainBasic}
+	cfg := winrm.Config{Address: all[0], Port: host.Host.Port, Host: serverName(host.Host.Address, host.FQDN), Account: account, AllowPlain: p.PlainBasic}
 	if cfg.Port == 0 {
 		cfg.Port = p.Port()
 	}
@@ -62,7 +62,7 @@ func trusted(ctx context.Context, s *store.Store, p store.Profile, host store.Ho
 	if !p.HTTPS {
 		return nil, nil, nil
 	}
-	way := &winrm.TLS{ServerName: name, Old: p.TLS10}
+	way := &winrm.TLS{ServerName: name, Old: p.TLS10, Trusting: trusting(p, host.Name)}
 	if p.CAPEM != "" {
 		way.CAs = x509.NewCertPool()
 		if !way.CAs.AppendCertsFromPEM([]byte(p.CAPEM)) {
@@ -93,4 +93,12 @@ func trusted(ctx context.Context, s *store.Store, p store.Profile, host store.Ho
 		seen.allowed[pin] = true
 	}
 	return way, seen, nil
+}
+
+// trusting is what an admin does who compared a host's certificate.
+func trusting(p store.Profile, host string) string {
+	if p.Trust == store.TrustCA {
+		return fmt.Sprintf("an admin has profile %s trust by pin or first use (wavekeeper profile set), and adds it: wavekeeper pin add %s %%s --reason TEXT", p.Name, host)
+	}
+	return "an admin trusts it on the server's page"
 }

@@ -169,7 +169,7 @@ func TestANewSecretIsTriedAtOneHostByOneCoordinator(t *testing.T) {
 			t.Errorf("the next gets %+v, want to wait for CAS1", other)
 		}
 	}
-	if err := d.Store.EndTrial(ctx, "a", d.cred, d.hosts[0].ID); err != nil { // it was not reached
+	if err := d.Store.EndTrial(ctx, "a", d.cred, d.hosts[0].ID, store.TriedNothing); err != nil { // it was not reached
 		t.Fatal(err)
 	}
 	if got := begin("b", 2); !got.Mine {

@@ -56,12 +56,13 @@ type SealedCredential struct {
 	KeyID     string
 	Proven    bool   // a host took this version
 	ProvenBy  string // that host
+	Digest    string // see KeepDigest
 }
 
 func sealedOf(r db.Credential) SealedCredential {
 	return SealedCredential{
 		ID: r.ID, ProfileID: r.ProfileID, Purpose: r.Purpose, Account: r.Account, Kind: r.Kind, Version: r.Version,
-		Sealed: r.Sealed, KeyID: r.KeyID, Proven: r.ProvenAt != nil, ProvenBy: r.ProvenBy,
+		Sealed: r.Sealed, KeyID: r.KeyID, Proven: r.ProvenAt != nil, ProvenBy: r.ProvenBy, Digest: r.Digest,
 	}
 }
 
@@ -91,6 +92,17 @@ func (s *Store) CredentialFor(ctx context.Context, profile int64, purpose string
 		return SealedCredential{}, fmt.Errorf("load credential: %w", err)
 	}
 	return sealedOf(r), nil
+}
+
+// KeepDigest keeps a digest of the account and its secret, made under a key that
+// the database does not have: what a domain refused is kept from it for whichever
+// profile and purpose the same secret is stored once more. Empty for accounts that
+// each host has for itself.
+func (s *Store) KeepDigest(ctx context.Context, c SealedCredential) error {
+	if err := s.q.KeepDigest(ctx, db.KeepDigestParams{ID: c.ID, Version: c.Version, Digest: c.Digest}); err != nil {
+		return fmt.Errorf("keep the digest of a credential: %w", err)
+	}
+	return nil
 }
 
 // SetCredential keeps a sealed credential in place of the one before, as a new
@@ -168,7 +180,8 @@ func (t *txn) setCredential(ctx context.Context, actor Actor, what, reason strin
 	if err != nil {
 		return err
 	}
-	if err := t.q.EndTrial(ctx, row.ID); err != nil {
+	ended := SealedCredential{ID: row.ID, Digest: before.Digest}
+	if err := t.q.EndTrial(ctx, ended.about()); err != nil {
 		return fmt.Errorf("end the trial of the version before: %w", err)
 	}
 	detail["version"] = row.Version

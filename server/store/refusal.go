@@ -2,9 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
@@ -24,6 +27,7 @@ type Refusal struct {
 	At           time.Time
 	Reason       string
 	HadTaken     bool // the host had taken this very version before
+	ForAll       bool // not even hosts that took it get it any more
 }
 
 // Refusals returns what stands against the present versions of all credentials,
@@ -37,7 +41,7 @@ func (s *Store) Refusals(ctx context.Context) ([]Refusal, error) {
 	for _, r := range rows {
 		one := Refusal{
 			ID: r.ID, CredentialID: r.CredentialID, Version: r.Version, Profile: r.Profile, Purpose: r.Purpose, Account: r.Account,
-			Host: r.Host, At: r.At, Reason: r.Reason,
+			Host: r.Host, At: r.At, Reason: r.Reason, ForAll: r.ForAll,
 		}
 		if r.HostID != nil {
 			one.HostID = *r.HostID
@@ -49,15 +53,15 @@ func (s *Store) Refusals(ctx context.Context) ([]Refusal, error) {
 
 // Standing is what is known of one version of a credential.
 type Standing struct {
-	Refused []Refusal           // oldest first
+	Refused []Refusal           // oldest first; with those of the same secret of the same account elsewhere
 	Taken   map[int64]time.Time // hosts, by id
 }
 
 // Against returns the refusal that keeps the credential from a host: the host's
-// own, or the account's where the host has not taken it.
+// own, or the account's where the host has not taken it or that does not help.
 func (v Standing) Against(host int64) (Refusal, bool) {
 	for _, r := range v.Refused {
-		if r.HostID == host {
+		if r.HostID == host || r.ForAll {
 			return r, true
 		}
 	}
@@ -77,21 +81,28 @@ func (s *Store) Standing(ctx context.Context, c SealedCredential) (Standing, err
 	return standing(ctx, s.q, c)
 }
 
-func standing(ctx context.Context, q *db.Queries, c SealedCredential) (Standing, error) {
-	v := Standing{Taken: map[int64]time.Time{}}
-	refused, err := q.RefusalsOf(ctx, db.RefusalsOfParams{CredentialID: c.ID, Version: c.Version})
+// StandingAt is Standing for the use at one host, however many took the
+// credential: of Taken it holds that host alone.
+func (s *Store) StandingAt(ctx context.Context, c SealedCredential, host int64) (Standing, error) {
+	v, err := refusals(ctx, s.q, c)
 	if err != nil {
-		return v, fmt.Errorf("load refusals of a credential: %w", err)
+		return v, err
 	}
-	for _, r := range refused {
-		one := Refusal{
-			ID: r.ID, CredentialID: c.ID, Version: c.Version, Purpose: c.Purpose, Account: c.Account,
-			Host: r.Host, At: r.At, Reason: r.Reason, HadTaken: r.HadTaken,
-		}
-		if r.HostID != nil {
-			one.HostID = *r.HostID
-		}
-		v.Refused = append(v.Refused, one)
+	at, err := s.q.TookIt(ctx, db.TookItParams{CredentialID: c.ID, Version: c.Version, HostID: host})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return v, nil
+	case err != nil:
+		return v, fmt.Errorf("load whether the host took a credential: %w", err)
+	}
+	v.Taken[host] = at
+	return v, nil
+}
+
+func standing(ctx context.Context, q *db.Queries, c SealedCredential) (Standing, error) {
+	v, err := refusals(ctx, q, c)
+	if err != nil {
+		return v, err
 	}
 	taken, err := q.TakenBy(ctx, db.TakenByParams{CredentialID: c.ID, Version: c.Version})
 	if err != nil {
@@ -103,11 +114,42 @@ func standing(ctx context.Context, q *db.Queries, c SealedCredential) (Standing,
 	return v, nil
 }
 
+// refusals is Standing without who took the credential.
+func refusals(ctx context.Context, q *db.Queries, c SealedCredential) (Standing, error) {
+	v := Standing{Taken: map[int64]time.Time{}}
+	refused, err := q.RefusalsOf(ctx, db.RefusalsOfParams{CredentialID: c.ID, Version: c.Version})
+	if err != nil {
+		return v, fmt.Errorf("load refusals of a credential: %w", err)
+	}
+	for _, r := range refused {
+		one := Refusal{
+			ID: r.ID, CredentialID: r.CredentialID, Version: c.Version, Purpose: c.Purpose, Account: c.Account,
+			Host: r.Host, At: r.At, Reason: r.Reason, HadTaken: r.HadTaken, ForAll: r.ForAll,
+		}
+		if r.HostID != nil {
+			one.HostID = *r.HostID
+		}
+		v.Refused = append(v.Refused, one)
+	}
+	return v, nil
+}
+
 // NoteRefusal keeps, and puts on record, that a host did not take this version
 // of the credential; host 0 is the account itself. The second host in a row that
 // refuses closes it for all that have not taken it, whichever coordinators asked
 // them; when both had taken it before, it is good for none any more.
 func (s *Store) NoteRefusal(ctx context.Context, c SealedCredential, host int64, reason string) error {
+	return s.noteRefusal(ctx, c, host, false, reason)
+}
+
+// NoteRefusalForAll is NoteRefusal of the account's directory: not even hosts that
+// took this version get it any more, whichever coordinator asks and whichever
+// profile or purpose has the same secret of the same account.
+func (s *Store) NoteRefusalForAll(ctx context.Context, c SealedCredential, reason string) error {
+	return s.noteRefusal(ctx, c, 0, true, reason)
+}
+
+func (s *Store) noteRefusal(ctx context.Context, c SealedCredential, host int64, forAll bool, reason string) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		now, err := t.q.LockCredential(ctx, c.ID)
 		if err != nil {
@@ -116,7 +158,7 @@ func (s *Store) NoteRefusal(ctx context.Context, c SealedCredential, host int64,
 		if now.Version != c.Version {
 			return nil // it was set anew meanwhile
 		}
-		return t.refuse(ctx, sealedOf(now), host, reason)
+		return t.refuse(ctx, sealedOf(now), host, forAll, reason)
 	})
 	if err != nil {
 		return fmt.Errorf("note a refused credential: %w", err)
@@ -125,13 +167,13 @@ func (s *Store) NoteRefusal(ctx context.Context, c SealedCredential, host int64,
 }
 
 // refuse keeps a refusal under the lock of the credential's row.
-func (t *txn) refuse(ctx context.Context, c SealedCredential, host int64, reason string) error {
+func (t *txn) refuse(ctx context.Context, c SealedCredential, host int64, forAll bool, reason string) error {
 	if host == 0 { // that of one host goes on until its coordinator ends it: the account may be closed right after
-		if err := t.q.EndTrial(ctx, c.ID); err != nil {
+		if err := t.q.EndTrial(ctx, c.about()); err != nil {
 			return fmt.Errorf("end the trial: %w", err)
 		}
 	}
-	row := db.KeepRefusalParams{CredentialID: c.ID, Version: c.Version, Reason: reasonOf(reason)}
+	row := db.KeepRefusalParams{CredentialID: c.ID, Version: c.Version, Reason: reasonOf(reason), ForAll: forAll}
 	if host != 0 {
 		n, err := t.q.DropTaken(ctx, db.DropTakenParams{CredentialID: c.ID, Version: c.Version, HostID: host})
 		if err != nil {
@@ -169,7 +211,7 @@ func (t *txn) refuse(ctx context.Context, c SealedCredential, host int64, reason
 			return fmt.Errorf("forget who took it: %w", err)
 		}
 	}
-	return t.refuse(ctx, c, 0, fmt.Sprintf("two hosts in a row refused it; the last: %s", row.Reason))
+	return t.refuse(ctx, c, 0, other.HadTaken && row.HadTaken, fmt.Sprintf("two hosts in a row refused it; the last: %s", row.Reason))
 }
 
 // inARow returns another host's refusal after which no host took the credential.
@@ -241,7 +283,7 @@ func (s *Store) NoteTaken(ctx context.Context, c SealedCredential, host int64) e
 		if err := t.q.ProveCredential(ctx, db.ProveCredentialParams{ID: c.ID, Host: h.Name}); err != nil {
 			return fmt.Errorf("keep that it is proven: %w", err)
 		}
-		return t.q.EndTrial(ctx, c.ID)
+		return t.q.EndTrial(ctx, sealedOf(now).about())
 	})
 	if err != nil {
 		return fmt.Errorf("note that a host took a credential: %w", err)
@@ -280,14 +322,29 @@ func (s *Store) RetryCredential(ctx context.Context, actor Actor, profile, purpo
 		if err != nil {
 			return fmt.Errorf("forget refusals: %w", err)
 		}
-		if err := t.q.CarryTaken(ctx, db.CarryTakenParams{CredentialID: c.ID, Version: c.Version}); err != nil {
-			return fmt.Errorf("keep the hosts that took it: %w", err)
-		}
-		version, err := t.q.RenewCredential(ctx, c.ID)
+		version, err := t.renew(ctx, c)
 		if err != nil {
-			return fmt.Errorf("make it another version: %w", err)
+			return err
 		}
-		if err := t.q.EndTrial(ctx, c.ID); err != nil {
+		// What stands against the same secret elsewhere would keep it from all hosts.
+		alike, err := t.q.LockCredentialsAlike(ctx, db.LockCredentialsAlikeParams{Digest: c.Digest, ID: c.ID})
+		if err != nil {
+			return fmt.Errorf("find the same secret elsewhere: %w", err)
+		}
+		for _, other := range alike {
+			n, err := t.q.ForgetRefusals(ctx, db.ForgetRefusalsParams{CredentialID: other.ID, Version: other.Version, ForgottenBy: actor.Name})
+			if err != nil {
+				return fmt.Errorf("forget refusals elsewhere: %w", err)
+			}
+			forgotten += n
+			if _, err := t.renew(ctx, other); err != nil {
+				return err
+			}
+			if err := t.ring(ctx, "credential", other.ID); err != nil {
+				return err
+			}
+		}
+		if err := t.q.EndTrial(ctx, sealedOf(c).about()); err != nil {
 			return fmt.Errorf("end the trial: %w", err)
 		}
 		t.record(actor, Record{
@@ -300,6 +357,17 @@ func (s *Store) RetryCredential(ctx context.Context, actor Actor, profile, purpo
 		return 0, fmt.Errorf("have a credential tried again: %w", err)
 	}
 	return int(forgotten), nil
+}
+
+// renew makes the same secret another version; the hosts that took it stay known.
+func (t *txn) renew(ctx context.Context, c db.Credential) (version int, err error) {
+	if err := t.q.CarryTaken(ctx, db.CarryTakenParams{CredentialID: c.ID, Version: c.Version}); err != nil {
+		return 0, fmt.Errorf("keep the hosts that took it: %w", err)
+	}
+	if version, err = t.q.RenewCredential(ctx, c.ID); err != nil {
+		return 0, fmt.Errorf("make it another version: %w", err)
+	}
+	return version, nil
 }
 
 func refusalDetail(refused []Refusal) []any {

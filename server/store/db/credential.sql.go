@@ -11,7 +11,7 @@ import (
 )
 
 const credentialFor = `-- name: CredentialFor :one
-SELECT id, profile_id, purpose, account, sealed, key_id, set_at, set_by, kind, version, proven_at, proven_by
+SELECT id, profile_id, purpose, account, sealed, key_id, set_at, set_by, kind, version, proven_at, proven_by, good_at, doubted_by, digest
 FROM credential
 WHERE profile_id = $1
   AND purpose = $2
@@ -38,6 +38,9 @@ func (q *Queries) CredentialFor(ctx context.Context, arg CredentialForParams) (C
 		&i.Version,
 		&i.ProvenAt,
 		&i.ProvenBy,
+		&i.GoodAt,
+		&i.DoubtedBy,
+		&i.Digest,
 	)
 	return i, err
 }
@@ -97,8 +100,42 @@ func (q *Queries) Credentials(ctx context.Context) ([]CredentialsRow, error) {
 	return items, nil
 }
 
+const doubtCredential = `-- name: DoubtCredential :exec
+UPDATE credential
+SET good_at = NULL, doubted_by = $1::bigint
+WHERE id = $2
+`
+
+type DoubtCredentialParams struct {
+	HostID int64
+	ID     int64
+}
+
+func (q *Queries) DoubtCredential(ctx context.Context, arg DoubtCredentialParams) error {
+	_, err := q.db.Exec(ctx, doubtCredential, arg.HostID, arg.ID)
+	return err
+}
+
+const keepDigest = `-- name: KeepDigest :exec
+UPDATE credential
+SET digest = $1
+WHERE id = $2
+  AND version = $3
+`
+
+type KeepDigestParams struct {
+	Digest  string
+	ID      int64
+	Version int
+}
+
+func (q *Queries) KeepDigest(ctx context.Context, arg KeepDigestParams) error {
+	_, err := q.db.Exec(ctx, keepDigest, arg.Digest, arg.ID, arg.Version)
+	return err
+}
+
 const lockCredential = `-- name: LockCredential :one
-SELECT id, profile_id, purpose, account, sealed, key_id, set_at, set_by, kind, version, proven_at, proven_by
+SELECT id, profile_id, purpose, account, sealed, key_id, set_at, set_by, kind, version, proven_at, proven_by, good_at, doubted_by, digest
 FROM credential
 WHERE id = $1
 FOR UPDATE
@@ -120,12 +157,15 @@ func (q *Queries) LockCredential(ctx context.Context, id int64) (Credential, err
 		&i.Version,
 		&i.ProvenAt,
 		&i.ProvenBy,
+		&i.GoodAt,
+		&i.DoubtedBy,
+		&i.Digest,
 	)
 	return i, err
 }
 
 const lockCredentialFor = `-- name: LockCredentialFor :one
-SELECT id, profile_id, purpose, account, sealed, key_id, set_at, set_by, kind, version, proven_at, proven_by
+SELECT id, profile_id, purpose, account, sealed, key_id, set_at, set_by, kind, version, proven_at, proven_by, good_at, doubted_by, digest
 FROM credential
 WHERE profile_id = $1
   AND purpose = $2
@@ -153,15 +193,18 @@ func (q *Queries) LockCredentialFor(ctx context.Context, arg LockCredentialForPa
 		&i.Version,
 		&i.ProvenAt,
 		&i.ProvenBy,
+		&i.GoodAt,
+		&i.DoubtedBy,
+		&i.Digest,
 	)
 	return i, err
 }
 
 const proveCredential = `-- name: ProveCredential :exec
 UPDATE credential
-SET proven_at = clock_timestamp(), proven_by = $1
+SET proven_at = COALESCE(proven_at, clock_timestamp()), proven_by = CASE WHEN proven_at IS NULL THEN $1 ELSE proven_by END,
+    good_at = clock_timestamp(), doubted_by = NULL
 WHERE id = $2
-  AND proven_at IS NULL
 `
 
 type ProveCredentialParams struct {
@@ -176,7 +219,7 @@ func (q *Queries) ProveCredential(ctx context.Context, arg ProveCredentialParams
 
 const renewCredential = `-- name: RenewCredential :one
 UPDATE credential
-SET version = version + 1, proven_at = NULL, proven_by = ''
+SET version = version + 1, proven_at = NULL, proven_by = '', good_at = NULL, doubted_by = NULL
 WHERE id = $1
 RETURNING version
 `
@@ -195,7 +238,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (profile_id, purpose) DO UPDATE
 SET account = excluded.account, sealed = excluded.sealed, key_id = excluded.key_id, kind = excluded.kind,
     set_by = excluded.set_by, set_at = now(), version = credential.version + 1,
-    proven_at = excluded.proven_at, proven_by = excluded.proven_by
+    proven_at = excluded.proven_at, proven_by = excluded.proven_by, good_at = NULL, doubted_by = NULL, digest = ''
 RETURNING id, version
 `
 

@@ -68,6 +68,9 @@ type Credential struct {
 	Version   int
 	ProvenAt  *time.Time
 	ProvenBy  string
+	GoodAt    *time.Time
+	DoubtedBy *int64
+	Digest    string
 }
 
 type CredentialRefusal struct {
@@ -78,6 +81,8 @@ type CredentialRefusal struct {
 	At           time.Time
 	Reason       string
 	HadTaken     bool
+	ForAll       bool
+	Digest       string
 	ForgottenAt  *time.Time
 	ForgottenBy  string
 }
@@ -90,11 +95,13 @@ type CredentialTaken struct {
 }
 
 type CredentialTrial struct {
+	About        string
 	CredentialID int64
 	Version      int
 	HostID       int64
 	Owner        string
 	Until        time.Time
+	Ended        bool
 	Unanswered   int
 }
 
@@ -188,6 +195,13 @@ type HostPin struct {
 	DecidedAt *time.Time
 	DecidedBy string
 	Reason    string
+}
+
+type HostPinWindow struct {
+	HostID     int64
+	Sha256     string
+	Thumbprint string
+	Serial     string
 }
 
 type Installation struct {

@@ -6,7 +6,7 @@ VALUES (@profile_id, @purpose, @account, @sealed, @key_id, @kind, @set_by, sqlc.
 ON CONFLICT (profile_id, purpose) DO UPDATE
 SET account = excluded.account, sealed = excluded.sealed, key_id = excluded.key_id, kind = excluded.kind,
     set_by = excluded.set_by, set_at = now(), version = credential.version + 1,
-    proven_at = excluded.proven_at, proven_by = excluded.proven_by
+    proven_at = excluded.proven_at, proven_by = excluded.proven_by, good_at = NULL, doubted_by = NULL, digest = ''
 RETURNING id, version;
 
 -- name: Credentials :many
@@ -36,13 +36,24 @@ FOR UPDATE;
 
 -- name: ProveCredential :exec
 UPDATE credential
-SET proven_at = clock_timestamp(), proven_by = @host
+SET proven_at = COALESCE(proven_at, clock_timestamp()), proven_by = CASE WHEN proven_at IS NULL THEN @host ELSE proven_by END,
+    good_at = clock_timestamp(), doubted_by = NULL
+WHERE id = @id;
+
+-- name: DoubtCredential :exec
+UPDATE credential
+SET good_at = NULL, doubted_by = @host_id::bigint
+WHERE id = @id;
+
+-- name: KeepDigest :exec
+UPDATE credential
+SET digest = @digest
 WHERE id = @id
-  AND proven_at IS NULL;
+  AND version = @version;
 
 -- name: RenewCredential :one
 -- The same secret as another version: nothing stands against it.
 UPDATE credential
-SET version = version + 1, proven_at = NULL, proven_by = ''
+SET version = version + 1, proven_at = NULL, proven_by = '', good_at = NULL, doubted_by = NULL
 WHERE id = @id
 RETURNING version;
