@@ -20,12 +20,15 @@ var neverListened = []string{"127.0.77", "127.0.120"}
 // loopbackAddress finds what a test may listen on: 127.0.107.3 or, of one that is
 // computed, 127.0.107. or 127.107.2. Addresses of 127.0.0 are listened on at
 // ports that the system gives.
-var loopbackAddress = regexp.MustCompile(`\b127\.(\d+)(?:\.(\d+))?(?:\.(\d+))?`)
+var loopbackAddress = regexp.MustCompile(`\b127\.(\d+)(?:\.(\d+))?`)
+
+// fixedPort finds an inventory's address with its port.
+var fixedPort = regexp.MustCompile(`\b(127\.\d+\.\d+\.\d+),[1-9]`)
 
 // TestLoopbackAddressesAreNotShared: go test runs packages, and the tests of one,
 // at the same time, and simulated hosts listen on fixed ports. So each range
 // 127.0.N, and 127.N beyond it, belongs to the tests of one package, and each
-// address in it to one file. Parts that are computed are not seen here.
+// address in it with a fixed port to one file. Parts that are computed are not seen here.
 func TestLoopbackAddressesAreNotShared(t *testing.T) {
 	t.Parallel()
 	ranges, files := map[string][]string{}, map[string][]string{}
@@ -41,8 +44,10 @@ func TestLoopbackAddressesAreNotShared(t *testing.T) {
 			}
 			seen++
 			ranges[own] = append(ranges[own], filepath.Dir(one.file))
-			if m[3] != "" {
-				files[m[0]] = append(files[m[0]], one.file)
+		}
+		for _, m := range fixedPort.FindAllStringSubmatch(one.text, -1) {
+			if !strings.HasPrefix(m[1], "127.0.77.") {
+				files[m[1]] = append(files[m[1]], one.file)
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func TestTLSSaysNoFarewell(t *testing.T) {
 			<-done // it reads no more
 		}()
 	})
-	c := dialTo(t, Config{Address: "127.0.121.6", Port: port, TLS: &TLS{Pins: []Pin{shownPin(shown)}}, Account: Basic("u", "p")})
+	c := dialTo(t, Config{Address: "127.0.121.1", Port: port, TLS: &TLS{Pins: []Pin{shownPin(shown)}}, Account: Basic("u", "p")})
 	c.transport.dialer.Control = func(_, _ string, rc syscall.RawConn) error {
 		return rc.Control(func(fd uintptr) {
 			if err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, 8192); err != nil {

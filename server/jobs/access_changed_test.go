@@ -36,7 +36,7 @@ func TestAPasswordThatWasChangedInTheDirectoryIsSentTwice(t *testing.T) {
 	}{{"two coordinators begin anew", 1, true}, {"two coordinators go on", 51, false}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := reachFrom(t, c.first, hosts, "127.0.138", "http,ntlm", store.Profile{Auth: store.AuthNTLM})
+			r := reachFrom(t, c.first, hosts, "127.0.151", "http,ntlm", store.Profile{Auth: store.AuthNTLM})
 			r.set(`CORP\wk`, winrmPassword)
 			a, b := r.coordinate(), r.coordinate()
 			if outcomes, message := r.ask(); outcomes["done"] != hosts {
