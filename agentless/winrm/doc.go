@@ -10,13 +10,22 @@
 // because hosts answer in their own language.
 //
 // Connections are its own (lane): Basic, NTLM, Kerberos and client certificates
-// differ in the login only. Over http, messages of NTLM and Kerberos are sealed,
-// and nothing that came unsealed is believed. An Account keeps a refused
-// credential from being sent again; TLS decides by authorities or by pins.
+// differ in the login only; TLS decides by authorities or by pins. Over http,
+// messages of NTLM and Kerberos are sealed, and nothing that came unsealed is
+// believed: not the status around a sealed answer, and not the 200 to a login, which
+// counts when the first sealed answer opens (account_proof.go).
+//
+// An Account keeps a wrong password from locking somebody's account. A proof of one
+// that is not known to be right goes to one host at a time, over all hosts of the
+// process, and the next only when it was judged; for 30 s after a host took it, to
+// four. One refusal closes the hosts that have not taken it, two by hosts that had
+// taken it close all. A proof that is answered by neither yes nor no counts half;
+// hosts that took the password are then asked again after a pause (account_gate.go).
 //
 // A shell is kept between commands, for 20 s and ten commands; a host and an
 // account have two at most, over all connections of the process. What fails or is
-// cancelled is ended in the background, within 5 s. A caller that keeps
+// cancelled is ended in the background, within 5 s; a call whose context ends is
+// over within a second. A caller that keeps
 // connections calls Sweep every few seconds; Close ends what a connection keeps.
 // A command whose outcome is unknown is never sent again.
 //
