@@ -29,5 +29,18 @@ CREATE TABLE constant_check (
 );
 CREATE INDEX constant_check_by_name ON constant_check (name);
 
+-- What Windows Server 2003 and 2008 show of a certificate that a host showed
+-- (certutil -store my), in place of its SHA-256, which they do not: to compare
+-- by, never what a host is known by.
+CREATE TABLE host_pin_windows (
+    host_id     bigint NOT NULL REFERENCES host (id) ON DELETE CASCADE,
+    sha256      text NOT NULL,
+    thumbprint  text NOT NULL, -- SHA-1 of the whole certificate, lower-case hex
+    serial      text NOT NULL, -- lower-case hex
+    PRIMARY KEY (host_id, sha256),
+    CONSTRAINT thumbprint_is_sha1 CHECK (thumbprint ~ '^[0-9a-f]{40}$'),
+    CONSTRAINT serial_is_hexadecimal CHECK (serial ~ '^[0-9a-f]{1,128}$')
+);
+
 -- +goose Down
 SELECT 'migrations only go forward';

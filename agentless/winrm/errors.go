@@ -35,7 +35,7 @@ type Refused struct{ Reason string }
 func (r *Refused) Error() string { return "refused: " + r.Reason }
 
 func refusedPlain(address string) *Refused {
-	return &Refused{Reason: "plain http to " + address + ", which is outside 127.0.0.0/8"}
+	return &Refused{Reason: "plain http to " + address + ", which is outside 127.0.0.0/8: use https, or NTLM or Kerberos (--auth), which seal each message"}
 }
 
 // UnknownOutcome means that a command was sent and no exit code came: it may

@@ -163,7 +163,7 @@ func (x *explained) secure(ctx context.Context) (Step, error) {
 	}
 	l, _, err := x.transport.dial(ctx)
 	if err != nil {
-		return Step{Remedy: trustRemedy(err)}, err
+		return Step{Remedy: x.trustRemedy(err)}, err
 	}
 	defer l.close()
 	secure, ok := l.net.(*tls.Conn)
@@ -183,17 +183,28 @@ func (x *explained) secure(ctx context.Context) (Step, error) {
 	return step, nil
 }
 
-// trustRemedy names the flag that pins what the host showed.
-func trustRemedy(err error) string {
+// compare is how a certificate is compared; the SHA-1 helps where Windows shows
+// nothing else.
+const compare = "Compare the SHA-256 on the host itself, " + CompareOnHost + ". Windows Server 2003 and 2008 show the thumbprint (SHA-1) and the serial number only (certutil -store my): with these one finds the certificate there, they are never trusted. If it is the host's: "
+
+// trustRemedy says what to do where no TLS came about: for a certificate how it
+// is compared and trusted.
+func (x *explained) trustRemedy(err error) string {
 	var (
 		doubt   *Untrusted
 		changed *PinChanged
 	)
 	switch {
 	case errors.As(err, &doubt) && doubt.Got != Pin{}:
-		return fmt.Sprintf("Compare the fingerprint on the host itself (certutil -store my). If it is the host's: --pin %s", Fingerprint(doubt.Got))
+		return compare + x.cfg.TLS.trusting(doubt.Got)
 	case errors.As(err, &changed):
-		return fmt.Sprintf("Ask who gave the host another certificate, and compare the fingerprint on the host itself (certutil -store my). If it is the host's: --pin %s", Fingerprint(changed.Got))
+		return "Ask who gave the host another certificate. " + compare + x.cfg.TLS.trusting(changed.Got)
+	case strings.Contains(err.Error(), "(--tls10)"):
+		return "Allow TLS 1.0 in the profile (--tls10), which Windows Server 2003 and 2008 need. When that changes nothing, the https listener may have lost its certificate: winrm enumerate winrm/config/listener on the host shows its CertificateThumbprint."
+	case strings.Contains(err.Error(), "speaks no TLS"):
+		return "Use http with --auth ntlm or kerberos, which seal each message, or the port of the https listener (" + usualPorts + ")."
+	case errors.Is(err, ErrTimeout):
+		return ""
 	}
 	return "On the host: winrm enumerate winrm/config/listener shows whether the https listener names a certificate (CertificateThumbprint) that is still there."
 }
@@ -254,7 +265,7 @@ func (x *explained) login(ctx context.Context) (Step, error) {
 		fits = fits || strings.Contains(strings.ToLower(x.offers), w)
 	}
 	if !fits {
-		return Step{Remedy: loginRemedy(a.Auth)}, &Refused{Reason: fmt.Sprintf("the host does not offer %s, but %s; the password was not sent", a.Auth, x.offers)}
+		return Step{Remedy: x.switchRemedy(a.Auth)}, &Refused{Reason: fmt.Sprintf("the host does not offer %s, but %s; the password was not sent", a.Auth, x.offers)}
 	}
 	began := time.Now()
 	if _, err := x.Identify(ctx); err != nil {
@@ -274,12 +285,38 @@ func (x *explained) who() string {
 	return "the client certificate"
 }
 
+// switchRemedy says how a host comes to offer the way to log on, or which other
+// way it offers already.
+func (x *explained) switchRemedy(a Auth) string {
+	const set = "On the host: winrm set winrm/config/service/auth "
+	offers := strings.ToLower(x.offers)
+	other := ""
+	switch {
+	case a == AuthBasic && strings.Contains(offers, "negotiate"):
+		other = "Use --auth ntlm or --auth kerberos, which it offers. "
+	case a != AuthBasic && strings.Contains(offers, "basic") && x.cfg.TLS != nil:
+		other = "Use --auth basic, which it offers, with an account of the host itself. "
+	}
+	switch a {
+	case AuthBasic:
+		return other + set + `@{Basic="true"} lets accounts of the host itself in by Basic; over https only.`
+	case AuthNTLM:
+		return other + set + `@{Negotiate="true"}.`
+	case AuthKerberos:
+		return other + set + `@{Negotiate="true";Kerberos="true"}.`
+	case AuthCertificate:
+	}
+	return loginRemedy(a)
+}
+
+// loginRemedy says what may be wrong with an account that the host refused,
+// though it offers the way to log on.
 func loginRemedy(a Auth) string {
 	switch a {
 	case AuthBasic:
-		return `Basic is for accounts of the host itself and is switched off by default: winrm set winrm/config/service/auth @{Basic="true"} on the host, over https; or use --auth ntlm or kerberos.`
+		return `Look at the password and at the account's state (locked, expired, denied logon from the network). Basic is for accounts of the host itself; an account of a domain needs --auth ntlm or --auth kerberos.`
 	case AuthNTLM:
-		return `Name the account as DOMAIN\user, or .\user for one of the host itself; look at its state (locked, expired, denied logon from the network). The host needs winrm set winrm/config/service/auth @{Negotiate="true"}. In a workgroup, Windows Server 2008 lets only the built-in Administrator in, unless LocalAccountTokenFilterPolicy is 1.`
+		return `Look at the password; name the account as DOMAIN\user, or .\user for one of the host itself; look at its state (locked, expired, denied logon from the network). In a workgroup, Windows Server 2008 lets only the built-in Administrator in, unless LocalAccountTokenFilterPolicy is 1.`
 	case AuthKerberos:
 		return `The message says who refused. klist on the host, setspn -L HOST for its names; the clocks of this machine, the domain controller and the host may differ by 5 minutes at most.`
 	case AuthCertificate:

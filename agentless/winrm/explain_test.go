@@ -49,11 +49,11 @@ var firstContacts = map[string]contact{
 	},
 	"no TLS": {
 		config: func(c *winrm.Config, _ *twin.Fleet) { c.TLS = &winrm.TLS{} },
-		state:  "tls failed", words: []string{"speaks no TLS"}, outcome: winrm.OutcomeUnreachable,
+		state:  "tls failed", words: []string{"speaks no TLS", "Use http with --auth ntlm"}, outcome: winrm.OutcomeUnreachable,
 	},
 	"old TLS": {
 		access: "https,basic,tls1.0", config: trusting,
-		state: "tls failed", words: []string{"--tls10"}, outcome: winrm.OutcomeUnreachable,
+		state: "tls failed", words: []string{"--tls10", "Allow TLS 1.0"}, outcome: winrm.OutcomeUnreachable,
 	},
 	"old TLS allowed": {
 		access: "https,basic,tls1.0",
@@ -62,7 +62,7 @@ var firstContacts = map[string]contact{
 	},
 	"self-signed": {
 		access: "https,basic,self-signed", config: trusting,
-		state: "tls failed", words: []string{"signed by itself", "certutil -store my", "--pin "}, outcome: winrm.OutcomeUntrusted,
+		state: "tls failed", words: []string{"signed by itself", "SHA256Managed", "certutil -store my", "on the host thumbprint", "serial number", "never trusted", "--pin "}, outcome: winrm.OutcomeUntrusted,
 	},
 	"pinned": {
 		access: "https,basic,self-signed",
@@ -79,7 +79,7 @@ var firstContacts = map[string]contact{
 	},
 	"not offered": {
 		access: "http,ntlm", config: func(c *winrm.Config, _ *twin.Fleet) { c.AllowPlain = true },
-		state: "authentication failed", words: []string{"does not offer basic, but Negotiate", "the password was not sent", "--auth ntlm"}, outcome: winrm.OutcomeRefused,
+		state: "authentication failed", words: []string{"does not offer basic, but Negotiate", "the password was not sent", "Use --auth ntlm", `@{Basic="true"}`}, outcome: winrm.OutcomeRefused,
 	},
 	"wrong password": {
 		wrong: true,

@@ -79,14 +79,14 @@ func (t *TLS) verify(host, name string, shown []*x509.Certificate) error {
 		if slices.Contains(t.Pins, got) {
 			return nil
 		}
-		return &PinChanged{Host: host, Want: t.Pins, Got: got, Subject: subject(leaf), NotAfter: leaf.NotAfter}
+		return &PinChanged{Host: host, Want: t.Pins, Got: got, Subject: subject(leaf), NotAfter: leaf.NotAfter, Windows: asWindows(leaf)}
 	}
 	doubt := &Untrusted{
 		Host: host, Got: got, Subject: subject(leaf), Issuer: brief(leaf.Issuer.String()),
-		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter,
+		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Windows: asWindows(leaf),
 	}
 	if t.OnlyPins {
-		doubt.Reason = "nobody confirmed it yet: compare the fingerprint on the host itself (certutil -store my there shows its certificates), then confirm it on the server's page"
+		doubt.Reason = "nobody confirmed it yet"
 		return doubt
 	}
 	others := x509.NewCertPool()

@@ -1,6 +1,7 @@
 package winrm
 
 import (
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
@@ -35,6 +36,17 @@ type TLS struct {
 	// Seen, when not nil, hears of each certificate that was shown, before it is
 	// verified. It must not block.
 	Seen func(Pin, *x509.Certificate)
+	// Trusting says, for remedies, what a person does who compared a certificate
+	// and wants it trusted, with its fingerprint for %s; "--pin %s" when empty.
+	Trusting string
+}
+
+// trusting is what makes the certificate trusted.
+func (t *TLS) trusting(p Pin) string {
+	if t == nil || t.Trusting == "" {
+		return "--pin " + Fingerprint(p)
+	}
+	return strings.ReplaceAll(t.Trusting, "%s", Fingerprint(p))
 }
 
 // Pin is the SHA-256 of a host's whole certificate (DER).
@@ -48,6 +60,32 @@ func Fingerprint(p Pin) string {
 		pairs[i] = strings.ToUpper(hex.EncodeToString([]byte{b}))
 	}
 	return strings.Join(pairs, ":")
+}
+
+// CompareOnHost says how the SHA-256 of a host's certificates is read on the host
+// itself. PowerShell 1.0 has the drive cert:, .NET 2.0 both classes; certutil.exe
+// of Windows Server 2003 and 2008 shows the SHA-1 only.
+const CompareOnHost = `in PowerShell on the host itself: dir cert:\LocalMachine\My | % { $_.Subject; [BitConverter]::ToString((New-Object Security.Cryptography.SHA256Managed).ComputeHash($_.RawData)) }`
+
+// Thumbprint is the SHA-1 of a whole certificate in lower-case hex: what certutil
+// -store my calls Cert Hash(sha1) and listeners CertificateThumbprint. It is for
+// people to compare, and is never taken as a pin.
+func Thumbprint(c *x509.Certificate) string {
+	sum := sha1.Sum(c.Raw)
+	return hex.EncodeToString(sum[:])
+}
+
+// Serial is a certificate's serial number in lower-case hex, in whole bytes.
+func Serial(c *x509.Certificate) string {
+	if c.SerialNumber == nil || len(c.SerialNumber.Bytes()) == 0 {
+		return "00"
+	}
+	return hex.EncodeToString(c.SerialNumber.Bytes())
+}
+
+// asWindows is what Windows shows of a certificate, for people to compare.
+func asWindows(c *x509.Certificate) string {
+	return "thumbprint " + Thumbprint(c) + ", serial number " + Serial(c)
 }
 
 // ParsePin reads a SHA-256 fingerprint: 64 hexadecimal digits, with colons,
@@ -72,6 +110,7 @@ type PinChanged struct {
 	Got      Pin
 	Subject  string
 	NotAfter time.Time
+	Windows  string // how Windows shows it: SHA-1 and serial number, to compare by
 }
 
 // Error shows both fingerprints, and what to do.
@@ -80,8 +119,8 @@ func (p *PinChanged) Error() string {
 	for i, w := range p.Want {
 		want[i] = Fingerprint(w)
 	}
-	return fmt.Sprintf("%s shows another certificate than the pinned one: %s (%s, valid until %s), not %s; nothing was sent: somebody else may answer in its place, so compare the fingerprint on the host itself before the new one is confirmed",
-		p.Host, Fingerprint(p.Got), p.Subject, p.NotAfter.UTC().Format(time.DateOnly), strings.Join(want, " or "))
+	return fmt.Sprintf("%s shows another certificate than the pinned one: %s (%s, valid until %s; on the host %s), not %s; nothing was sent: somebody else may answer in its place, so compare the fingerprint on the host itself before the new one is confirmed",
+		p.Host, Fingerprint(p.Got), p.Subject, p.NotAfter.UTC().Format(time.DateOnly), p.Windows, strings.Join(want, " or "))
 }
 
 // Is makes it an ErrTrust.
@@ -96,6 +135,7 @@ type Untrusted struct {
 	Issuer    string
 	NotBefore time.Time
 	NotAfter  time.Time
+	Windows   string // how Windows shows it: SHA-1 and serial number, to compare by
 	// Reason says what is wrong with it, and what to do.
 	Reason string
 	Err    error // of crypto/x509, or nil
@@ -105,7 +145,7 @@ type Untrusted struct {
 func (u *Untrusted) Error() string {
 	var which string
 	if u.Got != (Pin{}) {
-		which = fmt.Sprintf(" (%s, SHA-256 %s)", u.Subject, Fingerprint(u.Got))
+		which = fmt.Sprintf(" (%s, SHA-256 %s; on the host %s)", u.Subject, Fingerprint(u.Got), u.Windows)
 	}
 	return fmt.Sprintf("the certificate of %s is not trusted: %s%s; nothing was sent", u.Host, u.Reason, which)
 }

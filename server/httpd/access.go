@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,13 +47,34 @@ func (s *server) wayIn(ctx context.Context, v viewer, one store.Server, h store.
 	if err != nil {
 		return err
 	}
+	known, err := s.Store.KnownBy(ctx, h.ID)
+	if err != nil {
+		return err
+	}
 	for i := len(pins) - 1; i >= 0; i-- { // the newest first
 		c := certificateView(pins[i], clock)
+		pins[i].Host, pins[i].Known = h.Name, known
+		if c.Waits || pins[i].State == store.PinRejected {
+			c.Act = ui.Act{Href: certificateHref(one.Name, pins[i].ID), Text: certificateTitle(pins[i]) + " …", Why: v.why(auth.Profiles)}
+		}
 		if c.Waits {
-			pins[i].Host = h.Name
-			c.Act = ui.Act{Href: certificateHref(one.Name, pins[i].ID), Text: certificateTitle(pins[i]) + " …", Kind: "primary", Why: v.why(auth.Profiles)}
+			c.Act.Kind = "primary"
 		}
 		out.Certificates = append(out.Certificates, c)
+	}
+	return s.profilePins(ctx, h, out)
+}
+
+// profilePins adds the certificates that a host may show by its profile.
+func (s *server) profilePins(ctx context.Context, h store.Host, out *page.Host) error {
+	pins, err := s.Store.ProfilePinsOf(ctx, h.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range pins {
+		out.Certificates = append(out.Certificates, page.Certificate{
+			State: "Known by its profile", SHA256: fingerprint(p.SHA256), Decided: "pinned for every host of profile " + p.Profile,
+		})
 	}
 	return nil
 }
@@ -71,18 +93,21 @@ func (s *server) accountOf(ctx context.Context, p store.Profile, h store.Host, o
 	if err != nil {
 		return err
 	}
-	account := page.Item{Name: "Account", Value: clean(c.Account), Note: "not tried here yet"}
+	account := page.Item{Name: "Account", Value: clean(c.Account), Note: "not used here by an upgrade or a probe yet"}
 	if at, took := known.Taken[h.ID]; took {
 		account.Note = "taken here since " + at.UTC().Format("2006-01-02 15:04 UTC")
 	}
 	out.Way = append(out.Way, account)
 	if r, refused := known.Against(h.ID); refused {
-		who := "more than one host, or the account's domain,"
-		if r.Host != "" {
-			who = r.Host
+		what := "it is held back from every host that has not taken it, since"
+		switch {
+		case r.Host != "":
+			what = r.Host + " refused it on"
+		case r.ForAll:
+			what = "it is held back from every host, since"
 		}
-		out.Refused = fmt.Sprintf("Not used here: %s refused it on %s UTC: %s. An admin sets another secret, or has it tried again.",
-			who, r.At.UTC().Format("2006-01-02 15:04"), strings.TrimRight(clean(r.Reason), ". "))
+		out.Refused = fmt.Sprintf("Not used here: %s %s UTC: %s. An admin sets another secret, or has it tried again.",
+			what, r.At.UTC().Format("2006-01-02 15:04"), strings.TrimRight(clean(r.Reason), ". "))
 	}
 	return nil
 }
@@ -215,9 +240,16 @@ func (s *server) toLetIn(ctx context.Context, v viewer) ([]page.Waiting, error) 
 		return nil, err
 	}
 	var list []page.Waiting
-	for _, p := range open {
+	rejected, err := s.Store.RejectedPinsInTheWay(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range slices.Concat(open, rejected) {
 		server, err := s.serverOfHost(ctx, p.HostID)
 		if err != nil {
+			return nil, err
+		}
+		if p.Known, err = s.Store.KnownBy(ctx, p.HostID); err != nil {
 			return nil, err
 		}
 		w := page.Waiting{

@@ -72,7 +72,14 @@ func TestAnAdminConfirmsTheCertificateThatAHostShowsFirst(t *testing.T) {
 	if status, page := admin.post(at, given); status != http.StatusOK || !strings.Contains(page, "nothing is sent to MBX01") {
 		t.Errorf("rejected by an admin: status %d", status)
 	}
-	admin.page("/servers/MBX01", "Rejected", "nobody renewed it")
+	admin.page("/servers/MBX01", "Rejected", "nobody renewed it", `href="`+at+`"`, "Trust the rejected certificate")
+	if page := admin.page(at, "take the rejection back", "kept on record"); strings.Contains(page, `value="reject"`) {
+		t.Error("what is rejected can be rejected")
+	}
+	given = url.Values{"verdict": {"trust"}, "sha256": {strings.Repeat("b", 64)}, "reason": {"it was renewed after all"}}
+	if status, page := admin.post(at, given); status != http.StatusOK || !strings.Contains(page, "is known by that certificate now") {
+		t.Errorf("the rejection taken back: status %d", status)
+	}
 }
 
 // TestARefusedCredentialIsToldToEverybody: why, since when, who can end it, and
@@ -123,6 +130,7 @@ func TestARefusedCredentialIsToldToEverybody(t *testing.T) {
 func TestAChangedCertificateIsADecisionOfTheUpgrade(t *testing.T) {
 	t.Parallel()
 	c, base := in(t, rollout.OutOfSight)
+	c.db.Admin(t, "UPDATE profile SET trust = 'first-use', https = true, plain_basic = false")
 	admin, operator := c.signedIn(t, "admin"), c.signedIn(t, "operator")
 	if page := operator.page(base); strings.Contains(page, "Trust the") {
 		t.Error("a certificate is to be trusted that nobody offered")
@@ -131,9 +139,49 @@ func TestAChangedCertificateIsADecisionOfTheUpgrade(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := offer(t, c.store, "b")
-	admin.page(base, "Trust the new certificate", `href="`+at+`"`, "nothing is started a second time")
+	body := admin.page(base, "Trust the new certificate", `href="`+at+`"`, "nothing is started a second time", "shows a certificate that is not trusted", "before an admin has decided about the certificate of MBX01")
+	if strings.Contains(body, "Nothing has to be decided") {
+		t.Error("nothing has to be decided, and a decision stands below it")
+	}
 	if page := operator.page(base, "Trust the new certificate", base+"/doubt", "Only an admin can do this."); strings.Contains(page, `href="`+at+`"`) {
 		t.Error("an operator is led to a decision of an admin")
 	}
-	admin.page(at, strings.TrimSuffix(strings.Repeat("BB:", 32), ":"), strings.TrimSuffix(strings.Repeat("AA:", 32), ":"))
+	admin.page(at, strings.TrimSuffix(strings.Repeat("BB:", 32), ":"), strings.TrimSuffix(strings.Repeat("AA:", 32), ":"),
+		"The certificate of MBX01 changed, and Setup was begun there and may run", "Out of sight", "step Setup", "SHA256Managed")
+
+	// Rejected, it is in the upgrade's way until the rejection is taken back.
+	given := url.Values{"verdict": {"reject"}, "sha256": {strings.Repeat("b", 64)}, "reason": {"nobody renewed it"}}
+	if status, _ := admin.post(at, given); status != http.StatusOK {
+		t.Fatalf("rejected: status %d", status)
+	}
+	admin.page(base, "Trust the rejected certificate", `href="`+at+`"`, "nobody renewed it")
+	admin.page("/", "Trust the rejected certificate of MBX01", `href="`+at+`"`)
+	c.db.Admin(t, "UPDATE upgrade SET last_heard_at = now() WHERE state = 'out-of-sight'")
+	if page := admin.page("/"); strings.Contains(page, "Trust the rejected") {
+		t.Error("a rejected certificate counts though its host was heard of since")
+	}
+}
+
+// TestACertificateOfTheProfileIsKnownToo: a host that shows another than its
+// profile's is no first contact; how Windows shows it stands beside, to compare.
+func TestACertificateOfTheProfileIsKnownToo(t *testing.T) {
+	t.Parallel()
+	c, base := in(t, rollout.OutOfSight)
+	c.db.Admin(t, "UPDATE profile SET trust = 'pin', https = true, plain_basic = false, pins = '{"+strings.Repeat("a", 64)+"}'")
+	admin := c.signedIn(t, "admin")
+	at := offer(t, c.store, "b")
+	host, err := c.store.HostNamed(t.Context(), "MBX01")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.store.KeepPinForWindows(t.Context(), host.ID, strings.Repeat("b", 64), strings.Repeat("c", 40), "0d0e"); err != nil {
+		t.Fatal(err)
+	}
+	old := strings.TrimSuffix(strings.Repeat("AA:", 32), ":")
+	page := admin.page(at, old, "Trust the new certificate", "The certificate of MBX01 changed", strings.TrimSuffix(strings.Repeat("CC:", 20), ":"), "0d0e", "Thumbprint (SHA-1)")
+	if strings.Contains(page, "first contact") {
+		t.Error("a certificate other than the profile's is called a first contact")
+	}
+	admin.page(base, "Trust the new certificate")
+	admin.page("/servers/MBX01", old, "Known by its profile")
 }

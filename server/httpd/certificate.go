@@ -20,17 +20,25 @@ func certificateHref(server string, pin int64) string {
 
 // certificateTitle is the decision's name on all pages.
 func certificateTitle(p store.Pin) string {
-	if len(p.Known) == 0 {
+	switch {
+	case p.State == store.PinRejected:
+		return "Trust the rejected certificate"
+	case len(p.Known) == 0:
 		return "Trust the certificate"
 	}
 	return "Trust the new certificate"
 }
 
+// certificateThen is what to know before deciding about it.
 func certificateThen(p store.Pin) string {
-	if len(p.Known) == 0 {
+	const after = " Then this goes on by itself; nothing is started a second time."
+	switch {
+	case p.State == store.PinRejected:
+		return fmt.Sprintf("%s rejected it (%s), and nothing is sent to %s while it shows it. Give %s back its certificate, or, when this one is right, take the rejection back.", orDash(p.DecidedBy), clean(p.Reason), p.Host, p.Host) + after
+	case len(p.Known) == 0:
 		return p.Host + " is known by the certificate that it shows. Nothing but the TLS handshake was sent to it until then."
 	}
-	return "Compare its SHA-256 on " + p.Host + " itself first: somebody else may answer in its place. Then this goes on by itself; nothing is started a second time."
+	return "Compare its SHA-256 on " + p.Host + " itself first: somebody else may answer in its place." + after
 }
 
 // fingerprint writes a SHA-256 as Windows and browsers show it.
@@ -52,11 +60,19 @@ func validWords(p store.Pin) string {
 	return "valid from " + p.NotBefore.UTC().Format(time.DateOnly) + " until " + p.NotAfter.UTC().Format(time.DateOnly)
 }
 
-// offeredBy lists the certificates of a server's hosts that wait for a person.
+// offeredBy lists the certificates of a server's hosts that wait for a person,
+// and the rejected ones that an upgrade waits for.
 func (s *server) offeredBy(ctx context.Context, server string) ([]store.Pin, error) {
 	open, err := s.Store.OpenPins(ctx)
-	if err != nil || len(open) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	rejected, err := s.Store.RejectedPinsInTheWay(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if open = append(open, rejected...); len(open) == 0 {
+		return nil, nil
 	}
 	one, err := s.Store.ServerByName(ctx, server)
 	if err != nil {
@@ -65,9 +81,13 @@ func (s *server) offeredBy(ctx context.Context, server string) ([]store.Pin, err
 	var mine []store.Pin
 	for _, p := range open {
 		for _, h := range one.Hosts {
-			if p.HostID == h.ID {
-				mine = append(mine, p)
+			if p.HostID != h.ID {
+				continue
 			}
+			if p.Known, err = s.Store.KnownBy(ctx, h.ID); err != nil {
+				return nil, err
+			}
+			mine = append(mine, p)
 		}
 	}
 	return mine, nil
@@ -92,7 +112,8 @@ func (s *server) certificateOf(r *http.Request) (store.Server, store.Pin, error)
 		for _, p := range pins {
 			if p.ID == id {
 				p.Host = h.Name
-				return one, p, nil
+				p.Known, err = s.Store.KnownBy(r.Context(), h.ID)
+				return one, p, err
 			}
 		}
 	}
@@ -109,36 +130,92 @@ func (s *server) certificateAsk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	clock := v.clock(s.Now())
+	thumbprint, serial, err := s.Store.PinForWindows(r.Context(), p.HostID, p.SHA256)
+	if err != nil {
+		return err
+	}
+	state, setup, err := s.stateNow(r.Context(), one)
+	if err != nil {
+		return err
+	}
 	view := page.Confirm{
 		Crumbs: []ui.Link{{Href: "/servers", Text: "Servers"}, {Href: serverHref(one.Name), Text: one.Name}},
 		Title:  certificateTitle(p) + " of " + p.Host, Lead: certificateThen(p),
-		Field: "verdict", Choices: []page.Choice{
-			{Value: "trust", Text: "Trust it", Hint: "I compared its SHA-256 on " + p.Host + " itself"},
-			{Value: "reject", Text: "Reject it", Hint: "nothing is sent to " + p.Host + " while it shows it"},
-		},
-		Action: certificateHref(one.Name, p.ID), Reason: "Reason, kept on record: where it was compared, or why it is rejected", Button: "Decide about 1 certificate", Kind: "danger",
+		Field: "verdict", Rulings: []page.Ruling{{Value: "trust", Text: "Trust it", Kind: "primary", Hint: "I compared its SHA-256 on " + p.Host + " itself."}},
+		Action: certificateHref(one.Name, p.ID), Reason: "Reason, kept on record: where it was compared, or why it is rejected",
 		Back: ui.Link{Href: serverHref(one.Name), Text: "Back, change nothing"}, Why: v.why(auth.Profiles), Hidden: []page.Hidden{{Name: "sha256", Value: p.SHA256}},
-		Parts: []page.ConfirmPart{{Title: p.Host + " shows", Lines: []string{
-			"SHA-256 " + fingerprint(p.SHA256), "Subject " + orDash(clean(p.Subject)), "Issuer " + orDash(clean(p.Issuer)), sentenceCase(validWords(p)), "Seen " + clock.Ago(p.SeenAt),
-		}}},
+		Parts: certificateParts(p, thumbprint, serial, v.clock(s.Now())),
 	}
-	row := page.ConfirmRow{Server: one.Name, State: ui.State{Key: "waiting"}, Then: "trusted: " + p.Host + " is asked again at once, with the account of profile " + one.Profile}
+	if p.State == store.PinRejected {
+		view.Reason = "Reason, kept on record: where it was compared, and why it is trusted after all"
+	} else {
+		view.Rulings = append(view.Rulings, page.Ruling{Value: "reject", Text: "Reject it", Kind: "danger", Hint: "Nothing is sent to " + p.Host + " while it shows it. That can be taken back."})
+	}
+	row := page.ConfirmRow{Server: one.Name, State: state, Then: "Trusted: " + p.Host + " is asked again at once, with the account of profile " + one.Profile + "."}
+	if setup != "" && len(p.Known) > 0 {
+		view.Lead = fmt.Sprintf("The certificate of %s changed, and %s. ", p.Host, setup) + view.Lead
+		row.Then += " The upgrade goes on where it is: Setup is watched, not started."
+	}
 	view.Rows = []page.ConfirmRow{row}
-	known := page.ConfirmPart{Title: p.Host + " is known by"}
-	for _, k := range p.Known {
-		known.Lines = append(known.Lines, "SHA-256 "+fingerprint(k))
-	}
-	if len(known.Lines) == 0 {
-		known.Lines = []string{"No certificate yet: this is the first contact."}
-	}
-	view.Parts = append(view.Parts, known)
-	if p.State != store.PinOffered && view.Why == "" {
+	if p.State != store.PinOffered && p.State != store.PinRejected && view.Why == "" {
 		view.Why = "It was decided about: " + p.State + " by " + p.DecidedBy + "."
 	}
 	view.Frame = s.frame(r, v, view.Title, "servers")
 	return s.render(w, r, http.StatusOK, page.ConfirmPage(view))
 }
+
+// stateNow is how a server's upgrade stands, and in words when Setup was begun
+// there and has not ended as far as is known.
+func (s *server) stateNow(ctx context.Context, one store.Server) (state ui.State, setup string, err error) {
+	all, err := s.Store.UpgradesOfServer(ctx, one.ID)
+	if err != nil {
+		return state, "", err
+	}
+	if len(all) == 0 || all[0].Over || rollout.State(all[0].State).Decided() {
+		return ui.State{}, "", nil
+	}
+	state = ui.State{Key: all[0].State}
+	if all[0].Step != "" {
+		state.Note = "step " + shortStep(all[0].Step)
+	}
+	if all[0].Step == "setup" {
+		switch rollout.State(all[0].State) {
+		case rollout.Running:
+			setup = "Setup runs there"
+		case rollout.OutOfSight, rollout.Unknown, rollout.Interrupted:
+			setup = "Setup was begun there and may run"
+		case rollout.Waiting, rollout.Held, rollout.Paused, rollout.Failed, rollout.Skipped, rollout.Done:
+		}
+	}
+	return state, setup, nil
+}
+
+// certificateParts shows the certificate beside those that the host is known by,
+// and how it is compared.
+func certificateParts(p store.Pin, thumbprint, serial string, clock ui.Clock) []page.ConfirmPart {
+	shows := page.ConfirmPart{Title: p.Host + " shows", Sums: []page.Sum{{Name: "SHA-256", Value: fingerprint(p.SHA256)}}, Lines: []string{
+		"Subject " + orDash(clean(p.Subject)), "Issuer " + orDash(clean(p.Issuer)), sentenceCase(validWords(p)), "Seen " + clock.Ago(p.SeenAt),
+	}}
+	known := page.ConfirmPart{Title: p.Host + " is known by"}
+	for _, k := range p.Known {
+		known.Sums = append(known.Sums, page.Sum{Name: "SHA-256", Value: fingerprint(k)})
+	}
+	if len(p.Known) == 0 {
+		known.Lines = []string{"No certificate yet: this is the first contact."}
+	}
+	how := page.ConfirmPart{Title: "How to compare it", Lines: []string{
+		"In PowerShell on " + p.Host + " itself, not over the network:", "The SHA-256 that it shows must be the one above, digit by digit.",
+	}, Code: compareCommand}
+	if thumbprint != "" {
+		how.Sums = []page.Sum{{Name: "Thumbprint (SHA-1)", Value: fingerprint(thumbprint)}, {Name: "Serial number", Value: serial}}
+		how.Lines = append(how.Lines, "Windows Server 2003 and 2008 show only these two (certutil -store my, Certificates snap-in). They help to find the certificate there; SHA-1 can be forged, so they are never what a host is known by.")
+	}
+	return []page.ConfirmPart{shows, known, how}
+}
+
+// compareCommand shows the SHA-256 of a host's certificates: PowerShell 1.0 has
+// the drive cert:, .NET 2.0 the classes. certutil of 2003 and 2008 shows no SHA-256.
+const compareCommand = `dir cert:\LocalMachine\My | % { $_.Subject; [BitConverter]::ToString((New-Object Security.Cryptography.SHA256Managed).ComputeHash($_.RawData)) }`
 
 func sentenceCase(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
 

@@ -193,6 +193,9 @@ func (s *server) troubleLead(t trouble) string {
 		if s.watches(t) {
 			return fmt.Sprintf("A Setup runs on %s; the step %s waits for its end.", t.Server, step)
 		}
+		if len(t.offered) > 0 {
+			return fmt.Sprintf("%s shows a certificate that is not trusted, so nothing is asked of it; the step %s may go on there.", t.Server, step)
+		}
 		return fmt.Sprintf("%s does not answer; the step %s may go on there.", t.Server, step)
 	case rollout.Interrupted:
 		return fmt.Sprintf("The host says that the step %s began, did not end, and nothing of it runs.", step)
@@ -315,7 +318,11 @@ func (s *server) troubleSafe(t trouble, o store.RolloutView, clock ui.Clock) []s
 		if s.watches(t) {
 			until, come = "when nothing of Setup runs any more", "is not so far"
 		}
-		say("It is asked again and again; %s, the step goes on by itself. Nothing has to be decided; who knows that it will not, may stop waiting.", until)
+		if len(t.offered) > 0 {
+			say("It is asked again and again, by the TLS handshake alone: nothing else is sent before an admin has decided about the certificate of %s. Then the step goes on by itself.", t.offered[0].Host)
+		} else {
+			say("It is asked again and again; %s, the step goes on by itself. Nothing has to be decided; who knows that it will not, may stop waiting.", until)
+		}
 		if plain, work, ok := s.stepNow(t.UpgradeRow); ok && work.StartedAt != nil && plain.Hard > 0 {
 			end := clock.Moment(limitsFrom(work).Add(plain.Hard)).Text
 			say("If it %s until %s, the outcome counts as unknown and a person decides. Setup is not started a second time.", come, end)

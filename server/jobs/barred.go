@@ -46,14 +46,16 @@ func (b *barred) out(state rollout.State) *runbook.Outcome {
 
 // refusedBy is a credential that is not sent to the host any more.
 func refusedBy(r store.Refusal, profile, host string) *barred {
-	who := "the account's domain, or more than one host,"
-	if r.Host != "" {
-		who = r.Host
+	since, why := r.At.UTC().Format("2006-01-02 15:04"), strings.TrimRight(r.Reason, ". ")
+	message := fmt.Sprintf("Nothing is sent to %s: the credential of %s (profile %s) is held back from every host that has not taken it, since %s UTC: %s", host, r.Account, profile, since, why)
+	switch {
+	case r.Host != "":
+		message = fmt.Sprintf("Nothing is sent to %s: %s refused the credential of %s (profile %s) on %s UTC: %s", host, r.Host, r.Account, profile, since, why)
+	case r.ForAll:
+		message = fmt.Sprintf("Nothing is sent to %s: the credential of %s (profile %s) is held back from every host, since %s UTC: %s", host, r.Account, profile, since, why)
 	}
 	return &barred{
-		outcome: winrm.OutcomeDenied,
-		message: fmt.Sprintf("Nothing is sent to %s: %s refused the credential of %s (profile %s) on %s UTC: %s",
-			host, who, r.Account, profile, r.At.UTC().Format("2006-01-02 15:04"), strings.TrimRight(r.Reason, ". ")),
+		outcome: winrm.OutcomeDenied, message: message,
 		remedy: fmt.Sprintf("An admin sets the right secret (wavekeeper credential rotate --profile %s --purpose winrm), or, when the cause was another and is cured, has it tried again (wavekeeper credential retry). Then this goes on by itself; nothing that runs on the host is touched meanwhile.", profile),
 	}
 }
@@ -74,6 +76,7 @@ type shown struct {
 	mu   sync.Mutex
 	leaf *x509.Certificate
 	pin  winrm.Pin
+	new  bool // it showed pin, which it may, since again was asked last
 }
 
 // see is winrm.TLS.Seen: it hears of every certificate before anything is sent.
@@ -83,7 +86,20 @@ func (s *shown) see(pin winrm.Pin, leaf *x509.Certificate) {
 	if s.leaf = leaf; s.allowed[pin] {
 		s.leaf = nil
 	}
-	s.pin = pin
+	s.pin, s.new = pin, s.allowed[pin]
+}
+
+// again is the certificate of a handshake since the last call, when the host may
+// show it.
+func (s *shown) again() (winrm.Pin, bool) {
+	if s == nil {
+		return winrm.Pin{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was := s.new
+	s.new = false
+	return s.pin, was
 }
 
 // wrong is what the host showed last when it may not be trusted, else nil.
@@ -105,7 +121,7 @@ func untrusted(p store.Pin, profile store.Profile, host string) *barred {
 	switch {
 	case p.State == store.PinRejected:
 		b.message = fmt.Sprintf("Nothing is sent to %s: it shows a certificate that %s rejected (SHA-256 %s): %s", host, p.DecidedBy, sum, p.Reason)
-		b.remedy = "Give the host back its certificate, or have an admin confirm this one on the server's page." + after
+		b.remedy = "Give the host back its certificate, or have an admin take the rejection back on the server's page." + after
 	case len(p.Known) > 0:
 		known := make([]string, len(p.Known))
 		for i, k := range p.Known {

@@ -33,6 +33,12 @@ func serverUntrusted(f ui.Frame) page.Server {
 			State: "Known by it", SHA256: oldSum, Subject: "CN=mbx01.example.org", Issuer: "CN=mbx01.example.org",
 			Valid: "valid from 2007-03-14 until 2009-03-14", Seen: ago(300 * time.Hour), Decided: "root, 1 March 2008, 02:11 UTC: compared at the console",
 		},
+		{
+			State: "Rejected", SHA256: strings.TrimSuffix(strings.Repeat("0B:", 32), ":"), Subject: "CN=mbx01.example.org", Issuer: "CN=somebody",
+			Valid: "valid from 2008-02-01 until 2009-02-01", Seen: ago(500 * time.Hour), Decided: "root, 20 February 2008, 09:11 UTC: nobody renewed it",
+			Act: ui.Act{Href: "/servers/MBX01/certificates/5", Text: "Trust the rejected certificate …", Why: "Only an admin can do this."},
+		},
+		{State: "Known by its profile", SHA256: strings.TrimSuffix(strings.Repeat("C4:", 32), ":"), Decided: "pinned for every host of profile corp"},
 	}
 	return s
 }
@@ -40,16 +46,21 @@ func serverUntrusted(f ui.Frame) page.Server {
 func confirmCertificate(f ui.Frame) page.Confirm {
 	return page.Confirm{
 		Frame: f, Crumbs: []ui.Link{{Href: "/servers", Text: "Servers"}, {Href: "/servers/MBX01", Text: "MBX01"}},
-		Title: "Trust the new certificate of MBX01", Lead: "Compare its SHA-256 on MBX01 itself first: somebody else may answer in its place.",
-		Field: "verdict", Choices: []page.Choice{
-			{Value: "trust", Text: "Trust it", Hint: "I compared its SHA-256 on MBX01 itself"}, {Value: "reject", Text: "Reject it", Hint: "nothing is sent to MBX01 while it shows it"},
+		Title: "Trust the new certificate of MBX01", Lead: "The certificate of MBX01 changed, and Setup was begun there and may run. Compare its SHA-256 on MBX01 itself first: somebody else may answer in its place. Then this goes on by itself; nothing is started a second time.",
+		Field: "verdict", Rulings: []page.Ruling{
+			{Value: "trust", Text: "Trust it", Kind: "primary", Hint: "I compared its SHA-256 on MBX01 itself."}, {Value: "reject", Text: "Reject it", Kind: "danger", Hint: "Nothing is sent to MBX01 while it shows it. That can be taken back."},
 		},
-		Rows:   []page.ConfirmRow{{Server: "MBX01", State: state("waiting"), Then: "trusted: MBX01 is asked again at once, with the account of profile corp"}},
-		Action: "/servers/MBX01/certificates/7", Reason: "Reason, kept on record: where it was compared, or why it is rejected", Button: "Decide about 1 certificate", Kind: "danger",
+		Rows:   []page.ConfirmRow{{Server: "MBX01", State: ui.State{Key: "out-of-sight", Note: "step setup"}, Then: "Trusted: MBX01 is asked again at once, with the account of profile corp. The upgrade goes on where it is: Setup is watched, not started."}},
+		Action: "/servers/MBX01/certificates/7", Reason: "Reason, kept on record: where it was compared, or why it is rejected",
 		Back: ui.Link{Href: "/servers/MBX01", Text: "Back, change nothing"}, Hidden: []page.Hidden{{Name: "sha256", Value: strings.Repeat("7f", 32)}},
 		Parts: []page.ConfirmPart{
-			{Title: "MBX01 shows", Lines: []string{"SHA-256 " + newSum, "Subject CN=mbx01.example.org", "Issuer CN=mbx01.example.org", "Valid from 2008-03-14 until 2010-03-14", "Seen 4 min ago"}},
-			{Title: "MBX01 is known by", Lines: []string{"SHA-256 " + oldSum}},
+			{Title: "MBX01 shows", Sums: []page.Sum{{Name: "SHA-256", Value: newSum}}, Lines: []string{"Subject CN=mbx01.example.org", "Issuer CN=mbx01.example.org", "Valid from 2008-03-14 until 2010-03-14", "Seen 4 min ago"}},
+			{Title: "MBX01 is known by", Sums: []page.Sum{{Name: "SHA-256", Value: oldSum}}},
+			{
+				Title: "How to compare it", Sums: []page.Sum{{Name: "Thumbprint (SHA-1)", Value: newSum[:59]}, {Name: "Serial number", Value: "3fb84a28c9e7c1a0"}},
+				Code:  `dir cert:\LocalMachine\My | % { $_.Subject; [BitConverter]::ToString((New-Object Security.Cryptography.SHA256Managed).ComputeHash($_.RawData)) }`,
+				Lines: []string{"In PowerShell on MBX01 itself, not over the network:", "The SHA-256 that it shows must be the one above, digit by digit.", "Windows Server 2003 and 2008 show only these two. They are never what a host is known by."},
+			},
 		},
 	}
 }
@@ -83,6 +94,9 @@ func profilePage(f ui.Frame) page.Profile {
 
 func homeRefused(f ui.Frame) page.Home {
 	h := home(f)
+	h.Waiting = append(h.Waiting, page.Waiting{
+		State: state("warning"), Title: "Trust the new certificate of MBX01", Detail: "SHA-256 " + newSum, Href: "/servers/MBX01/certificates/7", Act: "Look and decide", Since: ago(4 * time.Minute),
+	})
 	h.Access = []page.AccessNotice{
 		{
 			Title: `The account CORP\wavekeeper of profile corp is refused: no host gets it that has not taken it`, Detail: "2008-03-14 13:40 UTC: MBX01 refused it (http 401: the password is wrong)",
