@@ -241,3 +241,41 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.127.41,5985,BackupAgent
 	}
 	w.noSecrets(t)
 }
+
+// TestHowFarTheMediaIsIsSavedWithItsStep: a coordinator that dies, or a database
+// that refuses, when the stage step ends leaves neither a staging that has ended
+// nor a second fetch.
+func TestHowFarTheMediaIsIsSavedWithItsStep(t *testing.T) {
+	t.Parallel()
+	w, s := mediaWorld(t, `server,roles,site,build,address,port,services
+CAS1,ClientAccess,HQ,8.0.685.25,127.0.127.51,5985,BackupAgent
+`)
+	s.away.Store(true)
+	m := s.add(t, w, twin.MediaTree("sp1", "en-US", "x64"))
+	w.await(t, "the server is held", 60*time.Second, func(v store.RolloutView) bool { return v.Waves[0].Upgrades[0].State == rollout.Held })
+	if err := w.Store.CancelStaging(t.Context(), w.operator, w.stagings(t)[0].ID, "the upgrade fetches"); err != nil {
+		t.Fatal(err)
+	}
+	w.Admin(t, // a sequence counts what is rolled back, too
+		"CREATE SEQUENCE refusals", "GRANT ALL ON SEQUENCE refusals TO PUBLIC",
+		`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF nextval('refusals') <= 2 THEN RAISE 'the step cannot be saved'; END IF;
+			RETURN NEW; END $$`,
+		"CREATE TRIGGER refuse BEFORE UPDATE ON step FOR EACH ROW WHEN (NEW.name = 'stage' AND NEW.state = 'done' AND OLD.state <> 'done') EXECUTE FUNCTION refuse()",
+	)
+	s.away.Store(false)
+	w.await(t, "the rollout is done", 90*time.Second, func(v store.RolloutView) bool { return v.State == rollout.RolloutDone })
+	var refused, stagings int64
+	if err := w.Store.Pool().QueryRow(t.Context(), "SELECT (SELECT last_value FROM refusals), (SELECT count(*) FROM staging WHERE upgrade_id IS NOT NULL)").Scan(&refused, &stagings); err != nil {
+		t.Fatal(err)
+	}
+	if refused < 3 || stagings != 1 {
+		t.Errorf("asked %d times to save the end, %d stagings, want 3 and 1", refused, stagings)
+	}
+	if got := s.bytes.Load(); got != m.BundleSize {
+		t.Errorf("%d bytes were fetched, want %d once", got, m.BundleSize)
+	}
+	if got := w.stagings(t)[0]; got.State != rollout.Done || got.Upgrade == 0 || got.ProvenAt == nil {
+		t.Errorf("the upgrade's staging is %+v", got)
+	}
+}
