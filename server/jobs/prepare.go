@@ -61,6 +61,13 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		}
 		runas = account{name: w.RunAs}
 	}
+	if w.Decision == "" && !step.PutBack && runas.password != "" {
+		if bar, err := e.runAsRefused(ctx, way.profile, w.Hosts[0].Name); err != nil {
+			return e.refusal(err, w.State)
+		} else if bar != nil {
+			return bar.out(w.State)
+		}
+	}
 	attempt := 1
 	notes := map[string]map[string]string{}
 	for _, s := range w.Steps {
