@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -9,6 +8,8 @@ import (
 
 	"wavekeeper/agentless/kerberos"
 	"wavekeeper/agentless/winrm"
+	"wavekeeper/server/jobs"
+	"wavekeeper/server/store"
 )
 
 // AccessFlags say how a host proves who it is, and how we prove who we are.
@@ -35,29 +36,44 @@ func (f *AccessFlags) account(user, passwordFile string) (*winrm.Account, error)
 	if err := f.check(passwordFile); err != nil {
 		return nil, err
 	}
-	cfg := winrm.AccountConfig{Auth: winrm.Auth(f.Auth), User: user, Service: f.SPN}
-	if passwordFile != "" {
-		var err error
-		if cfg.Password, err = readPassword(passwordFile); err != nil {
-			return nil, err
-		}
+	secret, kind, where, err := f.secret(passwordFile)
+	if err != nil {
+		return nil, err
 	}
-	switch cfg.Auth {
-	case winrm.AuthKerberos:
-		client, err := f.kerberos(user, cfg.Password)
+	p := store.Profile{Auth: f.Auth, Realm: f.Realm, KDCs: f.KDC, SPNService: f.SPN}
+	if f.Krb5Conf != "" {
+		text, err := os.ReadFile(f.Krb5Conf)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read --krb5-conf: %w", err)
 		}
-		cfg.Kerberos = client
-	case winrm.AuthCertificate:
-		pair, err := tls.LoadX509KeyPair(f.Certificate, f.Certificate)
-		if err != nil {
-			return nil, fmt.Errorf("--certificate %s: a PEM file with certificate and key is needed: %w", f.Certificate, err)
-		}
-		cfg.Certificate = &pair
-	case winrm.AuthBasic, winrm.AuthNTLM:
+		p.Krb5Conf = string(text)
+	}
+	cfg, err := jobs.Login(p, store.SealedCredential{Account: user, Kind: kind}, secret, where)
+	if err != nil {
+		return nil, err
 	}
 	return winrm.NewAccount(cfg)
+}
+
+// secret reads what the account proves itself with, and names where it is from.
+func (f *AccessFlags) secret(passwordFile string) (secret []byte, kind, where string, err error) {
+	switch {
+	case f.Keytab != "":
+		secret, err = kerberos.ReadSecret(f.Keytab, kerberos.ErrKeytab)
+		return secret, store.KindKeytab, f.Keytab, err
+	case f.CCache != "":
+		secret, err = kerberos.ReadSecret(f.CCache, kerberos.ErrCache)
+		return secret, store.KindCCache, f.CCache, err
+	case f.Certificate != "":
+		if secret, err = os.ReadFile(f.Certificate); err != nil {
+			err = fmt.Errorf("--certificate %s: a PEM file with certificate and key is needed: %w", f.Certificate, err)
+		}
+		return secret, store.KindCertificate, "--certificate " + f.Certificate, err
+	case passwordFile != "":
+		password, err := readPassword(passwordFile)
+		return []byte(password), store.KindPassword, passwordFile, err
+	}
+	return nil, store.KindPassword, "", nil
 }
 
 // check refuses flags that do not go together.
@@ -80,29 +96,6 @@ func (f *AccessFlags) check(passwordFile string) error {
 		return errors.New("--pin: with a pin there is no first use")
 	}
 	return nil
-}
-
-// kerberos makes the account's client; all hosts share its tickets.
-func (f *AccessFlags) kerberos(user, password string) (*kerberos.Client, error) {
-	cfg := kerberos.Config{User: user, Realm: f.Realm, Password: password, KDCs: f.KDC, KeytabPath: f.Keytab, CachePath: f.CCache}
-	if f.Krb5Conf != "" {
-		text, err := os.ReadFile(f.Krb5Conf)
-		if err != nil {
-			return nil, fmt.Errorf("read --krb5-conf: %w", err)
-		}
-		cfg.Krb5Conf = string(text)
-	}
-	var err error
-	switch {
-	case f.Keytab != "":
-		cfg.Keytab, err = kerberos.ReadSecret(f.Keytab, kerberos.ErrKeytab)
-	case f.CCache != "":
-		cfg.Cache, err = kerberos.ReadSecret(f.CCache, kerberos.ErrCache)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return kerberos.New(cfg)
 }
 
 // tls says how hosts' certificates are verified; ca is the PEM file of --ca.

@@ -70,22 +70,24 @@ func (s *Store) BeginTrial(ctx context.Context, owner string, c SealedCredential
 			return nil
 		}
 		c := sealedOf(now)
-		known, err := standing(ctx, t.q, c)
-		if err != nil {
-			return err
-		}
-		if _, closed := known.Against(host); closed {
-			return nil
-		}
 		if err := t.q.LockTrial(ctx, c.about()); err != nil {
 			return fmt.Errorf("wait for the trial: %w", err)
 		}
 		unanswered := 0
 		running, err := t.q.TrialOf(ctx, c.about())
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-		case err != nil:
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("load the trial: %w", err)
+		}
+		// Read after the trial, whose end and a refusal are committed together.
+		known, again := standing(ctx, t.q, c)
+		if again != nil {
+			return again
+		}
+		if _, closed := known.Against(host); closed {
+			return nil
+		}
+		switch {
+		case err != nil: // none runs
 		case running.CredentialID == c.ID && running.Version != c.Version:
 		case running.Ended:
 			unanswered = running.Unanswered
