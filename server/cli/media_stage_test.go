@@ -77,6 +77,12 @@ func TestMediaStageAsksForAWave(t *testing.T) {
 	if said := cancel("*"); said != "cancelled on 0 hosts\n" {
 		t.Errorf("with nothing left it says %q", said)
 	}
+	if _, err := m.Store.Pool().Exec(t.Context(), "UPDATE staging SET state = 'failed' WHERE host_id = (SELECT id FROM host WHERE name = 'CAS2')"); err != nil {
+		t.Fatal(err)
+	}
+	if said := cancel("*"); said != "cancelled on 1 hosts: CAS2\n" {
+		t.Errorf("media cancel of what failed says %q", said)
+	}
 	if status, _, problems := run(t, "", "media", "cancel", "--host", "CAS9", "--reason", "x", "--database-url", m.URL); status != 1 || !strings.Contains(problems, `the nearest is "CAS1"`) {
 		t.Errorf("cancel at a server that is not there: %d, %q", status, problems)
 	}
