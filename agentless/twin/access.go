@@ -126,8 +126,8 @@ func (a HostAccess) check() error {
 	return nil
 }
 
-// fits reports whether a host's name is meant.
-func (a HostAccess) fits(name string) bool {
+// Fits reports whether a host's name is meant.
+func (a HostAccess) Fits(name string) bool {
 	ok, err := path.Match(strings.ToUpper(a.Hosts), strings.ToUpper(name))
 	return err == nil && ok
 }
@@ -137,7 +137,7 @@ func (a HostAccess) fits(name string) bool {
 func accessOf(o Options, name string) Access {
 	access := Access{HTTPS: o.TLSDir != "", Plain: true}
 	for _, a := range o.Access {
-		if a.fits(name) {
+		if a.Fits(name) {
 			access = a.Access
 		}
 	}

@@ -198,6 +198,13 @@ func TestCredentialIsRotatedOnlyWhenAHostTookIt(t *testing.T) {
 	if out := must(t, "", append([]string{"credential", "list"}, at...)...); !strings.Contains(out, "refused: default") || !strings.Contains(out, "expired") {
 		t.Errorf("credential list:\n%s", out)
 	}
+	before, _ := proofs(fleet)
+	if status, said := rotate("Right-One-1"); status == 0 || !strings.Contains(said, "stored already, and it was refused (expired): nothing was sent") {
+		t.Errorf("the same secret, which is refused: status %d, %s", status, said)
+	}
+	if sent, _ := proofs(fleet); sent != before {
+		t.Errorf("%d proofs were sent for the same refused secret", sent-before)
+	}
 	must(t, "", append([]string{"credential", "retry", "--reason", "unlocked"}, at...)...)
 	if n, err := d.Store.Refusals(ctx); len(n) != 0 || err != nil {
 		t.Errorf("Refusals = %v, %v, want none", n, err)

@@ -51,7 +51,7 @@ func (s settings) Validate(app *kong.Application) error {
 	}
 	for key := range s {
 		if !slices.Contains(known, key) {
-			return fmt.Errorf("settings file: unknown key %q, the nearest known one is %q", key, exchange.Nearest(key, known))
+			return fmt.Errorf("settings file: unknown key %q%s", key, exchange.Near(key, known, ", the nearest known one is"))
 		}
 	}
 	return nil

@@ -3,13 +3,19 @@ package cli
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"wavekeeper/agentless/kerberos"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/secret"
 	"wavekeeper/server/store"
 )
@@ -19,17 +25,46 @@ type KeyFlags struct {
 	KeyFile string `name:"key-file" help:"File with the key that seals credentials; made on first use, mode 0600. Keep it and a copy outside the database. Empty: wavekeeper.key in the user's configuration folder." env:"WAVEKEEPER_KEY_FILE" placeholder:"FILE"`
 }
 
-// key loads the key, making it when there is none.
-func (f KeyFlags) key() (*secret.Key, error) {
-	path := f.KeyFile
-	if path == "" {
-		dir, err := os.UserConfigDir()
-		if err != nil {
-			return nil, fmt.Errorf("find a place for the key file (set --key-file): %w", err)
-		}
-		path = filepath.Join(dir, "wavekeeper", "wavekeeper.key")
+// path is where the key lies.
+func (f KeyFlags) path() (string, error) {
+	if f.KeyFile != "" {
+		return f.KeyFile, nil
 	}
-	return secret.Load(path)
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", fmt.Errorf("find a place for the key file (set --key-file): %w", err)
+	}
+	return filepath.Join(dir, "wavekeeper", "wavekeeper.key"), nil
+}
+
+// key loads the key. Where there is none one is made, unless accounts are sealed
+// already: they open with their own key only, so that a second one is mostly a
+// forgotten --key-file. renew makes one nevertheless.
+func (f KeyFlags) key(ctx context.Context, s *store.Store, renew bool) (*secret.Key, error) {
+	path, err := f.path()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) || renew {
+		return secret.Load(path)
+	}
+	all, err := s.Credentials(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return secret.Load(path)
+	}
+	sealed := map[string][]string{}
+	for _, c := range all {
+		sealed[c.KeyID] = append(sealed[c.KeyID], fmt.Sprintf("%s of profile %s", c.Purpose, c.Profile))
+	}
+	var which []string
+	for _, id := range slices.Sorted(maps.Keys(sealed)) {
+		which = append(which, fmt.Sprintf("%s (%s)", id, strings.Join(sealed[id], ", ")))
+	}
+	return nil, rollout.Invalid("There is no key file %s, and none is made: the database holds accounts that are sealed under the key %s. Name the file of that key with --key-file (WAVEKEEPER_KEY_FILE), the one that wavekeeper serve uses. When it is lost: credential set --new-key for each account.",
+		path, strings.Join(which, " and "))
 }
 
 // CredentialCmd is the commands for stored accounts. Secrets go in and never out.
@@ -67,6 +102,9 @@ func (f SecretFlags) secret(g *Globals) (content []byte, kind string, err error)
 		if content, err = kerberos.ReadSecret(f.CCache, kerberos.ErrCache); err != nil {
 			return nil, "", fmt.Errorf("--ccache %s: %w", f.CCache, err)
 		}
+		if err := kerberos.CheckCache(content); err != nil {
+			return nil, "", fmt.Errorf("--ccache %s: %w", f.CCache, err)
+		}
 		kind = store.KindCCache
 	case f.Certificate != "":
 		if content, err = os.ReadFile(f.Certificate); err != nil {
@@ -94,6 +132,7 @@ type CredentialSetCmd struct {
 	Profile string `default:"default" help:"Profile that uses the account."`
 	Purpose string `required:"" enum:"winrm,runas" help:"winrm: signs in to hosts. runas: runs Setup and Exchange cmdlets in host tasks, reaches Active Directory."`
 	Account string `required:"" help:"The account, such as CONTOSO\\wavekeeper."`
+	NewKey  bool   `name:"new-key" help:"Make the key file when there is none, although accounts are sealed under another key: that one is lost, and they have to be stored anew."`
 }
 
 // Run seals and stores the secret.
@@ -103,15 +142,15 @@ func (c *CredentialSetCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	key, err := c.key()
-	if err != nil {
-		return err
-	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	key, err := c.key(ctx, s, c.NewKey)
+	if err != nil {
+		return err
+	}
 	profile, err := s.ProfileByName(ctx, c.Profile)
 	if err != nil {
 		return err

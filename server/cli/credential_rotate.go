@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"wavekeeper/server/jobs"
 	"wavekeeper/server/rollout"
+	"wavekeeper/server/secret"
 	"wavekeeper/server/store"
 )
 
@@ -34,15 +36,15 @@ func (c *CredentialRotateCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	key, err := c.key()
-	if err != nil {
-		return err
-	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	key, err := c.key(ctx, s, false)
+	if err != nil {
+		return err
+	}
 	profile, err := s.ProfileByName(ctx, c.Profile)
 	if err != nil {
 		return err
@@ -54,6 +56,9 @@ func (c *CredentialRotateCmd) Run(g *Globals) error {
 	next := store.SealedCredential{ProfileID: profile.ID, Purpose: c.Purpose, Account: c.Account, Kind: kind, KeyID: key.ID()}
 	if next.Account == "" {
 		next.Account = present.Account
+	}
+	if err := sameAndRefused(ctx, s, key, profile, present, next, content); err != nil {
+		return err
 	}
 	host, err := c.at(ctx, s, profile, present)
 	if err != nil {
@@ -118,4 +123,19 @@ func (c *CredentialRotateCmd) at(ctx context.Context, s *store.Store, profile st
 		return store.ProbeTarget{}, rollout.Invalid("%s is reached by profile %s, not %s: name another host.", chosen.Name, target.Profile, profile.Name)
 	}
 	return target, nil
+}
+
+// sameAndRefused refuses to send the stored secret once more when something
+// stands against it: that is no rotation, and one more failed logon.
+func sameAndRefused(ctx context.Context, s *store.Store, key *secret.Key, profile store.Profile, present, next store.SealedCredential, content []byte) error {
+	old, err := key.Open(present.Sealed, present.KeyID, profile.ID, present.Purpose)
+	if err != nil || !bytes.Equal(old, content) || !strings.EqualFold(present.Account, next.Account) {
+		return nil // sealed under a key that is not here, or another secret: a host says
+	}
+	known, err := s.Standing(ctx, present)
+	if err != nil || len(known.Refused) == 0 {
+		return err
+	}
+	return rollout.Invalid("That is the secret of %s that is stored already, and it was refused (%s): nothing was sent. Give the new one, or, when the cause was another and is cured, have it tried again: wavekeeper credential retry --profile %s --reason TEXT.",
+		present.Account, strings.TrimRight(known.Refused[0].Reason, ". "), profile.Name)
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,11 +23,11 @@ import (
 // HostFlags are the flags of the commands that talk to hosts directly: exec
 // and probe. They need no database.
 type HostFlags struct {
-	Host         string `help:"One host. NAME=ADDRESS dials an address, which DNS need not know, for a host whose certificate and Kerberos name are NAME." placeholder:"[NAME=]HOST[:PORT]" xor:"target" required:""`
-	Hosts        string `help:"File with one [NAME=]HOST[:PORT] a line; blank lines and lines that start with # are skipped." placeholder:"FILE" type:"path" xor:"target" required:""`
-	User         string `help:"WinRM account: user, DOMAIN\\user, user@domain, or .\\user for one of the host itself."`
-	PasswordFile string `help:"File that holds the account's password; one line end at its end is not part of it." placeholder:"FILE" type:"path"`
-	HTTPS        bool   `name:"https" help:"Use https, always verified; the default port is then 5986, not 5985."`
+	Host         []string `help:"Host; several with commas, or the flag repeated. NAME=ADDRESS dials an address, which DNS need not know, for a host whose certificate and Kerberos name are NAME. This or --hosts." placeholder:"[NAME=]HOST[:PORT]" xor:"target"`
+	Hosts        string   `help:"File with one [NAME=]HOST[:PORT] a line; blank lines and lines that start with # are skipped. This or --host." placeholder:"FILE" type:"path" xor:"target"`
+	User         string   `help:"WinRM account: user, DOMAIN\\user, user@domain, or .\\user for one of the host itself."`
+	PasswordFile string   `help:"File that holds the account's password; one line end at its end is not part of it." placeholder:"FILE" type:"path"`
+	HTTPS        bool     `name:"https" help:"Use https, always verified; the default port is then 5986, not 5985."`
 	AccessFlags
 	CA         string        `name:"ca" help:"PEM file with the authorities to trust for https instead of the system's." placeholder:"FILE" type:"path"`
 	AllowPlain bool          `help:"Let the password and the commands travel unprotected to hosts outside 127.0.0.0/8."`
@@ -52,7 +53,10 @@ func ending(err error) (outcome, words string, fault *uint32) {
 	if code, ok := winrm.FaultCode(err); ok {
 		fault = &code
 	}
-	return outcome, err.Error(), fault
+	if words = err.Error(); errors.Is(err, context.Canceled) {
+		words = strings.ReplaceAll(words, winrm.ErrTimeout.Error()+": "+context.Canceled.Error(), "broken off here before it ended (Ctrl-C or a signal)")
+	}
+	return outcome, words, fault
 }
 
 // hostResult is one host's line.
@@ -181,11 +185,7 @@ func readPassword(path string) (string, error) {
 
 func (f *HostFlags) targets() ([]Target, error) {
 	if f.Hosts == "" {
-		t, err := f.target(f.Host)
-		if err != nil {
-			return nil, fmt.Errorf("--host %q: %w", f.Host, err)
-		}
-		return []Target{t}, nil
+		return f.named()
 	}
 	file, err := os.Open(f.Hosts)
 	if err != nil {
@@ -217,6 +217,25 @@ func (f *HostFlags) targets() ([]Target, error) {
 	}
 	if len(targets) == 0 {
 		return nil, fmt.Errorf("--hosts %s: no host in it", f.Hosts)
+	}
+	return targets, nil
+}
+
+// named are the hosts of --host.
+func (f *HostFlags) named() ([]Target, error) {
+	if len(f.Host) == 0 {
+		return nil, errors.New("name the hosts with --host or --hosts")
+	}
+	var targets []Target
+	for _, text := range f.Host {
+		t, err := f.target(strings.TrimSpace(text))
+		if err != nil {
+			return nil, fmt.Errorf("--host %q: %w", text, err)
+		}
+		if slices.Contains(targets, t) {
+			return nil, fmt.Errorf("--host %q: it is named twice", text)
+		}
+		targets = append(targets, t)
 	}
 	return targets, nil
 }

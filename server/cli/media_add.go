@@ -36,6 +36,9 @@ type MediaAddCmd struct {
 func (c *MediaAddCmd) Run(g *Globals) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if (c.File == "") == (c.Unpacked == "") {
+		return usage(g, errors.New("name one: the service pack's FILE, or --unpacked DIR"))
+	}
 	m, target, err := c.medium()
 	if err != nil {
 		return err
@@ -84,9 +87,6 @@ func (c *MediaAddCmd) Run(g *Globals) error {
 // leads to.
 func (c *MediaAddCmd) medium() (store.Medium, exchange.Package, error) {
 	m := store.Medium{Arch: c.Arch}
-	if (c.File == "") == (c.Unpacked == "") {
-		return m, exchange.Package{}, errors.New("name one: the service pack's FILE, or --unpacked DIR")
-	}
 	known, err := exchange.PackageByName(c.Package)
 	if err != nil {
 		return m, known, err

@@ -14,8 +14,9 @@ import (
 
 // MediaSourceCmd is the commands for where hosts fetch media from.
 type MediaSourceCmd struct {
-	Set  MediaSourceSetCmd  `cmd:"" help:"Set the source of an AD site."`
-	List MediaSourceListCmd `cmd:"" help:"List the sources of AD sites."`
+	Set    MediaSourceSetCmd    `cmd:"" help:"Set the source of an AD site."`
+	Remove MediaSourceRemoveCmd `cmd:"" help:"Remove the source of an AD site: its hosts fetch as those of sites without one."`
+	List   MediaSourceListCmd   `cmd:"" help:"List the sources of AD sites."`
 }
 
 // MediaSourceSetCmd sets one site's source.
@@ -25,6 +26,7 @@ type MediaSourceSetCmd struct {
 	Share   string `xor:"kind" help:"A share that holds what media export wrote, such as \\\\fs1\\wavekeeper: hosts read it with their own account. Servers outside of the domain (Edge) cannot." placeholder:"UNC"`
 	Mirror  string `xor:"kind" help:"A web server that holds what media export wrote, such as http://fs1.contoso.com/wavekeeper." placeholder:"URL"`
 	Console bool   `xor:"kind" help:"The console's own listener, see --media-listen of serve."`
+	Unknown bool   `name:"unknown-site" help:"Set it though the inventory has no server in that site yet."`
 }
 
 // Run sets the source.
@@ -49,15 +51,49 @@ func (c *MediaSourceSetCmd) Run(g *Globals) error {
 		return err
 	}
 	defer s.Close()
-	if m.Site != "" {
+	if m.Site != "" && !c.Unknown {
 		if err := knownSite(ctx, s, m.Site); err != nil {
-			fmt.Fprintln(g.Stderr, "wavekeeper:", err)
+			return err
 		}
 	}
 	if err := s.SetMediaSource(ctx, commandLine(), m); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(g.Stdout, "hosts of %s fetch media from %s\n", siteWords(m.Site), sourceWords(m))
+	return err
+}
+
+// MediaSourceRemoveCmd removes one site's source.
+type MediaSourceRemoveCmd struct {
+	DatabaseFlags
+	Site string `arg:"" help:"AD site; '*' is what all sites without a source of their own use: then they use the console."`
+}
+
+// Run removes it, and says from where its hosts fetch now.
+func (c *MediaSourceRemoveCmd) Run(g *Globals) error {
+	site := c.Site
+	if site == "*" {
+		site = ""
+	}
+	ctx := context.Background()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	removed, err := s.RemoveMediaSource(ctx, commandLine(), site)
+	if err != nil {
+		return err
+	}
+	now, err := s.MediaSourceFor(ctx, site)
+	if err != nil {
+		return err
+	}
+	words := sourceWords(now)
+	if site != "" {
+		words += ", as all sites without a source of their own"
+	}
+	_, err = fmt.Fprintf(g.Stdout, "hosts of %s fetch media from %s\n", siteWords(removed.Site), words)
 	return err
 }
 
@@ -102,8 +138,8 @@ func siteWords(site string) string {
 	return "site " + site
 }
 
-// knownSite says which site was meant when the inventory has none of that name.
-// It is only said: a source may be set before the servers come.
+// knownSite refuses a site that the inventory does not have, where it has any:
+// its hosts would fetch from elsewhere, and nobody would know why.
 func knownSite(ctx context.Context, s *store.Store, site string) error {
 	servers, err := s.Servers(ctx)
 	if err != nil {
@@ -114,10 +150,12 @@ func knownSite(ctx context.Context, s *store.Store, site string) error {
 		if strings.EqualFold(one.Site, site) {
 			return nil
 		}
-		known = append(known, one.Site)
+		if one.Site != "" {
+			known = append(known, one.Site)
+		}
 	}
-	if nearest := exchange.Nearest(site, known); nearest != "" {
-		return fmt.Errorf("no server is in the site %q; the nearest is %q", site, nearest)
+	if len(known) == 0 {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("no server is in the site %q%s: correct it, or say --unknown-site when its servers come later", site, exchange.Near(site, known, "; the nearest is"))
 }

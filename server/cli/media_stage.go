@@ -17,8 +17,8 @@ import (
 // MediaStageCmd asks for media on hosts ahead of their upgrades.
 type MediaStageCmd struct {
 	DatabaseFlags
-	Wave      string   `xor:"which" required:"" help:"Wave whose servers' hosts get their package, as ROLLOUT/NUMBER: 12/1." placeholder:"ROLLOUT/N"`
-	Host      []string `xor:"which" required:"" help:"Servers whose hosts get the package, by name; several with commas, or * for the whole inventory. Needs --package." placeholder:"SERVER"`
+	Wave      string   `xor:"which" help:"Wave whose servers' hosts get their package, as ROLLOUT/NUMBER: 12/1. This or --host." placeholder:"ROLLOUT/N"`
+	Host      []string `xor:"which" help:"Servers whose hosts get the package, by name; several with commas, or * for the whole inventory. Needs --package. This or --wave." placeholder:"SERVER"`
 	Package   string   `help:"Package by name, with --host: sp1, sp2 or sp3." placeholder:"NAME"`
 	NotBefore string   `name:"not-before" help:"When it may begin, such as 2026-05-02T22:00:00+02:00. Empty: at once." placeholder:"TIME"`
 	Reason    string   `required:"" help:"Why they are brought there now; it stands on the record." placeholder:"TEXT"`
@@ -31,11 +31,21 @@ func (c *MediaStageCmd) Run(g *Globals) error {
 	if c.NotBefore != "" {
 		var err error
 		if ask.NotBefore, err = time.Parse(time.RFC3339, c.NotBefore); err != nil {
-			return fmt.Errorf("--not-before %s: a time with its zone is wanted, such as 2026-05-02T22:00:00+02:00", c.NotBefore)
+			return usage(g, fmt.Errorf("--not-before %s: a time with its zone is wanted, such as 2026-05-02T22:00:00+02:00", c.NotBefore))
 		}
 	}
-	if (c.Package == "") != (c.Wave != "") {
-		return errors.New("--package belongs to --host: a wave's plan says its package")
+	switch {
+	case c.Wave == "" && len(c.Host) == 0:
+		return usage(g, errors.New("say for which hosts: --wave or --host"))
+	case c.Wave != "" && c.Package != "":
+		return usage(g, errors.New("--package is for --host: a wave's plan says its package"))
+	case c.Wave == "" && c.Package == "":
+		return usage(g, errors.New("--host needs --package: name the package, such as sp1"))
+	}
+	if c.Wave != "" {
+		if _, _, err := waveName(c.Wave); err != nil {
+			return usage(g, err)
+		}
 	}
 	if c.Package != "" {
 		known, err := exchange.PackageByName(c.Package)
@@ -71,13 +81,22 @@ func (c *MediaStageCmd) Run(g *Globals) error {
 	return nil
 }
 
-// namedWave returns the id of a wave by rollout and number, "12/1".
-func namedWave(ctx context.Context, s *store.Store, name string) (int64, error) {
+// waveName reads a rollout and the number of its wave, "12/1".
+func waveName(name string) (id int64, number int, err error) {
 	first, second, _ := strings.Cut(name, "/")
 	id, err1 := strconv.ParseInt(first, 10, 64)
 	number, err2 := strconv.Atoi(second)
-	if err1 != nil || err2 != nil {
-		return 0, fmt.Errorf("--wave %s: a rollout and the number of its wave are wanted, such as 12/1", name)
+	if err1 != nil || err2 != nil || id < 1 || number < 1 {
+		return 0, 0, fmt.Errorf("--wave %s: a rollout and the number of its wave are wanted, such as 12/1", name)
+	}
+	return id, number, nil
+}
+
+// namedWave returns the id of a wave by rollout and number.
+func namedWave(ctx context.Context, s *store.Store, name string) (int64, error) {
+	id, number, err := waveName(name)
+	if err != nil {
+		return 0, err
 	}
 	r, err := s.Rollout(ctx, id)
 	if err != nil {
@@ -110,7 +129,7 @@ func namedServers(ctx context.Context, s *store.Store, names []string) ([]int64,
 	for _, name := range names {
 		id, ok := by[strings.ToUpper(strings.TrimSpace(name))]
 		if !ok {
-			return nil, fmt.Errorf("there is no server %q: the nearest is %q", name, exchange.Nearest(name, known))
+			return nil, fmt.Errorf("there is no server %q%s", name, exchange.Near(name, known, ": the nearest is"))
 		}
 		ids = append(ids, id)
 	}

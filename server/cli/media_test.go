@@ -227,8 +227,8 @@ func TestMediaAddSaysWhatIsWrong(t *testing.T) {
 		"a rollup":         {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp1-ru4"}, 1, "no service pack"},
 		"a link":           {[]string{"--unpacked", unreadable, "--arch", "x64"}, 1, "link is neither a file nor a folder"},
 		"no folder":        {[]string{"--unpacked", good + "/away", "--arch", "x64"}, 1, "no such file"},
-		"nothing":          {[]string{"--arch", "x64"}, 1, "name one: the service pack's FILE, or --unpacked DIR"},
-		"both":             {[]string{"x.exe", "--unpacked", good, "--arch", "x64"}, 1, "name one"},
+		"nothing":          {[]string{"--arch", "x64"}, 2, "name one: the service pack's FILE, or --unpacked DIR"},
+		"both":             {[]string{"x.exe", "--unpacked", good, "--arch", "x64"}, 2, "name one"},
 		"no culture":       {[]string{"--unpacked", good, "--arch", "x64", "--language", "german"}, 1, `--language: "german" is no Windows culture`},
 		"half a culture":   {[]string{"--unpacked", good, "--arch", "x64", "--language", "nl"}, 1, "Windows has several; name one, such as nl-NL"},
 		"no UM culture":    {[]string{"--unpacked", good, "--arch", "x64", "--um-language", "german"}, 1, `--um-language: "german"`},
@@ -270,8 +270,15 @@ func TestMediaGoToSharesAndAreForgotten(t *testing.T) {
 	if raw, err := os.ReadFile(filepath.Join(share, kept.BundleSHA256+".wkm")); err != nil || sha256Hex(raw) != kept.BundleSHA256 {
 		t.Errorf("exported are %d bytes, %v", len(raw), err)
 	}
+	if status, _, problems := run(t, "", m.args("export", "1", "/proc/nope")...); status != 1 || strings.Contains(problems, "this machine") || !strings.Contains(problems, "make the folder /proc/nope") {
+		t.Errorf("export where no folder can be made: %d, %q", status, problems)
+	}
 	set := func(words ...string) (int, string, string) {
 		return run(t, "", append(append([]string{"media", "source", "set"}, words...), "--database-url", m.URL)...)
+	}
+	inventory, _ := exchange.ReadInventory(strings.NewReader("server,roles,site\nCAS1,CAS,Berlin\nHUB1,HT,HQ\n"))
+	if _, err := m.Store.ImportInventory(t.Context(), commandLine(), inventory, nil, store.ImportOptions{}); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		words []string
@@ -281,6 +288,8 @@ func TestMediaGoToSharesAndAreForgotten(t *testing.T) {
 		{[]string{"*", "--mirror", "http://fs1/wk/"}, "hosts of all sites without a source of their own fetch media from mirror http://fs1/wk"},
 		{[]string{"HQ", "--console"}, "hosts of site HQ fetch media from the console\n"},
 		{[]string{"HQ"}, "say from where: --share UNC, --mirror URL or --console"},
+		{[]string{"Berln", "--console"}, `no server is in the site "Berln"; the nearest is "Berlin": correct it, or say --unknown-site`},
+		{[]string{"Oslo", "--console", "--unknown-site"}, "hosts of site Oslo fetch media from the console"},
 		{[]string{"HQ", "--share", "fs1"}, "no share"},
 		{[]string{"HQ", "--console", "--share", `\\fs1\wk`}, "can't be used together"},
 	} {
@@ -288,8 +297,20 @@ func TestMediaGoToSharesAndAreForgotten(t *testing.T) {
 			t.Errorf("source set %v: %d, %q, %q, want %q", c.words, status, said, problems, c.want)
 		}
 	}
-	if list := must(t, "", "media", "source", "list", "--database-url", m.URL); !strings.Contains(list, "berlin  share \\\\fs1\\wk") || !strings.Contains(list, "*       mirror http://fs1/wk") {
+	if list := must(t, "", "media", "source", "list", "--database-url", m.URL); !strings.Contains(list, "Berlin  share \\\\fs1\\wk") || !strings.Contains(list, "*       mirror http://fs1/wk") {
 		t.Errorf("source list is\n%s", list)
+	}
+	remove := func(site string) (int, string, string) {
+		return run(t, "", "media", "source", "remove", site, "--database-url", m.URL)
+	}
+	if status, said, problems := remove("BERLIN"); status != 0 || said != "hosts of site Berlin fetch media from mirror http://fs1/wk, as all sites without a source of their own\n" {
+		t.Errorf("source remove: %d, %q, %q", status, said, problems)
+	}
+	if status, said, problems := remove("*"); status != 0 || said != "hosts of all sites without a source of their own fetch media from the console\n" {
+		t.Errorf("source remove '*': %d, %q, %q", status, said, problems)
+	}
+	if status, _, problems := remove("Berlin"); status != 1 || !strings.Contains(problems, "Berlin has no source of its own") {
+		t.Errorf("source remove, twice: %d, %q", status, problems)
 	}
 	if status, _, problems := run(t, "", m.args("forget", "1", "--reason", "over")...); status != 1 || !strings.Contains(problems, "is what packages point to") {
 		t.Errorf("forget what is used: %d, %q", status, problems)
@@ -334,13 +355,13 @@ func TestMediaStageAsksForHostsByName(t *testing.T) {
 		{[]string{"--host", "*", "--package", "SP1"}, 0, "asked for media on 1 hosts\non their way already: CAS1\nno media for: MBX1"},
 		{[]string{"--host", "CAS2", "--package", "sp1"}, 1, `there is no server "CAS2": the nearest is "CAS1"`},
 		{[]string{"--host", "CAS1", "--package", "sp9"}, 1, `unknown package "sp9"`},
-		{[]string{"--host", "CAS1"}, 1, "--package belongs to --host"},
-		{[]string{"--wave", "1/1", "--package", "sp1"}, 1, "--package belongs to --host"},
-		{[]string{"--wave", "1"}, 1, "such as 12/1"},
+		{[]string{"--host", "CAS1"}, 2, "--package"},
+		{[]string{"--wave", "1/1", "--package", "sp1"}, 2, "--package"},
+		{[]string{"--wave", "1"}, 2, "such as 12/1"},
 		{[]string{"--wave", "7/1"}, 1, "There is no such rollout"},
 		{[]string{"--wave", "1/1", "--host", "CAS1"}, 2, "--wave and --host can't be used together"},
 		{nil, 2, "--wave"},
-		{[]string{"--host", "CAS1", "--package", "sp1", "--not-before", "tomorrow"}, 1, "a time with its zone is wanted"},
+		{[]string{"--host", "CAS1", "--package", "sp1", "--not-before", "tomorrow"}, 2, "a time with its zone is wanted"},
 	} {
 		if status, said, problems := stage(c.words...); status != c.status || !strings.Contains(said+problems, c.want) {
 			t.Errorf("media stage %v: %d, %q, %q, want %d %q", c.words, status, said, problems, c.status, c.want)

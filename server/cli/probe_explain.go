@@ -24,6 +24,7 @@ type explainLine struct {
 	Steps     []winrm.Step   `json:"steps"`
 	Constants []constantLine `json:"constants"` // never null
 	NotKept   string         `json:"not_kept"`  // why it is not in the database, with --store
+	Kept      string         `json:"kept"`      // the host of the inventory with which it was kept, with --store
 }
 
 // constantLine is one constant held against the host.
@@ -65,7 +66,9 @@ func (l *explainLine) keep(ctx context.Context, s *store.Store, found store.Cont
 	}
 	if err != nil {
 		l.NotKept = err.Error()
+		return
 	}
+	l.Kept = host.Name
 }
 
 // explain makes a first contact. Constants are tested where all steps went well.
@@ -125,6 +128,9 @@ func (l *explainLine) human() string {
 	}
 	if l.NotKept != "" {
 		fmt.Fprintf(&b, "  not kept: %s\n", l.NotKept)
+	}
+	if l.Kept != "" {
+		fmt.Fprintf(&b, "  kept with the host %s of the inventory, see its server's page\n", l.Kept)
 	}
 	counts := map[string]int{}
 	for _, c := range l.Constants {

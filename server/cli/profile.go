@@ -7,6 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"wavekeeper/agentless/kerberos"
 	"wavekeeper/server/store"
 )
 
@@ -58,6 +59,11 @@ func (c *ProfileSetCmd) Run(g *Globals) error {
 		}
 		*file.into = string(text)
 	}
+	if p.Krb5Conf != "" {
+		if err := kerberos.CheckConf(p.Krb5Conf); err != nil {
+			return usage(g, fmt.Errorf("--krb5-conf %s: %w", c.Krb5Conf, err))
+		}
+	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -66,7 +72,11 @@ func (c *ProfileSetCmd) Run(g *Globals) error {
 	if _, err := s.SaveProfile(ctx, commandLine(), p); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(g.Stdout, "saved profile", c.Name)
+	words := "saved profile " + c.Name
+	if len(p.Ranges)+len(p.Suffixes) == 0 {
+		words += "; it may be used for no host so far: say for which with --range or --suffix"
+	}
+	_, err = fmt.Fprintln(g.Stdout, words)
 	return err
 }
 

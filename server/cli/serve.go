@@ -53,16 +53,16 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	key, err := c.key()
-	if err != nil {
-		return err
-	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
 	if err := s.CheckSchema(ctx, migrations.FS); err != nil {
+		return err
+	}
+	key, err := c.key(ctx, s, false)
+	if err != nil {
 		return err
 	}
 	if _, err := s.Installation(ctx, c.Demo); err != nil {
@@ -94,7 +94,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err := c.serveMedia(parts, listener, failed); err != nil {
 		return err
 	}
-	handler, ops := c.console(s, hub, proxies, log, counts...)
+	handler, ops := c.console(s, key.ID(), hub, proxies, log, counts...)
 	if err := parts.listen("console", c.Listen, handler, failed); err != nil {
 		return err
 	}

@@ -21,11 +21,11 @@ import (
 
 // console makes the handler of the pages, and the one of /metrics and /readyz.
 // With a token the second is at the console's address, too.
-func (c *ServeCmd) console(s *store.Store, hub *live.Hub, proxies []netip.Prefix, log *slog.Logger, counts ...prometheus.Collector) (pages, ops http.Handler) {
+func (c *ServeCmd) console(s *store.Store, keyID string, hub *live.Hub, proxies []netip.Prefix, log *slog.Logger, counts ...prometheus.Collector) (pages, ops http.Handler) {
 	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
 		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
-		Constants: constants(),
+		Constants: constants(), KeyID: keyID,
 	})
 	ops = operations(s, hub, counts...)
 	if c.MetricsToken == "" {

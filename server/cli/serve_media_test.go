@@ -106,7 +106,7 @@ func TestServeGivesMediaAtAPortOfTheirOwn(t *testing.T) {
 	if err := c.serveMedia(p, listener, make(chan error, 1)); err != nil {
 		t.Fatal(err)
 	}
-	pages, ops := c.console(d.Store, live.New(d.URL, log), nil, log, counts...)
+	pages, ops := c.console(d.Store, "", live.New(d.URL, log), nil, log, counts...)
 	fetch := func(from string) (int, []byte) {
 		t.Helper()
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+at+media.PathPrefix+bundle.SHA256, nil)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -52,6 +53,9 @@ func (c *TwinCmd) Run(g *Globals) (err error) {
 		LockoutThreshold: c.Lockout,
 	}
 	if err := c.access(&o); err != nil {
+		return usage(g, err)
+	}
+	if err := fitting(o.Access, servers); err != nil {
 		return usage(g, err)
 	}
 	if o.Faults, err = readFaults(c.Faults, servers); err != nil {
@@ -143,4 +147,15 @@ func (c *TwinCmd) servers() ([]exchange.Server, error) {
 		return nil, errors.Join(all...)
 	}
 	return inventory.Servers, nil
+}
+
+// fitting refuses an access whose pattern fits no host of the fleet.
+func fitting(access []twin.HostAccess, servers []exchange.Server) error {
+	hosts := hostNames(servers)
+	for _, a := range access {
+		if !slices.ContainsFunc(hosts, a.Fits) {
+			return fmt.Errorf("--access %s: it fits no host of the fleet%s", a.Hosts, exchange.Near(a.Hosts, hosts, ": the nearest is"))
+		}
+	}
+	return nil
 }

@@ -178,7 +178,7 @@ func readHeader(header row) ([]string, []LineError) {
 		case slices.Contains(columns, name):
 			faults = append(faults, LineError{header.line, name, cell, "each column once"})
 		case !slices.Contains(Columns(), name):
-			faults = append(faults, LineError{header.line, name, cell, "unknown column, the nearest known one is " + Nearest(name, Columns())})
+			faults = append(faults, LineError{header.line, name, cell, "unknown column" + strings.ReplaceAll(Near(name, Columns(), ", the nearest known one is"), `"`, "")})
 		}
 		columns = append(columns, name)
 	}

@@ -1,6 +1,9 @@
 package exchange
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Nearest returns the known name that needs the fewest edits to become the
 // given one, without regard to case; "" when nothing is known.
@@ -12,6 +15,16 @@ func Nearest(name string, known []string) string {
 		}
 	}
 	return best
+}
+
+// Near says after the given words which known name is meant by the given one,
+// such as `: the nearest is "sp1"`; nothing where none is near.
+func Near(name string, known []string, words string) string {
+	best := Nearest(name, known)
+	if best == "" || edits(strings.ToLower(name), strings.ToLower(best)) > max(2, len([]rune(name))/3) {
+		return ""
+	}
+	return fmt.Sprintf("%s %q", words, best)
 }
 
 // edits is the Levenshtein distance in runes.

@@ -51,7 +51,7 @@ func PackageByName(name string) (Package, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Package{}, fmt.Errorf("unknown package %q: the nearest is %q", name, Nearest(wanted, names))
+	return Package{}, fmt.Errorf("unknown package %q%s", name, Near(wanted, names, ": the nearest is"))
 }
 
 // Applies reports whether the package can be installed over a build: a service

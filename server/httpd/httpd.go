@@ -30,6 +30,7 @@ type Options struct {
 	Log       *slog.Logger     // request errors; required
 	Now       func() time.Time // the clock; nil = time.Now
 	Constants []Constant       // what the program takes for granted, as first contacts test it
+	KeyID     string           // the key with which this console opens secrets; "" = not known
 	Patience  time.Duration    // how long a page or a form may take to be worked out; 0 = 30 s
 }
 

@@ -49,12 +49,19 @@ func (s *server) profiles(w http.ResponseWriter, r *http.Request) error {
 			if n := against(refused, c.ID); n > 0 {
 				row.State, row.Bad = "refused", true
 			}
+			if s.otherKey(c) {
+				row.State, row.Bad = "cannot be opened: sealed under another key", true
+			}
 		}
 		view.Rows = append(view.Rows, row)
 	}
 	view.Frame = s.frame(r, v, "Profiles", "servers")
 	return s.render(w, r, http.StatusOK, page.ProfilesPage(view))
 }
+
+// otherKey reports whether a secret is sealed under a key that is not this
+// console's.
+func (s *server) otherKey(c store.Credential) bool { return s.KeyID != "" && c.KeyID != s.KeyID }
 
 func against(refused []store.Refusal, credential int64) int {
 	n := 0
@@ -106,7 +113,11 @@ func (s *server) profile(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if ok {
-			view.Accounts = append(view.Accounts, accountView(v, p, c, refused, clock))
+			account := accountView(v, p, c, refused, clock)
+			if s.otherKey(c) {
+				account.Refused = append(account.Refused, fmt.Sprintf("It is sealed under the key %s, and this console has the key %s: it cannot be used. Start the console with the key file of that key (--key-file), or have an admin store the secret anew with this one.", c.KeyID, s.KeyID))
+			}
+			view.Accounts = append(view.Accounts, account)
 		}
 	}
 	view.Frame = s.frame(r, v, p.Name, "servers")

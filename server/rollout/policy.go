@@ -123,7 +123,7 @@ func readMapping(n *yaml.Node, what string, known []string, read func(key string
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if !slices.Contains(known, key.Value) {
-			return Invalid("%s: line %d: unknown key %q, the nearest known one is %q", what, key.Line, key.Value, exchange.Nearest(key.Value, known))
+			return Invalid("%s: line %d: unknown key %q%s", what, key.Line, key.Value, exchange.Near(key.Value, known, ", the nearest known one is"))
 		}
 		if seen[key.Value] {
 			return Invalid("%s: line %d: key %q is there twice", what, key.Line, key.Value)

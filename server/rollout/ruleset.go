@@ -87,7 +87,7 @@ func RuleSetByName(name string) (RuleSet, error) {
 		}
 		names = append(names, r.Name)
 	}
-	return RuleSet{}, Invalid("unknown rule set %q: the nearest is %q", name, exchange.Nearest(name, names))
+	return RuleSet{}, Invalid("unknown rule set %q%s", name, exchange.Near(name, names, ": the nearest is"))
 }
 
 // strength of a rule for one earlier server: breakage is documented for the

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"bytes"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"net"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,8 +22,11 @@ const (
 )
 
 var (
-	realmName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,254}$`)
-	serviceName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]{0,31}$`)
+	realmName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,254}$`)
+	kdcName   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_.-]{0,252}[A-Za-z0-9.])?$`)
+	// services are those for which hosts have names: Windows registers WSMAN for
+	// WinRM, and HTTP falls to HOST (sPNMappings).
+	services = []string{"HTTP", "WSMAN", "HOST"}
 )
 
 func (p *Profile) checkWay() error {
@@ -62,6 +69,9 @@ func (p *Profile) checkTrust() error {
 		pins = append(pins, pin)
 	}
 	p.Pins = pins
+	if err := p.checkCA(); err != nil {
+		return err
+	}
 	switch {
 	case !p.HTTPS && (p.TLS10 || p.Trust != TrustCA || len(pins) > 0):
 		return rollout.Invalid("There is no certificate without https: TLS 1.0, trust by pin or first use, and pins are for https.")
@@ -73,11 +83,40 @@ func (p *Profile) checkTrust() error {
 	return nil
 }
 
+// checkCA refuses what is no list of certificates: with none of them no host
+// would be trusted.
+func (p *Profile) checkCA() error {
+	rest, n := []byte(p.CAPEM), 0
+	for len(bytes.TrimSpace(rest)) > 0 {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		if block.Type == "PRIVATE KEY" || strings.HasSuffix(block.Type, " PRIVATE KEY") {
+			return rollout.Invalid("The file of the authorities holds a private key: give their certificates alone.")
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return rollout.Invalid("Certificate %d of the authorities cannot be read: %v.", n+1, err)
+		}
+		n++
+	}
+	switch {
+	case p.CAPEM != "" && n == 0:
+		return rollout.Invalid("There is no PEM certificate in the file of the authorities; it begins with -----BEGIN CERTIFICATE-----.")
+	case p.CAPEM != "" && !p.HTTPS:
+		return rollout.Invalid("Authorities are for https: there is no certificate without.")
+	}
+	return nil
+}
+
 // Fingerprint reads the SHA-256 of a certificate as people have it: 64
-// hexadecimal digits in either case, with or without colons or blanks, and
+// hexadecimal digits in either case, with or without colons, blanks or dashes, and
 // returns it in lower case without them.
 func Fingerprint(text string) (string, error) {
-	plain := strings.ToLower(strings.NewReplacer(":", "", " ", "", "\t", "").Replace(strings.TrimSpace(text)))
+	plain := strings.ToLower(strings.NewReplacer(":", "", " ", "", "\t", "", "-", "").Replace(strings.TrimSpace(text)))
 	plain = strings.TrimPrefix(plain, "sha256=")
 	raw, err := hex.DecodeString(plain)
 	if err != nil || len(raw) != 32 {
@@ -91,10 +130,13 @@ func (p *Profile) checkKerberos() error {
 	if p.SPNService == "" {
 		p.SPNService = "HTTP"
 	}
-	if !serviceName.MatchString(p.SPNService) {
-		return rollout.Invalid("%q is no service of a principal name; HTTP and WSMAN are.", p.SPNService)
+	if p.SPNService = strings.ToUpper(p.SPNService); !slices.Contains(services, p.SPNService) {
+		return rollout.Invalid("%q is no service by which WinRM is known; there are %s.", p.SPNService, strings.Join(services, ", "))
 	}
 	if p.Auth != AuthKerberos {
+		if p.SPNService != services[0] {
+			return rollout.Invalid("The service of principal names is for Kerberos; this profile uses %s.", p.Auth)
+		}
 		if p.Realm != "" || len(p.KDCs) > 0 || p.Krb5Conf != "" {
 			return rollout.Invalid("A realm, KDCs and a krb5.conf are for Kerberos; this profile uses %s.", p.Auth)
 		}
@@ -119,7 +161,7 @@ func (p *Profile) checkKerberos() error {
 		if n, err := strconv.Atoi(port); port != "" && (err != nil || n < 1 || n > 65535) {
 			return rollout.Invalid("%q is no KDC: its port is not between 1 and 65535.", text)
 		}
-		if host == "" || strings.ContainsAny(host, " /\\@,") {
+		if net.ParseIP(host) == nil && !kdcName.MatchString(host) {
 			return rollout.Invalid("%q is no KDC; dc1.contoso.com or dc1.contoso.com:88 would be one.", text)
 		}
 		kdcs = append(kdcs, kdc)
