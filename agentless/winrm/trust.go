@@ -25,7 +25,7 @@ type TLS struct {
 	// CAs are the trusted authorities; the system's when nil.
 	CAs *x509.CertPool
 	// Old allows what hosts of 2003 and 2008 speak: TLS 1.0, RSA key exchange,
-	// AES-CBC, 3DES and RC4.
+	// AES-CBC, 3DES and RC4; the hello is of their time, so nothing above TLS 1.2.
 	Old bool
 	// Pins are SHA-256 sums of whole certificates (DER). When there is one, they
 	// decide alone: no authority, name or date is looked at.
