@@ -163,7 +163,7 @@ func mediumView(m store.Medium, clock ui.Clock) page.Medium {
 		page.MediumFact{Name: "Added", Value: clock.Ago(m.AddedAt) + " by " + m.AddedBy},
 	)
 	for _, u := range m.Uses {
-		view.Uses = append(view.Uses, page.MediumUse{Package: packageWords(u.Package) + ", " + u.Language, Folder: u.Folder, Hosts: "of " + ui.Count(u.Hosts, "host", "hosts")})
+		view.Uses = append(view.Uses, page.MediumUse{Package: packageWords(u.Package) + ", " + u.Language, Folder: u.Folder, Hosts: ui.Count(u.Hosts, "host", "hosts")})
 	}
 	switch {
 	case m.ForgottenAt != nil:

@@ -85,6 +85,7 @@ func TestMediaPagesSayWhatIsInsideAndWhereItLies(t *testing.T) {
 	for _, want := range []string{
 		"&lt;b&gt;E2K7SP1EN64.exe, 900000000 bytes", "000 files, 1.6 GB", m.ManifestSHA256, m.BundleSHA256, `C:\Wavekeeper\media\sp1-x64-` + m.ManifestSHA256[:8],
 		"43 % of 890 MB, 12 MB/s, from the console", "the disk is &lt;full&gt;", "Make room.", "It asked from 10.9.9.9", "wavekeeper: early &lt;i&gt;", servers[0].Hosts[0].Name,
+		fmt.Sprintf("<td>%d hosts</td>", m.Uses[0].Hosts),
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("status %d, no %q on the page of the medium", status, want)

@@ -13,7 +13,7 @@ var kindWords = map[string]string{
 	"sign-in": "Signed in", "sign-in.failed": "Sign-in failed", "sign-in.refused": "Sign-in refused", "sign-out": "Signed out",
 	"person.add": "Account made", "person.password": "Password changed", "person.enable": "Account enabled", "person.disable": "Account disabled", "person.roles": "Roles changed",
 	"inventory.import": "Inventory imported", "host.probe": "Hosts probed", "host.contact": "First contact asked for", "host.contacted": "First contact made",
-	"media.add": "Media added", "media.forget": "Media forgotten", "media.source": "Source of media set", "media.stage": "Media asked for on hosts", "media.cancel": "Media on a host cancelled",
+	"media.add": "Media added", "media.forget": "Media forgotten", "media.source": "Source of media set", "media.source-removed": "Source of media removed", "media.stage": "Media asked for on hosts", "media.cancel": "Media on a host cancelled",
 	"package.save": "Package registered", "package.set": "Package registered", "preparation.record": "Organization prepared",
 	"profile.save": "Profile changed", "credential.set": "Credential stored",
 	"credential.rotate": "Credential rotated", "credential.rotate-refused": "New secret refused, the old one stays", "credential.retry": "Credential tried again", "credential.refused": "Credential refused",

@@ -95,6 +95,36 @@ func (s *Store) SetMediaSource(ctx context.Context, actor Actor, m MediaSource) 
 	return nil
 }
 
+// RemoveMediaSource takes a site's source away ("" = that of all sites that have
+// none of their own) and returns what it was. rollout.ErrNotFound when it has none.
+func (s *Store) RemoveMediaSource(ctx context.Context, actor Actor, site string) (MediaSource, error) {
+	var was MediaSource
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.acts(ctx, actor, "planner", "admin"); err != nil {
+			return err
+		}
+		spelled, err := t.q.SpelledSite(ctx, strings.TrimSpace(site))
+		if err != nil {
+			return err
+		}
+		r, err := t.q.RemoveMediaSource(ctx, spelled)
+		subject := "site " + spelled
+		if spelled == "" {
+			subject = "all sites"
+		}
+		if err != nil {
+			return missing(err, "%s has no source of its own.", strings.ToUpper(subject[:1])+subject[1:])
+		}
+		was = MediaSource{Site: spelled, Kind: r.Kind, Base: r.Base, SetBy: r.SetBy, SetAt: r.SetAt}
+		t.record(actor, Record{What: "media.source-removed", Subject: subject, Detail: map[string]any{"kind": r.Kind, "base": r.Base}})
+		return nil
+	})
+	if err != nil {
+		return MediaSource{}, fmt.Errorf("remove the source of media for site %q: %w", site, err)
+	}
+	return was, nil
+}
+
 func (m MediaSource) checked() (MediaSource, error) {
 	m.Site, m.Base = strings.ToLower(strings.TrimSpace(m.Site)), strings.TrimRight(strings.TrimSpace(m.Base), `\/`)
 	if len(m.Base) > 150 || strings.ContainsAny(m.Base, "\"'`$%^&|<>*\r\n\t") {

@@ -24,7 +24,7 @@ func medium(f ui.Frame) page.Medium {
 	return page.Medium{
 		Frame: f, Row: mediaList(f).Rows[0],
 		Facts: []page.MediumFact{{Name: "File", Value: "E2K7SP1EN64.exe, 901333488 bytes"}, {Name: "SHA-256 of the file", Hash: strings.Repeat("ab", 32)}},
-		Uses:  []page.MediumUse{{Package: "SP1, de-DE", Folder: `C:\Wavekeeper\media\sp1-x64-abababab`, Hosts: "of 8 hosts"}},
+		Uses:  []page.MediumUse{{Package: "SP1, de-DE", Folder: `C:\Wavekeeper\media\sp1-x64-abababab`, Hosts: "8 hosts"}},
 		Hosts: []page.StagedHost{
 			{Server: ui.Link{Href: "/servers/MBX01", Text: "MBX01"}, Host: "MBX01", State: state("running"), Words: "43 % of 890 MB, 12 MB/s, from the console", Percent: 43, Moves: true, At: ago(3 * time.Minute), Asked: "operator: before the window"},
 			{Server: ui.Link{Href: "/servers/MBX02", Text: "MBX02"}, Host: "MBX02", State: state("failed"), Words: "There is no room on C:", Remedy: "Make room, then ask for it again.", Refused: "It asked from 10.9.9.9, which is none of its addresses", At: ago(time.Hour), Asked: "operator: before the window"},

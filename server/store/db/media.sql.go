@@ -271,20 +271,29 @@ func (q *Queries) MediaSourceFor(ctx context.Context, site string) (MediaSource,
 }
 
 const mediaSources = `-- name: MediaSources :many
-SELECT site, kind, base, set_by, set_at
-FROM media_source
-ORDER BY site
+SELECT COALESCE((SELECT min(s.site) FROM server s WHERE lower(s.site) = m.site), m.site)::text AS site, m.kind, m.base, m.set_by, m.set_at
+FROM media_source m
+ORDER BY m.site
 `
 
-func (q *Queries) MediaSources(ctx context.Context) ([]MediaSource, error) {
+type MediaSourcesRow struct {
+	Site  string
+	Kind  string
+	Base  string
+	SetBy string
+	SetAt time.Time
+}
+
+// Sites as the inventory writes them: sources are kept in lower case.
+func (q *Queries) MediaSources(ctx context.Context) ([]MediaSourcesRow, error) {
 	rows, err := q.db.Query(ctx, mediaSources)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []MediaSource
+	var items []MediaSourcesRow
 	for rows.Next() {
-		var i MediaSource
+		var i MediaSourcesRow
 		if err := rows.Scan(
 			&i.Site,
 			&i.Kind,
@@ -412,6 +421,25 @@ func (q *Queries) RememberMedia(ctx context.Context, mediaID int64) error {
 	return err
 }
 
+const removeMediaSource = `-- name: RemoveMediaSource :one
+DELETE FROM media_source
+WHERE site = lower($1::text)
+RETURNING site, kind, base, set_by, set_at
+`
+
+func (q *Queries) RemoveMediaSource(ctx context.Context, site string) (MediaSource, error) {
+	row := q.db.QueryRow(ctx, removeMediaSource, site)
+	var i MediaSource
+	err := row.Scan(
+		&i.Site,
+		&i.Kind,
+		&i.Base,
+		&i.SetBy,
+		&i.SetAt,
+	)
+	return i, err
+}
+
 const setMediaSource = `-- name: SetMediaSource :exec
 INSERT INTO media_source (site, kind, base, set_by)
 VALUES (lower($1::text), $2, $3, $4)
@@ -464,4 +492,16 @@ func (q *Queries) SetPackageMedia(ctx context.Context, arg SetPackageMediaParams
 		arg.MediaID,
 	)
 	return err
+}
+
+const spelledSite = `-- name: SpelledSite :one
+SELECT COALESCE((SELECT min(site) FROM server WHERE lower(site) = lower($1::text)), $1::text)::text
+`
+
+// A site as the inventory writes it: sources are kept in lower case.
+func (q *Queries) SpelledSite(ctx context.Context, site string) (string, error) {
+	row := q.db.QueryRow(ctx, spelledSite, site)
+	var column_1 string
+	err := row.Scan(&column_1)
+	return column_1, err
 }

@@ -88,15 +88,25 @@ SELECT (SELECT count(*) FROM package p WHERE p.media_id = @id::bigint) AS packag
           AND (u.started_at IS NOT NULL OR r.state IN ('running', 'paused'))) AS upgrades;
 
 -- name: MediaSources :many
-SELECT *
-FROM media_source
-ORDER BY site;
+-- Sites as the inventory writes them: sources are kept in lower case.
+SELECT COALESCE((SELECT min(s.site) FROM server s WHERE lower(s.site) = m.site), m.site)::text AS site, m.kind, m.base, m.set_by, m.set_at
+FROM media_source m
+ORDER BY m.site;
 
 -- name: SetMediaSource :exec
 INSERT INTO media_source (site, kind, base, set_by)
 VALUES (lower(@site::text), @kind, @base, @set_by)
 ON CONFLICT (site) DO UPDATE
 SET kind = excluded.kind, base = excluded.base, set_by = excluded.set_by, set_at = now();
+
+-- name: RemoveMediaSource :one
+DELETE FROM media_source
+WHERE site = lower(@site::text)
+RETURNING *;
+
+-- name: SpelledSite :one
+-- A site as the inventory writes it: sources are kept in lower case.
+SELECT COALESCE((SELECT min(site) FROM server WHERE lower(site) = lower(@site::text)), @site::text)::text;
 
 -- name: MediaSourceFor :one
 -- What counts for an AD site: its own row, else that of the empty site.
