@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"wavekeeper/server/httpd"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
@@ -184,4 +185,24 @@ func TestACertificateOfTheProfileIsKnownToo(t *testing.T) {
 	}
 	admin.page(base, "Trust the new certificate")
 	admin.page("/servers/MBX01", old, "Known by its profile")
+}
+
+// TestASecretUnderAnotherKeyIsSaid: the console that cannot open it says so.
+func TestASecretUnderAnotherKeyIsSaid(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, func(o *httpd.Options) { o.KeyID = "0123456789abcdef" })
+	set := func(key string) {
+		err := c.store.SetCredential(t.Context(), store.Actor{Name: "test"}, store.SealedCredential{ProfileID: 1, Purpose: store.PurposeWinRM, Account: "wk", Sealed: []byte("x"), KeyID: key})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	auditor := c.signedIn(t, "auditor")
+	set("fedcba9876543210")
+	auditor.page("/profiles/default", "sealed under the key fedcba9876543210, and this console has the key 0123456789abcdef")
+	auditor.page("/profiles", "sealed under another key")
+	set("0123456789abcdef")
+	if page := auditor.page("/profiles"); strings.Contains(page, "another key") {
+		t.Error("a secret under this console's key is called another's")
+	}
 }

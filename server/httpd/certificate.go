@@ -206,11 +206,15 @@ func certificateParts(p store.Pin, thumbprint, serial string, clock ui.Clock) []
 	how := page.ConfirmPart{Title: "How to compare it", Lines: []string{
 		"In PowerShell on " + p.Host + " itself, not over the network:", "The SHA-256 that it shows must be the one above, digit by digit.",
 	}, Code: compareCommand}
-	if thumbprint != "" {
-		how.Sums = []page.Sum{{Name: "Thumbprint (SHA-1)", Value: fingerprint(thumbprint)}, {Name: "Serial number", Value: serial}}
-		how.Lines = append(how.Lines, "Windows Server 2003 and 2008 show only these two (certutil -store my, Certificates snap-in). They help to find the certificate there; SHA-1 can be forged, so they are never what a host is known by.")
+	parts := []page.ConfirmPart{shows, known, how}
+	if thumbprint == "" {
+		return parts
 	}
-	return []page.ConfirmPart{shows, known, how}
+	return append(parts, page.ConfirmPart{
+		Title: "What Windows Server 2003 and 2008 show of it",
+		Sums:  []page.Sum{{Name: "Thumbprint (SHA-1)", Value: fingerprint(thumbprint)}, {Name: "Serial number", Value: serial}},
+		Lines: []string{"certutil -store my and the Certificates snap-in show these two only. They help to find the certificate there; SHA-1 can be forged, so they are never what a host is known by."},
+	})
 }
 
 // compareCommand shows the SHA-256 of a host's certificates: PowerShell 1.0 has

@@ -57,9 +57,13 @@ func confirmCertificate(f ui.Frame) page.Confirm {
 			{Title: "MBX01 shows", Sums: []page.Sum{{Name: "SHA-256", Value: newSum}}, Lines: []string{"Subject CN=mbx01.example.org", "Issuer CN=mbx01.example.org", "Valid from 2008-03-14 until 2010-03-14", "Seen 4 min ago"}},
 			{Title: "MBX01 is known by", Sums: []page.Sum{{Name: "SHA-256", Value: oldSum}}},
 			{
-				Title: "How to compare it", Sums: []page.Sum{{Name: "Thumbprint (SHA-1)", Value: newSum[:59]}, {Name: "Serial number", Value: "3fb84a28c9e7c1a0"}},
+				Title: "How to compare it",
 				Code:  `dir cert:\LocalMachine\My | % { $_.Subject; [BitConverter]::ToString((New-Object Security.Cryptography.SHA256Managed).ComputeHash($_.RawData)) }`,
-				Lines: []string{"In PowerShell on MBX01 itself, not over the network:", "The SHA-256 that it shows must be the one above, digit by digit.", "Windows Server 2003 and 2008 show only these two. They are never what a host is known by."},
+				Lines: []string{"In PowerShell on MBX01 itself, not over the network:", "The SHA-256 that it shows must be the one above, digit by digit."},
+			},
+			{
+				Title: "What Windows Server 2003 and 2008 show of it", Sums: []page.Sum{{Name: "Thumbprint (SHA-1)", Value: newSum[:59]}, {Name: "Serial number", Value: "3fb84a28c9e7c1a0"}},
+				Lines: []string{"certutil -store my and the Certificates snap-in show these two only. They help to find the certificate there; SHA-1 can be forged, so they are never what a host is known by."},
 			},
 		},
 	}
