@@ -133,11 +133,11 @@ func stageTask(ctx context.Context, w *Work, script, words string, task func(nam
 	var broken *windows.ScriptError
 	switch {
 	case errors.Is(err, windows.ErrTruncated):
-		return w.retry(script, Outcome{Kind: Failed, Message: words + ": " + err.Error(), Remedy: "Look at the host, then run again."}), nil, look, nil
+		return w.retry(script, Outcome{Kind: Failed, Message: words + ": " + err.Error(), Remedy: "Look at the host, then try again."}), nil, look, nil
 	case errors.As(err, &broken):
 		failed, err := trouble(words, err)
 		if err == nil && failed.Kind == Again { // nothing that is known to last
-			failed.Kind, failed.Remedy = Failed, "Look at the host, then run again."
+			failed.Kind, failed.Remedy = Failed, "Look at the host, then try again."
 			failed = w.retry(script, failed)
 		}
 		return failed, nil, look, err
@@ -206,7 +206,7 @@ func stageCheck(ctx context.Context, w *Work) (Outcome, error) {
 func treeDiffers(w *Work, said windows.Records) Outcome {
 	return Outcome{
 		Kind: Failed, Message: "What lies in " + w.Media.Folder + " is not the registered media: " + differences(said), Phase: phaseCheck,
-		Remedy: "Find out who changed it. Then remove the folder and run again: it is fetched anew.",
+		Remedy: "Find out who changed it. Then remove the folder and try again: it is fetched anew.",
 	}
 }
 

@@ -46,18 +46,21 @@ func stageFetch(ctx context.Context, w *Work) (Outcome, error) {
 	case windows.MediaNoRoom:
 		return noRoom(failed, said, pull.Room), nil
 	case windows.MediaChanged:
-		failed.Message = fmt.Sprintf("What %s gives is not the registered media: %s", source, changedWords(said, m))
-		failed.Remedy = "Export the media anew to the share or mirror, or add them anew on the console; then run again."
+		failed.Message = fmt.Sprintf("What came from %s is not the registered media: %s", source, changedWords(said, m))
+		failed.Remedy = changedRemedy(m)
 	case windows.MediaRefused:
 		failed.Message = fmt.Sprintf("%s does not give the media to this host: %s", source, lastWords(said))
-		failed.Remedy = refusedRemedy(m)
+		if m.Token != "" && said.Get("code") == damagedCode {
+			failed.Message = "The console's own file of the media is damaged: it is not what was registered"
+		}
+		failed.Remedy = refusedRemedy(m, said.Get("code"))
 	case windows.MediaAway:
 		failed.Message = fmt.Sprintf("The host hears nothing of %s for five minutes: %s", source, lastWords(said))
-		failed.Remedy = "Look at the way from the host to the source (its name, port and firewalls) and run again: it goes on from what came."
+		failed.Remedy = "Look at the way from the host to the source (its name, port and firewalls) and try again: it goes on from what came."
 		return sourceAway(w, failed), nil
 	default:
 		failed.Message = fmt.Sprintf("The media did not come from %s within %d hours (%s; last: %s)", source, stageMinutes/60, state, lastWords(said))
-		failed.Remedy = "Look at the way from the host to the source and run again: it goes on from what came."
+		failed.Remedy = "Look at the way from the host to the source and try again: it goes on from what came."
 	}
 	return failed, nil
 }
@@ -68,7 +71,7 @@ func noRoom(failed Outcome, said windows.Records, room int64) Outcome {
 		free = fmt.Sprintf("%d MB", n>>20)
 	}
 	failed.Message = fmt.Sprintf("The disk of %s has too little room: %s free, %d MB are needed for the media", windows.Media, free, room>>20)
-	failed.Remedy = "Free disk space on the host and run again: it goes on from what came."
+	failed.Remedy = "Free disk space on the host and try again: it goes on from what came."
 	return failed
 }
 
@@ -102,14 +105,14 @@ func stageUnpack(ctx context.Context, w *Work) (Outcome, error) {
 			return w.phase(phaseFetch, "The bundle on the host is gone or changed (%s): it is fetched again", state), nil
 		}
 		failed.Message = "The bundle on the host is changed again and again: " + differences(said)
-		failed.Remedy = "Find out who changes it, then run again."
+		failed.Remedy = "Find out who changes it, then try again."
 	case windows.MediaNoRoom:
 		return noRoom(failed, said, unpack.Room), nil
 	case windows.MediaForeign:
 		return treeDiffers(w, said), nil
 	default:
 		failed.Message = "The media did not unpack to what it has to be: " + differences(said)
-		failed.Remedy = "Add the media anew on the console and run again; look at the host's disk where it happens again."
+		failed.Remedy = "Add the media anew on the console and try again; look at the host's disk where it happens again."
 	}
 	return failed, nil
 }

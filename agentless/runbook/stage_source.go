@@ -13,6 +13,10 @@ import (
 // minutes, before a person is asked. One to whom bytes came begins the count anew.
 const awayTries = 3
 
+// damagedCode is what the console's listener answers when its own file is not
+// what was registered any more: 410 Gone, which no retry mends.
+const damagedCode = "410"
+
 // What stageFetch remembers of a source that is away.
 const (
 	stageAway   = "away"    // tasks in a row that heard nothing
@@ -88,9 +92,21 @@ func changedWords(said windows.Records, m Medium) string {
 	return "it came twice with another SHA-256 than " + m.BundleSHA256
 }
 
-func refusedRemedy(m Medium) string {
+// changedRemedy says whom to doubt. The console looks at its own file when a host
+// asks a second time, and would not have given it.
+func changedRemedy(m Medium) string {
 	if m.Token == "" {
-		return "See that the share or mirror has the file under that name, and that the computer accounts of the servers (DOMAIN\\HOST$) may read it; then run again."
+		return "Export the media anew to the share or mirror; then try again."
 	}
-	return "See on the page of the package what the listener says: mostly the host asks from an address that is none of its known ones. Then run again."
+	return "The console's own file was right when the host asked again: look at what is on the way (proxies, virus scanners) and at the host's disk; then try again."
+}
+
+func refusedRemedy(m Medium, code string) string {
+	if m.Token != "" && code == damagedCode {
+		return "Add the media again on the console (wavekeeper media add); then try again: it goes on from what came."
+	}
+	if m.Token == "" {
+		return "See that the share or mirror has the file under that name, and that the computer accounts of the servers (DOMAIN\\HOST$) may read it; then try again."
+	}
+	return "See on the page of the package what the listener says: mostly the host asks from an address that is none of its known ones. Then try again."
 }

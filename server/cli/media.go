@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -155,10 +153,10 @@ func (c *MediaExportCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	to, err := shelf.Export(ctx, m.BundleSHA256, c.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not on this machine: %w; add it here again, or export it where it was added", m.Words(), err)
+	if here(shelf, m) == "no" { // asked first: a folder that cannot be made is no missing file
+		return fmt.Errorf("%s is not on this machine, in %s: add it here again, or export it where it was added", m.Words(), shelf.Dir())
 	}
+	to, err := shelf.Export(ctx, m.BundleSHA256, c.Dir)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -47,6 +48,7 @@ type Grants interface {
 // Files knows the bundles of this machine: a Shelf.
 type Files interface {
 	File(ctx context.Context, sha256 string) (File, error)
+	Doubt(sha256 string) // the next File compares the bundle's hash again
 }
 
 // Options of a Listener.
@@ -91,8 +93,10 @@ type Listener struct {
 	known   *strangers
 	chunk   int64
 
-	mu  sync.Mutex
-	now map[int64]*transfer // the one transfer of each job
+	mu    sync.Mutex
+	now   map[int64]*transfer  // the one transfer of each job
+	whole map[int64]bool       // jobs whose host was sent the end of the bundle
+	said  map[string]time.Time // when a bundle that cannot be served was logged
 }
 
 type transfer struct{ cancel context.CancelCauseFunc }
@@ -118,7 +122,7 @@ func New(opt Options) *Listener {
 	if opt.Stall == 0 {
 		opt.Stall = time.Minute
 	}
-	l := &Listener{opt: opt, chunk: maxChunk, now: map[int64]*transfer{}, known: newStrangers()}
+	l := &Listener{opt: opt, chunk: maxChunk, now: map[int64]*transfer{}, whole: map[int64]bool{}, said: map[string]time.Time{}, known: newStrangers()}
 	if opt.Rate > 0 {
 		l.chunk = min(max(opt.Rate/8, minChunk), maxChunk)
 		l.limiter = rate.NewLimiter(rate.Limit(opt.Rate), int(l.chunk))
@@ -211,6 +215,9 @@ func (l *Listener) place(w http.ResponseWriter, r *http.Request, token string, g
 }
 
 func (l *Listener) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, token string, g Grant, bundle string) {
+	if l.again(g.Job, r) {
+		l.opt.Files.Doubt(bundle)
+	}
 	file, err := l.opt.Files.File(ctx, bundle)
 	var content *os.File
 	if err == nil {
@@ -218,12 +225,21 @@ func (l *Listener) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		l.opt.Log.Warn("media asked for are not on this console", "part", "media", "host", g.Host, "bundle", bundle)
+		if l.speaks(bundle) {
+			l.opt.Log.Warn("media asked for are not on this console", "part", "media", "host", g.Host, "bundle", bundle)
+		}
 		l.refuse(w, r, g, http.StatusServiceUnavailable, RefusedMissing)
 		return
 	case err != nil:
-		l.opt.Log.Error("media cannot be served", "part", "media", "host", g.Host, "err", err)
-		l.refuse(w, r, g, http.StatusInternalServerError, RefusedChanged)
+		if l.speaks(bundle) {
+			l.opt.Log.Error("media cannot be served", "part", "media", "host", g.Host, "err", err)
+		}
+		status := http.StatusInternalServerError
+		if errors.Is(err, ErrChanged) {
+			status = http.StatusGone // a host asks three times and gives up: a person has to add them again
+			w.Header().Set("Retry-After", "1")
+		}
+		l.refuse(w, r, g, status, RefusedChanged)
 		return
 	}
 	defer content.Close()
@@ -232,7 +248,36 @@ func (l *Listener) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 	out := &paced{ResponseWriter: w, ctx: ctx, l: l, token: token, control: http.NewResponseController(w), checked: time.Now(), chunk: min(firstChunk, l.chunk)}
 	began := time.Now()
 	http.ServeContent(out, r, "", time.Time{}, content) // no Last-Modified: If-Range goes by the ETag alone
+	if last, err := content.Seek(0, io.SeekCurrent); err == nil && last == file.Size && out.sent > 0 {
+		l.mu.Lock()
+		l.whole[g.Job] = true
+		l.mu.Unlock()
+	}
 	l.seen(Event{Job: g.Job, Host: g.Host, From: from(r), Status: out.status, Bytes: out.sent, Elapsed: time.Since(began)})
+}
+
+// again reports whether a host that had the end of the bundle asks from the
+// beginning: what it had was not right.
+func (l *Listener) again(job int64, r *http.Request) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r.Method != http.MethodGet || r.Header.Get("Range") != "" || !l.whole[job] {
+		return false
+	}
+	delete(l.whole, job)
+	return true
+}
+
+// speaks reports whether a bundle that cannot be served is to be logged now: once
+// a minute, however many hosts ask for it.
+func (l *Listener) speaks(bundle string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.said[bundle]) < time.Minute {
+		return false
+	}
+	l.said[bundle] = time.Now()
+	return true
 }
 
 // Revoke ends the transfer of a job that has ended, at once. Without it a
@@ -240,6 +285,7 @@ func (l *Listener) serve(ctx context.Context, w http.ResponseWriter, r *http.Req
 func (l *Listener) Revoke(job int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	delete(l.whole, job)
 	if t := l.now[job]; t != nil {
 		t.cancel(errRevoked)
 	}

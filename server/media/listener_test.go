@@ -15,7 +15,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -271,28 +270,6 @@ func TestCurlResumes(t *testing.T) {
 	}
 	if e := s.next(t); e.Status != 206 || e.Bytes != 1<<20-300_000 {
 		t.Errorf("served was %+v, want the rest only", e)
-	}
-}
-
-func TestMediaChangedOnTheConsoleAreNotServed(t *testing.T) {
-	t.Parallel()
-	s := serve(t, "127.0.126.5", 1<<20, 1, media.Options{})
-	if answer, _, err := get(t, "GET", s.url, token(0), nil); err != nil || answer.StatusCode != 200 || s.next(t).Refused != "" {
-		t.Fatal(answer, err)
-	}
-	changed := slices.Clone(s.bundle)
-	changed[77]++
-	if err := os.WriteFile(s.path, changed, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	answer, body, err := get(t, "GET", s.url, token(0), nil)
-	if e := s.next(t); err != nil || answer.StatusCode != 500 || len(body) > 100 || answer.Header.Get("ETag") != "" || e.Refused != media.RefusedChanged {
-		t.Errorf("changed: %v, %v, %+v", answer, err, e)
-	}
-	os.Remove(s.path)
-	answer, _, err = get(t, "GET", s.url, token(0), nil)
-	if e := s.next(t); err != nil || answer.StatusCode != 503 || e.Refused != media.RefusedMissing {
-		t.Errorf("away: %v, %v, %+v", answer, err, e)
 	}
 }
 

@@ -24,6 +24,7 @@ type Shelf struct {
 
 	mu    sync.Mutex
 	known map[string]known
+	bad   map[string]known // as they were when their hash was wrong: they are not hashed for each host that asks
 }
 
 // known is a bundle as it was when its hash was last right.
@@ -73,7 +74,7 @@ func OpenShelf(dir string) (*Shelf, error) {
 	if err := clearAway(dir); err != nil {
 		return nil, err
 	}
-	return &Shelf{dir: dir, known: map[string]known{}}, nil
+	return &Shelf{dir: dir, known: map[string]known{}, bad: map[string]known{}}, nil
 }
 
 // clearAway removes work that is not done and that no process is at.
@@ -252,17 +253,30 @@ func (s *Shelf) File(ctx context.Context, sha string) (File, error) {
 	if err != nil {
 		return File{}, told(s.Path(sha), err)
 	}
+	if s.bad[sha] == now {
+		return File{}, fmt.Errorf("%s: %w", s.Path(sha), ErrChanged)
+	}
 	if s.known[sha] != now {
 		hash := sha256.New()
 		if _, err := io.Copy(hash, &reader{ctx: ctx, r: f}); err != nil {
 			return File{}, told(s.Path(sha), err)
 		}
 		if hex.EncodeToString(hash.Sum(nil)) != sha {
+			s.bad[sha] = now
 			return File{}, fmt.Errorf("%s: %w", s.Path(sha), ErrChanged)
 		}
 		s.known[sha] = now
+		delete(s.bad, sha)
 	}
 	return File{SHA256: sha, Path: s.Path(sha), Size: now.size, Modified: now.modified}, nil
+}
+
+// Doubt lets the next File hash a bundle again: a host had all of it, and it was
+// not what its name says. A disk that gives other bytes than before changes no time.
+func (s *Shelf) Doubt(sha string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, sha)
 }
 
 func look(f *os.File) (known, error) {
