@@ -13,7 +13,7 @@ import (
 func TestTheSameWrongPasswordInAnotherProfileIsNotSent(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	r := reachFrom(t, 101, 6, "127.0.137", "http,ntlm", store.Profile{Auth: store.AuthNTLM})
+	r := reachFrom(t, 101, 6, "127.0.152", "http,ntlm", store.Profile{Auth: store.AuthNTLM})
 	other, err := r.Store.SaveProfile(ctx, admin, store.Profile{Name: "other", Auth: store.AuthNTLM, Ranges: []string{"127.0.0.0/8"}})
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +43,7 @@ func TestTheSameWrongPasswordInAnotherProfileIsNotSent(t *testing.T) {
 func TestAPasswordThatNoHostAnswersIsSentTwice(t *testing.T) {
 	t.Parallel()
 	const hosts = 8
-	r := reachFrom(t, 111, hosts, "127.0.137", "http,ntlm", store.Profile{Auth: store.AuthNTLM}, func(o *twin.Options) {
+	r := reachFrom(t, 111, hosts, "127.0.152", "http,ntlm", store.Profile{Auth: store.AuthNTLM}, func(o *twin.Options) {
 		for _, s := range o.Servers {
 			for range 6 {
 				o.Faults = append(o.Faults, twin.Fault{Host: s.Name, Name: "login-dropped"})

@@ -28,7 +28,7 @@ func accessible(t *testing.T) (e *Engine, d storetest.DB, p store.Profile, c sto
 	if err != nil {
 		t.Fatal(err)
 	}
-	p = store.Profile{Name: "default", Auth: store.AuthKerberos, Realm: "CORP.EXAMPLE", KDCs: []string{"127.0.137.250:1"}, Ranges: []string{"127.0.0.0/8"}}
+	p = store.Profile{Name: "default", Auth: store.AuthKerberos, Realm: "CORP.EXAMPLE", KDCs: []string{"127.0.152.250:1"}, Ranges: []string{"127.0.0.0/8"}}
 	if p.ID, err = d.Store.SaveProfile(ctx, admin, p); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestTicketsOfReplacedCredentialsGo(t *testing.T) {
 // TestAHostStaysAtTheAddressItAnsweredAt: whatever order the name service has.
 func TestAHostStaysAtTheAddressItAnsweredAt(t *testing.T) {
 	t.Parallel()
-	second, err := net.Listen("tcp", "127.0.137.242:0")
+	second, err := net.Listen("tcp", "127.0.152.242:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +150,7 @@ func TestAHostStaysAtTheAddressItAnsweredAt(t *testing.T) {
 	}
 	host := store.HostAddress{ID: 1, Port: second.Addr().(*net.TCPAddr).Port}
 	e := &Engine{conns: conns{by: map[int64]cachedConn{}}}
-	all := []string{"127.0.137.241", "127.0.137.242"}
+	all := []string{"127.0.152.241", "127.0.152.242"}
 	if got, _ := e.dial(t.Context(), host, store.Profile{}, all); got != all[1] {
 		t.Errorf("dials %s, where nothing listens", got)
 	}
@@ -187,7 +187,7 @@ func TestAHostStaysAtTheAddressItAnsweredAt(t *testing.T) {
 func TestReplacedConnectionsAreEndedBeforeTheProgram(t *testing.T) {
 	t.Parallel()
 	fleet, err := twin.Start(t.Context(), twin.Options{User: "wk", Password: "winrm-Secret1", Speed: 1000, Servers: []exchange.Server{{
-		Name: "MBX1", FQDN: "mbx1.lab.test", Roles: []exchange.Role{exchange.Mailbox}, Language: "en-US", Arch: "x64", Address: "127.0.137.243", Port: 5985,
+		Name: "MBX1", FQDN: "mbx1.lab.test", Roles: []exchange.Role{exchange.Mailbox}, Language: "en-US", Arch: "x64", Address: "127.0.152.243", Port: 5985,
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -195,8 +195,8 @@ func TestReplacedConnectionsAreEndedBeforeTheProgram(t *testing.T) {
 	t.Cleanup(func() { fleet.Close() })
 	c := conns{by: map[int64]cachedConn{}}
 	for _, way := range []string{"a", "b", "c"} {
-		conn, _, err := c.of(1, way, "127.0.137.243", nil, nil, func(*shown) (*winrm.Conn, error) {
-			return winrm.New(winrm.Config{Address: "127.0.137.243", Port: 5985, Account: winrm.Basic("wk", "winrm-Secret1"), AllowPlain: true})
+		conn, _, err := c.of(1, way, "127.0.152.243", nil, nil, func(*shown) (*winrm.Conn, error) {
+			return winrm.New(winrm.Config{Address: "127.0.152.243", Port: 5985, Account: winrm.Basic("wk", "winrm-Secret1"), AllowPlain: true})
 		})
 		if err != nil {
 			t.Fatal(err)

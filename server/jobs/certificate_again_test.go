@@ -15,7 +15,7 @@ import (
 func TestAHostThatShowsItsCertificateAgainGoesOn(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	w := worldBy(t, "server,fqdn,roles,site,build,address,port\nCAS1,cas1.corp.example,ClientAccess,HQ,8.0.685.25,127.0.139.21,5986\n",
+	w := worldBy(t, "server,fqdn,roles,site,build,address,port\nCAS1,cas1.corp.example,ClientAccess,HQ,8.0.685.25,127.0.153.21,5986\n",
 		"https,ntlm,self-signed", store.Profile{Auth: store.AuthNTLM, HTTPS: true, TLS10: true, Trust: store.TrustFirstUse})
 	offered := func() int {
 		offers, err := w.Store.OpenPins(ctx)

@@ -14,7 +14,7 @@ import (
 // and no place, and its time does not count; it goes on when the host is free.
 func TestAStagingWaitsBehindAnUpgradeOfItsHost(t *testing.T) {
 	t.Parallel()
-	w, s := mediaWorld(t, strings.ReplaceAll(twoServers, "127.0.127.1", "127.0.139.3"))
+	w, s := mediaWorld(t, strings.ReplaceAll(twoServers, "127.0.127.1", "127.0.153.3"))
 	s.add(t, w, twin.MediaTree("sp1", "en-US", "x64"))
 	exec := func(query string) {
 		t.Helper()
