@@ -148,8 +148,8 @@ func TestMetricsAndReadinessAreNotForEverybody(t *testing.T) {
 		h.ServeHTTP(w, r)
 		return w
 	}
-	shut, inner := (&ServeCmd{Listen: "127.0.0.1:0"}).console(d.Store, hub, nil, log)
-	guarded, _ := (&ServeCmd{Listen: "127.0.0.1:0", MetricsToken: "let me in"}).console(d.Store, hub, nil, log)
+	shut, inner := (&ServeCmd{Listen: "127.0.0.1:0"}).console(d.Store, "", hub, nil, log)
+	guarded, _ := (&ServeCmd{Listen: "127.0.0.1:0", MetricsToken: "let me in"}).console(d.Store, "", hub, nil, log)
 	for _, path := range []string{"/metrics", "/readyz"} {
 		if w := ask(shut, path, "let me in"); w.Code != http.StatusNotFound {
 			t.Errorf("%s at a console without a token: %d, want 404", path, w.Code)

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"net"
 	"testing"
 	"time"
 
@@ -15,14 +14,7 @@ import (
 // ask WMI, even though it is well again, and another connection does.
 func TestWhatAHostTaughtOutlivesATick(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.128.9:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
+	const port = 5985
 	fleet, err := twin.Start(t.Context(), twin.Options{
 		User: "wkadmin", Password: "winrm-Secret1", RunAs: `LAB\svc`, RunAsPassword: "x", Speed: 1000,
 		Faults: []twin.Fault{{Host: "MBX1", Name: "wmi-hangs", Lasts: 1000 * time.Hour, At: "request:1"}},
