@@ -205,16 +205,16 @@ func TestTLSOfThatTime(t *testing.T) {
 			Certificates: []tls.Certificate{shown}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS10, CipherSuites: []uint16{suite},
 		})
 		cfg.TLS.Pins = []Pin{shownPin(shown)}
-		_, err := dialTo(t, cfg).Identify(withDeadline(t, 5*time.Second))
+		_, err := dialTo(t, cfg).Identify(withDeadline(t, 20*time.Second))
 		if Outcome(err) != OutcomeUnreachable || !strings.Contains(err.Error(), "speaks TLS 1.0 or 1.1 only") || !strings.Contains(err.Error(), "allow it in the profile") || h.actions() != "" {
 			t.Errorf("%s, strict: %v", name, err)
 		}
 		cfg.TLS.Old = true
-		if _, err := dialTo(t, cfg).Identify(withDeadline(t, 5*time.Second)); err != nil {
+		if _, err := dialTo(t, cfg).Identify(withDeadline(t, 20*time.Second)); err != nil {
 			t.Errorf("%s, allowed: %v", name, err)
 		}
 		cfg.TLS.Pins = []Pin{{}}
-		if _, err := dialTo(t, cfg).Identify(withDeadline(t, 5*time.Second)); !errors.Is(err, ErrTrust) {
+		if _, err := dialTo(t, cfg).Identify(withDeadline(t, 20*time.Second)); !errors.Is(err, ErrTrust) {
 			t.Errorf("%s, another pin: %v", name, err)
 		}
 	}
@@ -225,7 +225,7 @@ func TestTLSOfThatTime(t *testing.T) {
 		return nil
 	}})
 	cfg.TLS.Old, cfg.TLS.Pins = true, []Pin{shownPin(shown)}
-	if _, err := dialTo(t, cfg).Identify(withDeadline(t, 5*time.Second)); err != nil || version != tls.VersionTLS12 {
+	if _, err := dialTo(t, cfg).Identify(withDeadline(t, 20*time.Second)); err != nil || version != tls.VersionTLS12 {
 		t.Errorf("TLS %x, %v", version, err)
 	}
 }
