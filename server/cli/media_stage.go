@@ -72,6 +72,9 @@ func (c *MediaStageCmd) Run(g *Globals) error {
 		return err
 	}
 	fmt.Fprintf(g.Stdout, "asked for media on %d hosts\n", len(asked.Stagings))
+	if len(asked.Moved) > 0 {
+		fmt.Fprintf(g.Stdout, "another time for: %s\n", strings.Join(asked.Moved, ", "))
+	}
 	if len(asked.Open) > 0 {
 		fmt.Fprintf(g.Stdout, "on their way already: %s\n", strings.Join(asked.Open, ", "))
 	}
@@ -158,6 +161,9 @@ func (c *MediaHostsCmd) Run(g *Globals) error {
 	fmt.Fprintln(w, "HOST\tMEDIA\tSTATE\tPHASE\tFETCHED\tFROM\tMESSAGE\tASKED FOR BY")
 	for _, one := range all {
 		message := one.Message
+		if one.State == rollout.Waiting && one.NotBefore.After(time.Now()) {
+			message = strings.TrimSpace("not before " + one.NotBefore.UTC().Format(time.RFC3339) + " " + message)
+		}
 		if one.Refused != "" && one.State != rollout.Done {
 			message += " (" + one.Refused + ")"
 		}

@@ -51,8 +51,11 @@ func TestMediaStageAsksForAWave(t *testing.T) {
 			t.Errorf("asked for %+v, want the medium of SP1 on the hosts of the first wave from %s on", g, at)
 		}
 	}
-	if said := stage("1"); said != "asked for media on 0 hosts\non their way already: CAS1, CAS2\n" {
+	if said := stage("1", "--not-before", at.Format(time.RFC3339)); said != "asked for media on 0 hosts\non their way already: CAS1, CAS2\n" {
 		t.Errorf("asked again it says %q", said)
+	}
+	if said := stage("1"); said != "asked for media on 0 hosts\nanother time for: CAS1, CAS2\n" {
+		t.Errorf("asked for at once it says %q", said)
 	}
 	if said := stage("2"); said != "asked for media on 1 hosts\n" {
 		t.Errorf("media stage --wave %d/2 says %q", id, said)

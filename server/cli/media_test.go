@@ -352,7 +352,8 @@ func TestMediaStageAsksForHostsByName(t *testing.T) {
 		want   string
 	}{
 		{[]string{"--host", "cas1", "--package", "sp1", "--not-before", "2040-01-02T03:04:05Z"}, 0, "asked for media on 1 hosts\n"},
-		{[]string{"--host", "*", "--package", "SP1"}, 0, "asked for media on 1 hosts\non their way already: CAS1\nno media for: MBX1"},
+		{[]string{"--host", "*", "--package", "SP1"}, 0, "asked for media on 1 hosts\nanother time for: CAS1\nno media for: MBX1"},
+		{[]string{"--host", "hub1", "--package", "sp1", "--not-before", "2040-01-02T03:04:05Z"}, 0, "asked for media on 0 hosts\nanother time for: HUB1\n"},
 		{[]string{"--host", "CAS2", "--package", "sp1"}, 1, `there is no server "CAS2": the nearest is "CAS1"`},
 		{[]string{"--host", "CAS1", "--package", "sp9"}, 1, `unknown package "sp9"`},
 		{[]string{"--host", "CAS1"}, 2, "--package"},
@@ -368,6 +369,9 @@ func TestMediaStageAsksForHostsByName(t *testing.T) {
 		}
 	}
 	list := must(t, "", "media", "hosts", "--database-url", m.URL)
+	if strings.Count(list, "not before 2040-01-02T03:04:05Z") != 1 {
+		t.Errorf("media hosts does not say when HUB1 gets it:\n%s", list)
+	}
 	if strings.Count(list, "waiting") != 2 || !strings.Contains(list, "CAS1") || !strings.Contains(list, "HUB1") {
 		t.Errorf("media hosts is\n%s", list)
 	}

@@ -21,7 +21,7 @@ func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave 
 		return page.WaveMedia{}, err
 	}
 	var view page.WaveMedia
-	there, open := 0, 0
+	there, moves := 0, 0
 	for _, h := range hosts {
 		row := page.StagedHost{Server: ui.Link{Href: serverHref(h.Server), Text: h.Server}, Host: h.Host.Name, Words: "nobody asked for it yet"}
 		if h.Staging.ID != 0 {
@@ -29,8 +29,8 @@ func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave 
 			if h.Staging.State == rollout.Done {
 				there++
 			}
-			if h.Staging.Open() {
-				open++
+			if h.Staging.Open() && h.Staging.State != rollout.Waiting && h.Staging.State != rollout.Held {
+				moves++ // what waits can be asked for again, for another time
 			}
 			if h.Staging.Upgrade == 0 && (h.Staging.Open() || h.Staging.State == rollout.Failed) && v.may(auth.Stage) && !ended(o.State) {
 				row.Staging, view.Cancel = strconv.FormatInt(h.Staging.ID, 10), waveHref(o.ID, wave.Number)+"/unstage"
@@ -40,7 +40,7 @@ func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave 
 	}
 	view.Lead = fmt.Sprintf("on %d of %s", there, ui.Count(len(hosts), "host", "hosts"))
 	switch {
-	case ended(o.State) || wave.State == rollout.WaveDone || open == len(hosts):
+	case ended(o.State) || wave.State == rollout.WaveDone || moves == len(hosts):
 	case !v.may(auth.Stage):
 		view.Why = v.why(auth.Stage)
 	default:
@@ -69,11 +69,28 @@ func (s *server) waveStage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	said := fmt.Sprintf("The media are asked for on %s.", ui.Count(len(asked.Stagings), "host", "hosts"))
-	if len(asked.Open) > 0 {
-		said += " On their way already: " + strings.Join(asked.Open, ", ") + "."
+	return s.done(w, r, strings.TrimSuffix(r.URL.Path, "/stage"), askedWords(asked))
+}
+
+// askedWords says what came of asking for media.
+func askedWords(asked store.StagingAsked) string {
+	var said []string
+	if n := len(asked.Stagings); n > 0 {
+		said = append(said, fmt.Sprintf("The media are asked for on %s.", ui.Count(n, "host", "hosts")))
 	}
-	return s.done(w, r, strings.TrimSuffix(r.URL.Path, "/stage"), said)
+	if len(asked.Moved) > 0 {
+		said = append(said, "Another time for "+strings.Join(asked.Moved, ", ")+".")
+	}
+	if len(said) == 0 {
+		said = append(said, "Nothing was asked for.")
+	}
+	if len(asked.Open) > 0 {
+		said = append(said, "On their way already, or waiting for that time: "+strings.Join(asked.Open, ", ")+".")
+	}
+	if len(asked.NoMedia) > 0 {
+		said = append(said, "Without media: "+strings.Join(asked.NoMedia, ", ")+".")
+	}
+	return strings.Join(said, " ")
 }
 
 // waveUnstage cancels the media of a wave on one host.

@@ -46,6 +46,16 @@ func TestMediaOfAWaveAreAskedForOnItsPage(t *testing.T) {
 		t.Errorf("asked for %+v, %v", all, err)
 	}
 	operator.page("/history", "before the &lt;weekend&gt;")
+	operator.page(base+"/waves/1", "not before ", "Bring the media to the hosts", "for another time")
+	if status, page := operator.post(base+"/waves/1/stage", url.Values{"reason": {"sooner"}, "not_before": {"2035-05-02T22:00"}}); status != http.StatusOK || !strings.Contains(page, "Another time for "+all[0].Host.Name+".") {
+		t.Errorf("another time: status %d: %s", status, words(page))
+	}
+	if status, page := operator.post(base+"/waves/1/stage", url.Values{"reason": {"past"}, "not_before": {"2006-05-02T22:00"}}); status == http.StatusOK || !strings.Contains(page, "2006-05-02 22:00 UTC is over already") {
+		t.Errorf("a time that is over: status %d: %s", status, words(page))
+	}
+	if g, err := c.store.StagingByID(t.Context(), all[0].ID); err != nil || g.NotBefore.Year() != 2035 || g.Reason != "sooner" {
+		t.Errorf("asked again it is %+v, %v", g, err)
+	}
 
 	id := strconv.FormatInt(all[0].ID, 10)
 	operator.page(base+"/waves/1", `action="`+base+`/waves/1/unstage"`, `name="staging" value="`+id+`"`)

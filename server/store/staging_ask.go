@@ -28,6 +28,7 @@ type StagingAsk struct {
 // StagingAsked says what came of it.
 type StagingAsked struct {
 	Stagings []int64  // new ones
+	Moved    []string // hosts on which it waited for another time, and has this one now
 	Open     []string // hosts to which the medium is on its way already
 	NoMedia  []string // servers whose package lies on the hosts already, or has no media
 }
@@ -42,6 +43,9 @@ func (s *Store) AskStaging(ctx context.Context, actor Actor, ask StagingAsk) (St
 	err := s.inTx(ctx, func(t *txn) error {
 		if err := t.acts(ctx, actor, "operator", "planner"); err != nil {
 			return err
+		}
+		if !ask.NotBefore.IsZero() && ask.NotBefore.Before(t.now.Add(-time.Minute)) {
+			return rollout.Invalid("%s is over already: name a time to come, or none to begin at once.", ask.NotBefore.UTC().Format("2006-01-02 15:04 UTC"))
 		}
 		var err error
 		asked, err = t.askStaging(ctx, actor, ask)
@@ -80,12 +84,22 @@ func (t *txn) askStaging(ctx context.Context, actor Actor, ask StagingAsk) (Stag
 		})
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
-			asked.Open = append(asked.Open, h.Host)
-			continue
+			moved, err := t.q.MoveStaging(ctx, db.MoveStagingParams{
+				HostID: h.HostID, MediaID: *h.MediaID, NotBefore: momentOf(ask.NotBefore), AskedBy: actor.Name, Reason: ask.Reason,
+			})
+			if errors.Is(err, pgx.ErrNoRows) {
+				asked.Open = append(asked.Open, h.Host)
+				continue
+			}
+			if err != nil {
+				return asked, err
+			}
+			asked.Moved, g = append(asked.Moved, h.Host), db.InsertStagingRow(moved)
 		case err != nil:
 			return asked, err
+		default:
+			asked.Stagings = append(asked.Stagings, g.ID)
 		}
-		asked.Stagings = append(asked.Stagings, g.ID)
 		if !ask.NotBefore.After(t.now) && len(jobs) < stagingsAtOnce { // the sweep gives the others their turn
 			jobs = append(jobs, Stage{Staging: g.ID, Generation: g.Generation})
 		}
@@ -95,7 +109,12 @@ func (t *txn) askStaging(ctx context.Context, actor Actor, ask StagingAsk) (Stag
 	}
 	slices.Sort(asked.NoMedia)
 	asked.NoMedia = slices.Compact(asked.NoMedia)
-	record.Detail = map[string]any{"package": ask.Package, "stagings": int64(len(asked.Stagings)), "not_before": at(ask.NotBefore)}
+	if len(asked.Stagings)+len(asked.Moved) == 0 {
+		return asked, nil // nothing was changed: nothing goes on record
+	}
+	record.Detail = map[string]any{
+		"package": ask.Package, "stagings": int64(len(asked.Stagings)), "moved": int64(len(asked.Moved)), "not_before": at(ask.NotBefore),
+	}
 	t.record(actor, record)
 	return asked, t.s.insertJobs(ctx, t.tx, jobs...)
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
@@ -21,22 +22,31 @@ func (t *txn) mediaAwaited(ctx context.Context, id int64) (map[int64]string, err
 		if r.StagingUpgrade != nil || awaited[r.UpgradeID] != "" {
 			continue
 		}
-		if why := awaitedMedia(rollout.State(r.State), r.Host, r.Message); why != "" {
+		if why := awaitedMedia(rollout.State(r.State), r.Phase, r.Host, r.Message, r.NotBefore, t.now); why != "" {
 			awaited[r.UpgradeID] = why
 		}
 	}
 	return awaited, nil
 }
 
-func awaitedMedia(state rollout.State, host, message string) string {
+func awaitedMedia(state rollout.State, phase, host, message string, notBefore, now time.Time) string {
 	said := ""
 	if message != "" {
 		said = ": " + message
 	}
 	switch state {
 	case rollout.Waiting, rollout.Held:
+		if notBefore.After(now) {
+			return "The media is asked for on " + host + ", not before " + notBefore.UTC().Format("2006-01-02 15:04 UTC") + ". Ask for it again for another time, or at once."
+		}
 		return "The media is asked for on " + host + " and not there yet."
 	case rollout.Running, rollout.Paused, rollout.OutOfSight, rollout.Interrupted, rollout.Unknown:
+		switch phase {
+		case PhaseCheck:
+			return "It is looked whether the media is on " + host + " already."
+		case PhaseUnpack, PhaseVerify:
+			return "The media came to " + host + ": it is unpacked, and every file of it compared."
+		}
 		return "The media is on its way to " + host + said + "."
 	case rollout.Failed:
 		return "The media did not come to " + host + said + ". Cure that and ask for it again: it goes on from what came. Or cancel it (on the wave's page, or wavekeeper media cancel): then the upgrade brings it as its own step."

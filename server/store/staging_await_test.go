@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -47,6 +49,83 @@ func TestWhatAFailedStagingTellsToDoIsPossible(t *testing.T) {
 	}
 	if got := awaited(); got != "" {
 		t.Errorf("cancelled: %q, want the upgrade's own step to bring it", got)
+	}
+}
+
+// TestAnotherTimeReplacesTheOne: what waits for its time can be asked for again,
+// sooner or later, and an approval lets it begin at once.
+func TestAnotherTimeReplacesTheOne(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	addMedium(t, d.Store, "sp1")
+	wave := d.view(t).Waves[0].ID
+	ask := func(at time.Time) store.StagingAsked {
+		t.Helper()
+		asked, err := d.Store.AskStaging(t.Context(), d.operator, store.StagingAsk{Wave: wave, Reason: "x", NotBefore: at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return asked
+	}
+	far := time.Now().Add(48 * time.Hour).UTC().Truncate(time.Second)
+	first := ask(far)
+	if len(first.Stagings) != 1 {
+		t.Fatalf("asked %+v", first)
+	}
+	awaited := func() string {
+		t.Helper()
+		s, err := d.Store.Snapshot(t.Context(), d.rollout, book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Upgrades[0].MediaAwaited
+	}
+	if got := awaited(); !strings.Contains(got, "not before "+far.Format("2006-01-02 15:04 UTC")) {
+		t.Errorf("it is held by %q, want the time", got)
+	}
+	records := func() int { return d.count(t, "SELECT count(*) FROM audit WHERE what = 'media.stage'") }
+	had := records()
+	if again := ask(far); len(again.Open) != 1 || len(again.Moved) != 0 || records() != had {
+		t.Errorf("the same again: %+v, and %d records, want none", again, records()-had)
+	}
+	near := far.Add(-24 * time.Hour)
+	moved := ask(near)
+	g, err := d.Store.StagingByID(t.Context(), first.Stagings[0])
+	if err != nil || len(moved.Moved) != 1 || len(moved.Stagings) != 0 || !g.NotBefore.Equal(near) || records() != had+1 {
+		t.Errorf("sooner: %+v, %+v, %v", moved, g, err)
+	}
+	if now := ask(time.Time{}); len(now.Moved) != 1 {
+		t.Errorf("at once: %+v", now)
+	}
+	if got := awaited(); got != "The media is asked for on CAS1 and not there yet." {
+		t.Errorf("at once it is held by %q", got)
+	}
+	if now := ask(time.Time{}); len(now.Moved) != 0 || len(now.Open) != 1 {
+		t.Errorf("at once, again: %+v", now)
+	}
+	_, err = d.Store.AskStaging(t.Context(), d.operator, store.StagingAsk{Wave: wave, Reason: "x", NotBefore: time.Now().Add(-time.Hour)})
+	if !errors.Is(err, rollout.ErrInvalid) || !strings.Contains(err.Error(), "is over already") {
+		t.Errorf("a time that is over: %v", err)
+	}
+}
+
+func TestWhatAHoldSaysOfMediaIsNotAgainstItself(t *testing.T) {
+	t.Parallel()
+	d, lease, g := staged(t)
+	for phase, want := range map[string]string{
+		store.PhaseFetch:  "The media is on its way to CAS1: all is right.",
+		store.PhaseUnpack: "The media came to CAS1: it is unpacked, and every file of it compared.",
+		store.PhaseCheck:  "It is looked whether the media is on CAS1 already.",
+	} {
+		save := g.Save()
+		save.Phase, save.Message = phase, "all is right"
+		if err := d.Store.SaveStaging(t.Context(), lease, save); err != nil {
+			t.Fatal(err)
+		}
+		s, err := d.Store.Snapshot(t.Context(), d.rollout, book)
+		if err != nil || s.Upgrades[0].MediaAwaited != want {
+			t.Errorf("%s: held by %q, %v, want %q", phase, s.Upgrades[0].MediaAwaited, err, want)
+		}
 	}
 }
 

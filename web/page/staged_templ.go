@@ -275,7 +275,7 @@ func stagedPanel(v WaveMedia) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "\"><p class=\"hint\">It needs no approval: only the program's own folder on the hosts is changed. Approving the wave asks for it, too.</p><label class=\"form-label\" for=\"stage-reason\">Reason</label> <input class=\"form-control\" id=\"stage-reason\" name=\"reason\" required maxlength=\"1000\"> <label class=\"form-label\" for=\"stage-after\">Not before (UTC; empty: at once)</label> <input class=\"form-control\" id=\"stage-after\" name=\"not_before\" type=\"datetime-local\"><div class=\"acts\"><button class=\"btn btn-primary\" type=\"submit\">Bring the media to the hosts</button></div></form>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "\"><p class=\"hint\">It needs no approval: only the program's own folder on the hosts is changed. Approving the wave asks for it, too, at once. What waits can be asked for again, for another time.</p><label class=\"form-label\" for=\"stage-reason\">Reason</label> <input class=\"form-control\" id=\"stage-reason\" name=\"reason\" required maxlength=\"1000\"> <label class=\"form-label\" for=\"stage-after\">Not before (UTC; empty: at once)</label> <input class=\"form-control\" id=\"stage-after\" name=\"not_before\" type=\"datetime-local\"><div class=\"acts\"><button class=\"btn btn-primary\" type=\"submit\">Bring the media to the hosts</button></div></form>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -288,6 +288,50 @@ func (q *Queries) MediumStagings(ctx context.Context, arg MediumStagingsParams) 
 	return items, nil
 }
 
+const moveStaging = `-- name: MoveStaging :one
+UPDATE staging
+SET not_before = GREATEST(now(), $1::timestamptz),
+    due_at = GREATEST(now(), $1::timestamptz),
+    asked_by = $2,
+    reason = $3,
+    asked_at = now(),
+    generation = generation + 1,
+    saved_at = now()
+WHERE host_id = $4
+  AND media_id = $5
+  AND state IN ('waiting', 'held')
+  AND upgrade_id IS NULL
+  AND GREATEST(now(), not_before) IS DISTINCT FROM GREATEST(now(), $1::timestamptz)
+RETURNING id, generation
+`
+
+type MoveStagingParams struct {
+	NotBefore *time.Time
+	AskedBy   string
+	Reason    string
+	HostID    int64
+	MediaID   int64
+}
+
+type MoveStagingRow struct {
+	ID         int64
+	Generation int64
+}
+
+// Another time for what waits; none when it is in work, or has that time already.
+func (q *Queries) MoveStaging(ctx context.Context, arg MoveStagingParams) (MoveStagingRow, error) {
+	row := q.db.QueryRow(ctx, moveStaging,
+		arg.NotBefore,
+		arg.AskedBy,
+		arg.Reason,
+		arg.HostID,
+		arg.MediaID,
+	)
+	var i MoveStagingRow
+	err := row.Scan(&i.ID, &i.Generation)
+	return i, err
+}
+
 const rolloutsStartingHost = `-- name: RolloutsStartingHost :many
 SELECT DISTINCT r.id
 FROM rollout r

@@ -27,6 +27,23 @@ WHERE m.id = @media_id
 ON CONFLICT (host_id, media_id) WHERE state NOT IN ('done', 'skipped', 'failed') DO NOTHING
 RETURNING id, generation;
 
+-- name: MoveStaging :one
+-- Another time for what waits; none when it is in work, or has that time already.
+UPDATE staging
+SET not_before = GREATEST(now(), sqlc.narg(not_before)::timestamptz),
+    due_at = GREATEST(now(), sqlc.narg(not_before)::timestamptz),
+    asked_by = @asked_by,
+    reason = @reason,
+    asked_at = now(),
+    generation = generation + 1,
+    saved_at = now()
+WHERE host_id = @host_id
+  AND media_id = @media_id
+  AND state IN ('waiting', 'held')
+  AND upgrade_id IS NULL
+  AND GREATEST(now(), not_before) IS DISTINCT FROM GREATEST(now(), sqlc.narg(not_before)::timestamptz)
+RETURNING id, generation;
+
 -- name: TakeStagingForUpgrade :one
 -- The open staging becomes a step of the upgrade; who worked on it is overtaken.
 UPDATE staging
