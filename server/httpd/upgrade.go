@@ -154,6 +154,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 			t.From = orDash(one.Build.String())
 		}
 	}
+	t.Wave = ui.Link{Href: waveHref(u.Rollout, u.Wave), Text: fmt.Sprintf("wave %d", u.Wave)}
 	t.Now = "not started"
 	for i, st := range s.Runbook.Steps {
 		if st.Name != u.Step {
@@ -182,6 +183,9 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	case rollout.Waiting, rollout.Held:
 		for _, one := range u.Reasons {
 			t.Reasons = append(t.Reasons, one.Text)
+			if one.Rule == "media-is-not-staged" {
+				t.Media = ui.Link{Href: mediaOfWave(u.Rollout, u.Wave), Text: fmt.Sprintf("Media of wave %d", u.Wave)}
+			}
 		}
 		if len(t.Reasons) == 0 {
 			for _, w := range o.Waves {

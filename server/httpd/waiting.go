@@ -42,12 +42,16 @@ func (s *server) decisions(ctx context.Context, v viewer, rollout int64) ([]page
 	if err != nil {
 		return nil, err
 	}
+	bring, err := s.toBring(ctx, v, rollout)
+	if err != nil {
+		return nil, err
+	}
 	approve, err := s.toApprove(ctx, v, rollout)
 	if err != nil || rollout != 0 {
-		return slices.Concat(decide, silent, approve), err
+		return slices.Concat(decide, bring, silent, approve), err
 	}
 	access, err := s.toLetIn(ctx, v)
-	return slices.Concat(decide, silent, access, approve), err
+	return slices.Concat(decide, bring, silent, access, approve), err
 }
 
 // toDecide lists upgrades in trouble, and those on whose hosts something is not
@@ -191,6 +195,40 @@ func (s *server) toLookAt(ctx context.Context, v viewer, rollout int64) ([]page.
 	}
 	return list, nil
 }
+
+// toBring lists waves that wait for media which did not come, of one rollout or,
+// with 0, of all: on a wave's page they are asked for again, or cancelled.
+func (s *server) toBring(ctx context.Context, v viewer, only int64) ([]page.Waiting, error) {
+	failed, err := s.Store.MediaFailed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clock := v.clock(s.Now())
+	var list []page.Waiting
+	for len(failed) > 0 {
+		first, n := failed[0], 1
+		hosts := []string{first.Host}
+		for ; n < len(failed) && failed[n].Rollout == first.Rollout && failed[n].Wave == first.Wave; n++ {
+			hosts = append(hosts, failed[n].Host)
+		}
+		failed = failed[n:]
+		if only != 0 && first.Rollout != only {
+			continue
+		}
+		w := page.Waiting{
+			State: ui.State{Key: "failed"}, Title: "The media did not come to " + ui.List(slices.Compact(hosts), 3),
+			Detail: clean(fmt.Sprintf("%s · wave %d · %s", first.PlanName, first.Wave, brief(first.Message))), Href: mediaOfWave(first.Rollout, first.Wave), Since: clock.Moment(first.Since),
+		}
+		if v.may(auth.Stage) {
+			w.Act = "Look and ask again"
+		}
+		list = append(list, w)
+	}
+	return list, nil
+}
+
+// mediaOfWave is where media of a wave are asked for and cancelled.
+func mediaOfWave(rollout int64, wave int) string { return waveHref(rollout, wave) + "#wave-media" }
 
 // toApprove lists the next wave without an approval, of one rollout or, with 0,
 // of each that has not ended.

@@ -70,6 +70,18 @@ type Deviation struct {
 	Since     time.Time
 }
 
+// MediaFailed is a host that holds up its server: media were asked for there
+// ahead of the upgrade, and did not come.
+type MediaFailed struct {
+	Rollout  int64
+	PlanName string
+	Wave     int
+	Server   string
+	Host     string
+	Message  string
+	Since    time.Time
+}
+
 // Drafts that wait for their author are not among what waits: nobody is kept
 // from working by them.
 const wavesToApprove = `
@@ -130,6 +142,29 @@ WHERE u.state IN ('running', 'out-of-sight')
   AND (u.output_at IS NULL OR u.output_at < st.silent_at)
 ORDER BY st.silent_at, s.name`
 
+// mediaFailed has hosts of servers still to start on which media were asked for
+// ahead and did not come.
+const mediaFailed = `
+SELECT o.id AS rollout, p.name AS plan_name, w.number AS wave, s.name AS server, h.name AS host, g.message, g.ended_at AS since
+FROM rollout o
+JOIN revision r ON r.id = o.revision_id
+JOIN plan p ON p.id = r.plan_id
+JOIN wave w ON w.rollout_id = o.id
+JOIN upgrade u ON u.wave_id = w.id AND u.state IN ('waiting', 'held') AND u.started_at IS NULL
+JOIN server s ON s.id = u.server_id
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+JOIN package k ON lower(k.name) = lower(p.package) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
+JOIN LATERAL (
+    SELECT x.state, x.upgrade_id, x.message, x.ended_at
+    FROM staging x
+    WHERE x.host_id = h.id
+      AND x.media_id = k.media_id
+    ORDER BY x.id DESC
+    LIMIT 1) g ON g.state = 'failed' AND g.upgrade_id IS NULL
+WHERE o.state IN ('waiting', 'running', 'paused')
+ORDER BY o.id, w.number, h.name`
+
 // What an upgrade in work has changed for a while is as it should be.
 const deviations = `
 SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server, h.name AS host, l.kind, l.name, l.deviation,
@@ -155,6 +190,12 @@ func (s *Store) SilentUpgrades(ctx context.Context) ([]SilentUpgrade, error) {
 // itself, then what was not put back exactly in rollouts that have not ended.
 func (s *Store) Deviations(ctx context.Context) ([]Deviation, error) {
 	return pageRows[Deviation](ctx, s, "load deviations", deviations)
+}
+
+// MediaFailed returns where media that were asked for ahead did not come and a
+// server that has not started waits for them, by rollout, wave and host.
+func (s *Store) MediaFailed(ctx context.Context) ([]MediaFailed, error) {
+	return pageRows[MediaFailed](ctx, s, "load media that did not come", mediaFailed)
 }
 
 // WavesToApprove returns, for each rollout that has not ended, the waves that

@@ -33,3 +33,30 @@ func medium(f ui.Frame) page.Medium {
 		More: "and 200 more hosts",
 	}
 }
+
+// approveMedia is a wave whose media wait on one host, are fetched by another and
+// did not come to a third.
+func approveMedia(f ui.Frame) page.Approve {
+	v := approve(f, "")
+	v.Media = page.WaveMedia{
+		Lead: "on 0 of 3 hosts", Action: "/rollouts/42/waves/3/stage", Cancel: "/rollouts/42/waves/3/unstage",
+		Rows: []page.StagedHost{
+			{Server: ui.Link{Href: "/servers/MBX01", Text: "MBX01"}, Host: "MBX01", State: state("running"), Words: "43 % of 890 MB, 12 MB/s, from the console", Percent: 43, Moves: true, Staging: "7"},
+			{Server: ui.Link{Href: "/servers/MBX02", Text: "MBX02"}, Host: "MBX02", State: state("failed"), Words: "The console's own file of the media is damaged: it is not what was registered", Remedy: "Add the media again on the console (wavekeeper media add); then try again: it goes on from what came.", Staging: "8"},
+			{Server: ui.Link{Href: "/servers/MBX11", Text: "MBX11"}, Host: "MBX11", State: state("waiting"), Words: "not before 22:00 UTC", Staging: "9"},
+		},
+	}
+	return v
+}
+
+// upgradeHeld waits for media that did not come.
+func upgradeHeld(f ui.Frame) page.Upgrade {
+	return page.Upgrade{
+		Frame: f, Crumbs: []ui.Link{{Href: "/rollouts", Text: "Rollouts"}, {Href: "/rollouts/42", Text: "Spring 2008"}},
+		Top: page.UpgradeTop{
+			Server: "MBX02", Href: "/servers/MBX02", Roles: []string{"MBX"}, Site: "Berlin", State: state("held"), From: "8.0.685.25", To: "8.1.240.6", Now: "not started",
+			Wave: ui.Link{Href: "/rollouts/42/waves/3", Text: "wave 3"}, Media: ui.Link{Href: "/rollouts/42/waves/3#wave-media", Text: "Media of wave 3"},
+			Reasons: []string{"The media did not come to MBX02: the disk is full. Cure that and ask for it again: it goes on from what came."},
+		},
+	}
+}

@@ -70,6 +70,8 @@ func entries(theme string) []entry {
 		{"upgrade-interrupted-auditor", page.UpgradePage(upgradeInterrupted(f("MBX01", "rollouts"), "auditor"))},
 		{"upgrade-out-of-sight", page.UpgradePage(upgradeOutOfSight(f("MBX01", "rollouts")))},
 		{"upgrade-decided", page.UpgradePage(upgradeDecided(f("MBX01", "rollouts")))},
+		{"upgrade-held", page.UpgradePage(upgradeHeld(f("MBX02", "rollouts")))},
+		{"approve-media", page.ApprovePage(approveMedia(f("Approve wave 3", "rollouts")))},
 		{"upgrade-slow", page.UpgradePage(upgradeSlow(f("MBX01", "rollouts")))},
 		{"confirm-clear", page.ConfirmPage(confirmClear(f("Clear Action and Watermark", "rollouts")))},
 		{"evidence", page.EvidencePage(evidenceText(f("Evidence", "rollouts")))},
