@@ -31,7 +31,7 @@ func stageFetch(ctx context.Context, w *Work) (Outcome, error) {
 		if out.Kind == Again && look.State == windows.TaskStarted && !out.troubled {
 			out.After = max(out.After, stagePoll)
 			out.Percent = percentOf(out.Staged.Done, m.BundleSize)
-			out.Message = fmt.Sprintf("%d of %d MB came from %s", out.Staged.Done>>20, m.BundleSize>>20, source)
+			out.Message = fmt.Sprintf("%s came from %s", partWords(out.Staged.Done, m.BundleSize), source)
 			if code := look.Waits(); code != "" {
 				out.Message += "; it waits: " + sourceWords(code)
 			}
@@ -58,8 +58,11 @@ func stageFetch(ctx context.Context, w *Work) (Outcome, error) {
 		failed.Message = fmt.Sprintf("The host hears nothing of %s for five minutes: %s", source, lastWords(said))
 		failed.Remedy = "Look at the way from the host to the source (its name, port and firewalls) and try again: it goes on from what came."
 		return sourceAway(w, failed), nil
+	case windows.MediaTooLong:
+		failed.Message = fmt.Sprintf("The media did not come from %s within %d hours: %s; last: %s", source, stageMinutes/60, partWords(failed.Staged.Done, m.BundleSize), lastWords(said))
+		failed.Remedy = "Look at the way from the host to the source and try again: it goes on from what came."
 	default:
-		failed.Message = fmt.Sprintf("The media did not come from %s within %d hours (%s; last: %s)", source, stageMinutes/60, state, lastWords(said))
+		failed.Message = fmt.Sprintf("The media did not come from %s (%s; last: %s)", source, state, lastWords(said))
 		failed.Remedy = "Look at the way from the host to the source and try again: it goes on from what came."
 	}
 	return failed, nil
@@ -73,6 +76,14 @@ func noRoom(failed Outcome, said windows.Records, room int64) Outcome {
 	failed.Message = fmt.Sprintf("The disk of %s has too little room: %s free, %d MB are needed for the media", windows.Media, free, room>>20)
 	failed.Remedy = "Free disk space on the host and try again: it goes on from what came."
 	return failed
+}
+
+// partWords is how much of a bundle came: "12 of 890 MB", "0 of 3 kB".
+func partWords(done, total int64) string {
+	if total < 10<<20 {
+		return fmt.Sprintf("%d of %d kB", done>>10, (total+1023)>>10)
+	}
+	return fmt.Sprintf("%d of %d MB", done>>20, total>>20)
 }
 
 func percentOf(done, total int64) int {

@@ -54,7 +54,7 @@ func sourceWords(code string) string {
 		"80070070": "the host's disk is full",
 	}
 	ofWeb := map[string]string{
-		"1": "its name is not found", "2": "no connection comes about", "3": "the answer broke off", "4": "the request was not taken",
+		"1": "its name is not found", "2": "no connection comes about: nothing listens there, or something on the way refuses it", "3": "the answer broke off", "4": "the request was not taken",
 		"8": "the connection was closed", "14": "it does not answer in time", "15": "a proxy's name is not found",
 	}
 	switch {

@@ -178,7 +178,7 @@ func TestASourceThatIsAwayIsShownAndGivenUp(t *testing.T) {
 			})
 			shown, again := false, 0
 			out := f.stages(t, func(out runbook.Outcome) {
-				shown = shown || strings.Contains(out.Message, "it waits: no connection comes about (80131509-2)")
+				shown = shown || strings.Contains(out.Message, "it waits: no connection comes about: nothing listens there, or something on the way refuses it (80131509-2)")
 				if out.Kind == runbook.Again && strings.Contains(out.Message, "hears nothing") {
 					again++
 					away.Store(!back)

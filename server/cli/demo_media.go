@@ -122,6 +122,13 @@ func takeIn(ctx context.Context, s *store.Store, actor store.Actor, p store.Pack
 	if err != nil {
 		return err
 	}
+	if found.Build == "" { // stand-ins have no ExSetup.exe that says it
+		known, err := exchange.PackageByName(p.Name)
+		if err != nil {
+			return err
+		}
+		found.Build = known.Target.String()
+	}
 	_, err = s.AddMedia(ctx, actor, store.Medium{
 		Package: p.Name, Languages: []string{p.Language}, Arch: p.Arch, Build: found.Build, UMLanguages: found.UMLanguages,
 		SetupSHA256: bundle.Sum("setup.com"), Files: found.Files, TreeSize: found.Size, ManifestSHA256: bundle.ManifestSHA256,

@@ -93,8 +93,8 @@ func TestTheDemoRegistersMediaInEveryLanguageOfItsFleet(t *testing.T) {
 	if strings.Join(got, ", ") != want {
 		t.Errorf("media: %s, want %s", strings.Join(got, ", "), want)
 	}
-	if media, err := s.MediaList(t.Context()); err != nil || len(media) != 9 {
-		t.Errorf("%d media, %v, want 9", len(media), err)
+	if media, err := s.MediaList(t.Context()); err != nil || len(media) != 9 || media[0].Build == "" {
+		t.Errorf("%d media, %v, want 9 with their builds", len(media), err)
 	}
 	if _, err := demoMedia([]byte("server,rolls\nA,MBX\n")); err == nil || !strings.Contains(err.Error(), "rolls") {
 		t.Errorf("a faulty fleet: %v", err)

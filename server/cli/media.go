@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -49,11 +50,13 @@ func (f MediaFlags) shelf() (*media.Shelf, error) {
 type MediaListCmd struct {
 	DatabaseFlags
 	MediaFlags
+	Check bool `help:"Read what lies on this machine and compare its hash; without it, HERE compares the size alone."`
 }
 
 // Run prints one line per medium.
 func (c *MediaListCmd) Run(g *Globals) error {
-	ctx := context.Background()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
@@ -70,12 +73,18 @@ func (c *MediaListCmd) Run(g *Globals) error {
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "ID\tPACKAGE\tARCH\tFOR\tBUILD\tUM LANGUAGES\tFILES\tUNPACKED\tTO FETCH\tFROM\tHERE\tON HOSTS\tADDED\tBY")
 	for _, m := range all {
+		there := here(shelf, m)
+		if c.Check && there == "yes" {
+			if there, err = checked(ctx, shelf, m); err != nil {
+				return err
+			}
+		}
 		hosts := 0
 		for _, u := range m.Uses {
 			hosts += u.Hosts
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d of %d\t%s\t%s\n", m.ID, m.Package, m.Arch, uses(m), orDash(m.Build),
-			orDash(strings.Join(m.UMLanguages, ",")), m.Files, megabytes(m.TreeSize), megabytes(m.BundleSize), orDash(m.FileName), here(shelf, m), m.Staged, hosts,
+			orDash(strings.Join(m.UMLanguages, ",")), m.Files, megabytes(m.TreeSize), megabytes(m.BundleSize), orDash(m.FileName), there, m.Staged, hosts,
 			m.AddedAt.UTC().Format(time.RFC3339), m.AddedBy)
 	}
 	return w.Flush()
@@ -108,6 +117,17 @@ func here(shelf *media.Shelf, m store.Medium) string {
 		return "damaged"
 	}
 	return "yes"
+}
+
+// checked says whether what lies here is what was registered, by its hash.
+func checked(ctx context.Context, shelf *media.Shelf, m store.Medium) (string, error) {
+	switch _, err := shelf.File(ctx, m.BundleSHA256); {
+	case errors.Is(err, media.ErrChanged):
+		return "damaged", nil
+	case err != nil:
+		return "", fmt.Errorf("compare media %d: %w", m.ID, err)
+	}
+	return "yes, compared", nil
 }
 
 func orDash(text string) string {

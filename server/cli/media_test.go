@@ -111,11 +111,30 @@ func TestMediaAdd(t *testing.T) {
 	if list != want {
 		t.Errorf("media list is\n%swant\n%s", list, want)
 	}
+	if list := must(t, "", m.args("list", "--check")...); strings.Count(list, "yes, compared") != 2 {
+		t.Errorf("media list --check is\n%s", list)
+	}
+	first, err := m.Store.MediaByID(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle := filepath.Join(m.dir, first.BundleSHA256+media.Extension)
+	raw, err := os.ReadFile(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)/2]++
+	if err := os.WriteFile(bundle, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if list := must(t, "", m.args("list", "--check")...); strings.Count(list, "yes, compared") != 1 || strings.Count(list, "damaged") != 1 {
+		t.Errorf("media list --check of a changed byte is\n%s", list)
+	}
 	kept, folder, err := m.Store.MediaOf(t.Context(), "sp1", "fr-FR", "x64")
 	if err != nil || folder != store.MediumFolder("sp1", "x64", kept.ManifestSHA256) {
 		t.Errorf("hosts have it in %s, %v", folder, err)
 	}
-	raw, err := m.Store.MediaManifest(t.Context(), 1)
+	raw, err = m.Store.MediaManifest(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
