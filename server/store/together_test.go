@@ -446,6 +446,10 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			_, err := d.Store.ForgetMedia(ctx, a, kept.ID, "x")
 			return err
 		},
+		"RemoveMediaSource": func(a store.Actor) error {
+			_, err := d.Store.RemoveMediaSource(ctx, a, "")
+			return err
+		},
 		"SetMediaSource": func(a store.Actor) error {
 			return d.Store.SetMediaSource(ctx, a, store.MediaSource{Kind: store.SourceConsole})
 		},
