@@ -36,7 +36,7 @@ postgres_there() {
 postgres_there || want postgresql "the private database that the program and its tests start"
 command -v npm >/dev/null 2>&1 || want npm "fetches the console's style sheet and htmx, and the grammar of PowerShell for the tests"
 if [ "$purpose" = run ]; then
-	command -v cabextract >/dev/null 2>&1 || want cabextract "reads what is inside a package's media"
+	wish cabextract # reads what is inside a package's media; without it, media add --unpacked
 fi
 if [ "$purpose" = test ]; then
 	command -v chromium >/dev/null 2>&1 || want chromium "the tests walk through the console in a real browser"
@@ -60,7 +60,7 @@ if [ "$(id -u)" = 0 ]; then
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
 	run="sudo"
 elif [ -z "$missing" ]; then
-	echo "Wished and not installed (tests that need them are skipped):$wishes"
+	echo "Wished and not installed (what needs them says so):$wishes"
 	exit 0
 else
 	cat >&2 <<END
@@ -95,7 +95,7 @@ fi
 [ -n "$wishes" ] || exit 0
 # Daemons that come with what is wished (krb5-kdc, samba) are not started: the
 # tests start their own, on loopback and in folders of their own.
-echo "Installing with apt-get, wished by tests:$wishes"
+echo "Installing with apt-get, wished:$wishes"
 [ -n "$missing" ] || $run apt-get update -q || true
 if [ ! -e /usr/sbin/policy-rc.d ]; then
 	trap '$run rm -f /usr/sbin/policy-rc.d' EXIT
@@ -104,5 +104,5 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 # shellcheck disable=SC2086 # the list is words
 install $wishes || for package in $wishes; do
-	install "$package" || echo "Not installed: $package (tests that need it are skipped)"
+	install "$package" || echo "Not installed: $package (what needs it says so)"
 done
