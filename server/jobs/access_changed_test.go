@@ -23,17 +23,19 @@ func (r *reached) become(password string) {
 	}
 }
 
-// TestAPasswordThatWasChangedInTheDirectoryIsSentTwice: directories lock an
-// account after five to ten wrong ones. All hosts had taken the one before; two
-// coordinators go on, or two new ones begin.
-func TestAPasswordThatWasChangedInTheDirectoryIsSentTwice(t *testing.T) {
+// TestAPasswordThatWasChangedInTheDirectoryIsSentToFew: directories lock an
+// account after five to ten wrong ones. All hosts had taken the one before. Of two
+// coordinators that begin one tries it, and a second host confirms; two that go
+// on, and saw it taken a moment ago, may have four logins under way each.
+func TestAPasswordThatWasChangedInTheDirectoryIsSentToFew(t *testing.T) {
 	t.Parallel()
 	const hosts = 40
 	for _, c := range []struct {
 		name    string
 		first   int
 		restart bool
-	}{{"two coordinators begin anew", 1, true}, {"two coordinators go on", 51, false}} {
+		most    int
+	}{{"two coordinators begin anew", 1, true, 3}, {"two coordinators go on", 51, false, 8}} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := reachFrom(t, c.first, hosts, "127.0.151", "http,ntlm", store.Profile{Auth: store.AuthNTLM})
@@ -53,11 +55,11 @@ func TestAPasswordThatWasChangedInTheDirectoryIsSentTwice(t *testing.T) {
 			}
 			for range 2 {
 				outcomes, message := r.ask()
-				if outcomes["done"] > 0 || r.refused() > 3 {
-					t.Errorf("%v, and %d refused proofs, want three at most; %s", outcomes, r.refused(), message)
+				if outcomes["done"] > 0 || r.refused() > c.most {
+					t.Errorf("%v, and %d refused proofs, want %d at most; %s", outcomes, r.refused(), c.most, message)
 				}
 			}
-			if outcomes, message := r.ask(); outcomes["denied"] != hosts || r.refused() > 3 || !strings.Contains(message, "credential rotate") {
+			if outcomes, message := r.ask(); outcomes["denied"] != hosts || r.refused() > c.most || !strings.Contains(message, "credential rotate") {
 				t.Errorf("in the end: %v, and %d refused proofs; %s", outcomes, r.refused(), message)
 			}
 			t.Logf("%d refused proofs", r.refused())
