@@ -17,12 +17,14 @@ import (
 var arrows = map[string][]string{
 	"server":                                {"server/cli"},
 	"server/cli":                            {"*"}, // the wiring; everything but web, see never
-	"server/httpd":                          {"web", "web/page", "web/ui", "web/static", "server/store", "server/live", "server/auth", "server/audit", "server/rollout", "server/exchange", "server/media"},
-	"server/jobs":                           {"server/store", "agentless/runbook", "agentless/windows", "agentless/winrm", "agentless/kerberos", "server/secret", "server/media", "server/rollout", "server/exchange", "server/audit"},
-	"server/store":                          {"server/store/db", "server/rollout", "server/exchange", "server/audit", "server/canon"},
+	"server/httpd":                          {"web", "web/page", "web/ui", "web/static", "server/store", "server/live", "server/auth", "server/audit", "server/rollout", "server/exchange", "server/media", "server/preflight"},
+	"server/jobs":                           {"server/store", "agentless/runbook", "agentless/windows", "agentless/winrm", "agentless/kerberos", "server/secret", "server/media", "server/rollout", "server/exchange", "server/audit", "server/preflight", "server/hook"},
+	"server/store":                          {"server/store/db", "server/rollout", "server/exchange", "server/audit", "server/canon", "server/preflight"},
 	"server/store/db":                       {},
 	"server/audit":                          {"server/canon"},
 	"server/media":                          {},
+	"server/preflight":                      {"server/exchange"},
+	"server/hook":                           {},
 	"server/auth":                           {},
 	"server/rollout":                        {"server/exchange", "server/canon"},
 	"server/exchange":                       {},
@@ -35,7 +37,7 @@ var arrows = map[string][]string{
 	"agentless/sealed":                      {},
 	"agentless/winrm":                       {"agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
 	"agentless/windows":                     {"agentless/winrm"},
-	"agentless/runbook":                     {"agentless/windows", "server/exchange", "server/rollout", "server/canon"},
+	"agentless/runbook":                     {"agentless/windows", "server/exchange", "server/rollout", "server/canon", "server/preflight"},
 	"agentless/twin":                        {"server/exchange", "agentless/ntlm", "agentless/kerberos", "agentless/sealed"},
 	"migrations":                            {},
 	"web/gallery":                           {"web/page", "web/ui", "server/rollout", "server/exchange"},
@@ -74,7 +76,7 @@ var outside = map[string][]string{
 }
 
 // pure packages import no clock, context, log, disk or network.
-var pure = []string{"server/rollout", "server/exchange", "server/canon"}
+var pure = []string{"server/rollout", "server/exchange", "server/canon", "server/preflight"}
 
 var impure = []string{"context", "log", "log/slog", "os", "net", "net/http", "math/rand", "database/sql", "os/exec"}
 
