@@ -32,8 +32,40 @@ type setup struct {
 	target    exchange.Build
 	name      string
 	command   string
+	path      string // of the setup.com that was started
 	pid       int
-	unit      time.Duration // one percent of the run
+	given     map[string]string // the switches of the command line by their lower-case names
+	unit      time.Duration     // one percent of the run
+}
+
+// setupMode is one thing that Setup.com can be told to do. Each has a file of
+// its own; what is not in the table ends with a message.
+type setupMode struct {
+	name     string   // as the log says it: "Command Line Parameter Name='mode', Value='Upgrade'"
+	switches []string // any of them, lower case, asks for it; "mode:upgrade" is switch and value
+	minutes  func(*setup) int
+	run      func(*setup, string) bool // from banner on, with name; false: it failed
+}
+
+// setupModes are in the order in which they are looked for: a run carries out one.
+// It is a function, since what they run may run Setup.
+func setupModes() []setupMode {
+	return []setupMode{
+		{"Upgrade", []string{"mode:upgrade", "m:upgrade"}, (*setup).upgradeMinutes, (*setup).upgrade},
+	}
+}
+
+// mode finds what the switches ask for.
+func (s *setup) mode() (setupMode, bool) {
+	for _, m := range setupModes() {
+		for _, want := range m.switches {
+			name, value, valued := strings.Cut(want, ":")
+			if have, ok := s.given[name]; ok && (!valued || strings.EqualFold(have, value)) {
+				return m, true
+			}
+		}
+	}
+	return setupMode{}, false
 }
 
 // setupSwitches are the documented switches (domain.md 2.2) and whether they
@@ -51,7 +83,7 @@ var setupSwitches = map[string]bool{
 // exchangeSetup runs setup.com of a package and returns its exit code.
 func (c *call) exchangeSetup(path, pkg, _, arch string) int {
 	release := releases[pkg]
-	s := &setup{call: c, h: c.s.h, pkg: pkg, arch: arch, target: release.build, name: release.name, command: c.line}
+	s := &setup{call: c, h: c.s.h, pkg: pkg, arch: arch, target: release.build, name: release.name, command: c.line, path: path}
 	other := false
 	var p *process
 	s.h.update(func() {
@@ -101,18 +133,13 @@ func (s *setup) run() int {
 		s.print("%s\r\n", why)
 		return 1
 	}
-	minutes := 60 + 3*len(s.h.row().Roles) + s.h.number("setup", 6)
+	minutes := mode.minutes(s)
 	if s.slow() {
 		minutes *= 6 // hours instead of one (KB944752 and the founding document)
 	}
 	s.unit = s.h.lasts(time.Duration(minutes) * time.Minute / 100)
-	if !s.banner(mode) || !s.prepare() {
+	if !mode.run(s, mode.name) {
 		return s.failed()
-	}
-	for _, phase := range []func() bool{s.stopServices, s.replaceFiles, s.configure, s.startServices} {
-		if !phase() {
-			return s.failed()
-		}
 	}
 	s.log(0, "The Exchange Server setup operation completed successfully.")
 	s.log(0, "End of Setup")
@@ -121,28 +148,44 @@ func (s *setup) run() int {
 	return 0
 }
 
-// switches reads the command line; only the upgrade is carried out.
-func (s *setup) switches() (mode, why string) {
+// upgradeMinutes is how long an upgrade in place lasts: more than an hour
+// (the founding document).
+func (s *setup) upgradeMinutes() int {
+	return 60 + 3*len(s.h.row().Roles) + s.h.number("setup", 6)
+}
+
+// upgrade takes every role of the machine to the package's build.
+func (s *setup) upgrade(mode string) bool {
+	if !s.banner(mode) || !s.prepare() {
+		return false
+	}
+	for _, phase := range []func() bool{s.stopServices, s.replaceFiles, s.configure, s.startServices} {
+		if !phase() {
+			return false
+		}
+	}
+	return true
+}
+
+// switches reads the command line and finds its mode.
+func (s *setup) switches() (mode setupMode, why string) {
+	s.given = map[string]string{}
 	for _, a := range s.args {
 		if !strings.HasPrefix(a, "/") && !strings.HasPrefix(a, "-") {
-			return "", fmt.Sprintf("The parameter '%s' is not valid.", a)
+			return mode, fmt.Sprintf("The parameter '%s' is not valid.", a)
 		}
 		name, value, _ := strings.Cut(a[1:], ":")
 		takes, known := setupSwitches[strings.ToLower(name)]
 		if !known || takes && value == "" {
-			return "", fmt.Sprintf("The command-line parameter '%s' is not recognized or has no value. Use /? for help.", a)
+			return mode, fmt.Sprintf("The command-line parameter '%s' is not recognized or has no value. Use /? for help.", a)
 		}
-		if low := strings.ToLower(name); low == "mode" || low == "m" {
-			mode = value
-		}
+		s.given[strings.ToLower(name)] = value
 	}
-	switch {
-	case mode == "":
-		return "", "The simulated host carries out /mode:Upgrade only."
-	case !strings.EqualFold(mode, "upgrade"):
-		return "", fmt.Sprintf("The setup mode '%s' is not supported here.", mode)
+	mode, ok := s.mode()
+	if !ok {
+		return mode, "The simulated host does not carry out what these switches ask for."
 	}
-	return "Upgrade", ""
+	return mode, ""
 }
 
 // slow reports whether each assembly's publisher check waits for a revocation
