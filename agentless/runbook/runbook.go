@@ -98,6 +98,7 @@ type Work struct {
 	Ledger       []Entry                      // entries of this upgrade that are not put back
 	Markers      []Marker                     // cleared on the host in this upgrade and not put back
 	Book         Book
+	Hooks        Hooks // nil = none is bound to any point
 	Now          time.Time
 	Away         time.Duration // how long nobody looked at this step until now, since Memory was begun; it only grows
 }
