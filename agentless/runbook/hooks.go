@@ -39,12 +39,12 @@ type Hooks interface {
 // HookCall is what one run of a hook is told, besides what the caller of the
 // tick knows (rollout, wave, the address of the console).
 type HookCall struct {
-	Point, Name  string
-	ID           string // the same for each run of this hook at this point in this attempt
-	Server       string
-	Package      string // "SP1"
-	Upgrade      int64
-	Attempt      int
+	Point, Name string
+	ID          string // the same for each run of this hook at this point in this attempt
+	Server      string
+	Package     string // "SP1"
+	Upgrade     int64
+	Attempt     int
 }
 
 // HookRun is how a run of a hook ended.
@@ -77,7 +77,7 @@ func hookStep(point string) Step {
 	return Step{rollout.Step{
 		Name: "hook-" + point, Words: hookWords[point],
 		Expected: 5 * time.Second, Soft: 10 * time.Minute, Hard: time.Hour, Silence: 10 * time.Minute,
-		Repeatable: true,
+		Repeatable: true, Hook: point,
 	}, func(ctx context.Context, w *Work) (Outcome, error) { return runHooks(ctx, w, point) }}
 }
 

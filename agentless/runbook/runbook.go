@@ -7,6 +7,7 @@ package runbook
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"wavekeeper/agentless/windows"
@@ -81,12 +82,18 @@ type Account struct {
 	Password string
 }
 
-// Work is everything that a tick may use.
+// Work is everything that a tick may use. Ledger and Markers, and what Book and
+// an Outcome put on record, are those of Host alone.
 type Work struct {
-	Host         *windows.Host
-	Server       exchange.Server
-	Package      Package
-	Media        Media
+	Host         *windows.Host     // the host that the step works on
+	Node         string            // its name in the inventory
+	Nodes        []string          // every host of the server, in the order of their names
+	Turn         string            // how names of steps of the same node end, "-1" on node-1; "" when the step is of no node
+	Server       exchange.Server   // of a cluster its first clustered mailbox server by name
+	Servers      []exchange.Server // all servers of the unit: the standalone one, or every clustered mailbox server, by name
+	Package      Package           // of this step: the plan's second one in a step marked Second
+	Then         Package           // the plan's second package; zero = there is none
+	Media        Media             // of Package
 	RunAs        Account
 	Installation string // short id of this installation of Wavekeeper: part of every name on a host
 	Upgrade      int64
@@ -95,12 +102,25 @@ type Work struct {
 	Unwinding    bool                         // the attempt came to nothing: what it changed is put back
 	Memory       map[string]string            // of this step; a tick changes it, the caller saves it after the tick
 	Notes        map[string]map[string]string // memory of the other steps of this upgrade, by step name; only read
+	Policy       Policy                       // values that an organization may choose otherwise
+	Waived       []string                     // rules that a person waived for this server, on the record
+	Organization map[string]json.RawMessage   // facts of the organization, by name
 	Ledger       []Entry                      // entries of this upgrade that are not put back
 	Markers      []Marker                     // cleared on the host in this upgrade and not put back
 	Book         Book
 	Hooks        Hooks // nil = none is bound to any point
 	Now          time.Time
 	Away         time.Duration // how long nobody looked at this step until now, since Memory was begun; it only grows
+}
+
+// note is the memory of the step of that name, the one of the same node.
+func (w *Work) note(base string) map[string]string { return w.Notes[base+w.Turn] }
+
+// Policy holds the values of runbooks that an organization may choose otherwise;
+// zero = the runbook's own.
+type Policy struct {
+	QueueLimit int           // messages in a transport's queues at which it counts as drained
+	DrainFor   time.Duration // how long draining is waited for
 }
 
 // Book is what must be in the database before an effect may happen on a host.

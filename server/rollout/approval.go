@@ -144,13 +144,17 @@ func (r Runbook) Hash() (string, error) {
 		NoReturn   bool   `json:"no_return"`
 		PutBack    bool   `json:"put_back"`
 		Undone     bool   `json:"undone"`
+		On         string `json:"on,omitempty"`
+		Hook       string `json:"hook,omitempty"`
+		Second     bool   `json:"second,omitempty"`
+		Clock      string `json:"clock,omitempty"`
 	}
 	plain := func(all []Step) []step {
 		steps := []step{}
 		for _, s := range all {
 			steps = append(steps, step{
 				s.Name, s.Words, int64(s.Expected.Seconds()), int64(s.Soft.Seconds()), int64(s.Hard.Seconds()), int64(s.Silence.Seconds()),
-				s.Repeatable, s.NoReturn, s.PutBack, s.Undone,
+				s.Repeatable, s.NoReturn, s.PutBack, s.Undone, s.On, s.Hook, s.Second, string(s.Clock),
 			})
 		}
 		return steps

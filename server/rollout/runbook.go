@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -39,6 +40,51 @@ type Step struct {
 	NoReturn   bool          // true: from here on the server cannot go back
 	PutBack    bool          // true: ends every attempt, whatever its outcome, by putting back what was changed for a while
 	Undone     bool          // true: changes something for a while that the PutBack steps put back, so a retry of a later step begins here
+
+	On     string // the host it works on, of a cluster: "node-1" as the step choose named it, "host-1" = the first by name; "" = the only host, or any that answers
+	Hook   string // the point of the user's hook that it runs; its failure fails the server and does not count for the wave's threshold
+	Second bool   // it works on the plan's second package
+	Clock  Clock  // what the time of the step means to people; "" = nothing
+}
+
+// Turn is how the names of the steps of one node end: "-1" of a step on node-1,
+// "" of a step that is of no node.
+func (s Step) Turn() string {
+	if _, n, ok := strings.Cut(s.On, "-"); ok {
+		return "-" + n
+	}
+	return ""
+}
+
+// Clock marks a step whose time people ask about: what begins, begins with its
+// start, and what ends, ends with its end.
+type Clock string
+
+// The marks. Downtime is the time in which people cannot reach their mailboxes;
+// exposed is the time in which a cluster has no node to move to.
+const (
+	DowntimeBegins Clock = "downtime-begins"
+	DowntimeEnds   Clock = "downtime-ends"
+	ExposedBegins  Clock = "exposed-begins"
+	ExposedEnds    Clock = "exposed-ends"
+)
+
+// Books finds a runbook by its name.
+type Books interface {
+	Book(name string) (Runbook, bool)
+}
+
+// Book makes one runbook the only one there is.
+func (b Runbook) Book(name string) (Runbook, bool) { return b, b.Name == name }
+
+// Step returns the step of that name, be it one of the table or a decision.
+func (b Runbook) Step(name string) (Step, bool) {
+	for _, s := range b.Steps {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return b.Decision(name)
 }
 
 // RetryFrom names the step at which a new attempt begins after a failure. An
