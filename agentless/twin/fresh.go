@@ -30,8 +30,8 @@ var roleKeys = map[exchange.Role]string{
 var rtm = exchange.Build{Major: 8, Minor: 0, Build: 685, Revision: 25}
 
 // freshState is a healthy machine of that row: patched as Microsoft asks for,
-// Exchange installed, everything running.
-func (h *host) freshState() *state {
+// Exchange installed, everything running; its traits then say what is not so.
+func (h *host) freshState() (*state, error) {
 	now := time.Now().UTC()
 	s := &state{
 		Booted:    now.Add(-time.Duration(9+h.number("boot", 60)) * 24 * time.Hour).Truncate(time.Microsecond),
@@ -48,7 +48,7 @@ func (h *host) freshState() *state {
 	h.freshRegistry()
 	h.freshServices()
 	h.freshFiles()
-	return s
+	return s, h.shape()
 }
 
 func (h *host) freshRegistry() {

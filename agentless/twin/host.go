@@ -23,6 +23,7 @@ type host struct {
 	platform platform // never changes
 	access   Access   // never changes
 	accounts []Account
+	traits   []givenTrait // never change
 	conns    connections
 	certs    ownCertificates
 
@@ -58,7 +59,7 @@ type process struct {
 func newHost(f *Fleet, p place) (*host, error) {
 	h := &host{
 		fleet: f, name: p.host, address: p.address, rows: p.rows, platform: p.platform, access: p.access, accounts: networkAccounts(f.opt),
-		processes: map[int]*process{}, held: map[string]int{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
+		traits: p.traits, processes: map[int]*process{}, held: map[string]int{}, shells: map[string]*shell{}, contexts: map[string]*enumeration{},
 	}
 	h.boot, h.powerOff = context.WithCancel(f.ctx)
 	s, err := h.loadState()
@@ -66,7 +67,9 @@ func newHost(f *Fleet, p place) (*host, error) {
 		return nil, err
 	}
 	if s == nil {
-		s = h.freshState()
+		if s, err = h.freshState(); err != nil {
+			return nil, err
+		}
 	}
 	h.state = s
 	h.noteLevels()

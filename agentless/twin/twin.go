@@ -73,6 +73,10 @@ type Options struct {
 	// StartTimeWithoutSeconds makes schtasks.exe take HH:MM instead of HH:MM:SS.
 	StartTimeWithoutSeconds bool
 
+	// Traits are what differs of single hosts, by name: "wmf3", "um-pack=de-DE";
+	// see TraitNames. A row's tag trait:NAME says the same.
+	Traits map[string][]string
+
 	// Shares are file shares that hosts can read with their machines' accounts, by
 	// name (\\server\share); one without files refuses them.
 	Shares map[string]fs.FS
@@ -251,6 +255,7 @@ type place struct {
 	rows          []exchange.Server
 	platform      platform
 	access        Access
+	traits        []givenTrait
 }
 
 // placesOf turns rows into hosts: a standalone row is a host, a cluster's row
@@ -304,6 +309,13 @@ func placesOf(o Options) ([]place, error) {
 	}
 	places := make([]place, 0, len(byHost))
 	for _, p := range byHost {
+		var err error
+		if p.traits, err = traitsOf(o, *p); err == nil {
+			p.platform, err = p.platform.traited(p.traits)
+		}
+		if err != nil {
+			return nil, err
+		}
 		places = append(places, *p)
 	}
 	sort.Slice(places, func(i, j int) bool { return places[i].host < places[j].host })

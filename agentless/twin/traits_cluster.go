@@ -1,0 +1,4 @@
+package twin
+
+// clusterTraits are what differs of hosts for the tests of this subject.
+var clusterTraits = []trait{}

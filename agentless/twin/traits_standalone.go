@@ -1,0 +1,4 @@
+package twin
+
+// standaloneTraits are what differs of hosts for the tests of this subject.
+var standaloneTraits = []trait{}
