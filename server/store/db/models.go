@@ -45,6 +45,29 @@ type AuditHead struct {
 	Hash    string
 }
 
+type CheckBatch struct {
+	ID          int64
+	Package     string
+	AskedBy     string
+	Reason      string
+	AskedAt     time.Time
+	CancelledAt *time.Time
+	CancelledBy string
+}
+
+type CheckFinding struct {
+	RunID    int64
+	Rule     string
+	Severity string
+	Text     string
+	Evidence string
+	Remedy   string
+	Source   string
+	Waivable bool
+	Fix      string
+	Unread   bool
+}
+
 type ConstantCheck struct {
 	HostID   int64
 	Name     string
@@ -146,6 +169,8 @@ type Finding struct {
 	Evidence  string
 	Remedy    string
 	At        time.Time
+	Node      string
+	Waived    bool
 }
 
 type FirstAdminToken struct {
@@ -160,6 +185,39 @@ type FirstContact struct {
 	Outcome string
 	Error   string
 	Steps   json.RawMessage
+}
+
+type Fix struct {
+	ID          int64
+	Name        string
+	ServerID    int64
+	HostID      int64
+	Rule        string
+	Choice      json.RawMessage
+	State       string
+	Reason      string
+	AskedBy     string
+	AskedByID   *int64
+	AskedAt     time.Time
+	DecidedBy   string
+	DecidedByID *int64
+	DecidedAt   *time.Time
+	Decision    string
+	UndoneBy    string
+	Message     string
+	EndedAt     *time.Time
+}
+
+type FixChange struct {
+	ID         int64
+	FixID      int64
+	Kind       string
+	Name       string
+	Before     json.RawMessage
+	Meant      json.RawMessage
+	ChangedAt  time.Time
+	RestoredAt *time.Time
+	Deviation  string
 }
 
 type Host struct {
@@ -202,6 +260,33 @@ type HostPinWindow struct {
 	Sha256     string
 	Thumbprint string
 	Serial     string
+}
+
+type HostRun struct {
+	ID         int64
+	Kind       string
+	Runbook    string
+	HostID     int64
+	ServerID   int64
+	Package    string
+	BatchID    *int64
+	FixID      *int64
+	State      string
+	Step       string
+	Ended      string
+	Memory     json.RawMessage
+	Generation int64
+	Message    string
+	Remedy     string
+	FactsAt    json.RawMessage
+	AskedBy    string
+	Reason     string
+	AskedAt    time.Time
+	DueAt      time.Time
+	SavedAt    time.Time
+	StartedAt  *time.Time
+	JudgedAt   *time.Time
+	EndedAt    *time.Time
 }
 
 type Installation struct {
@@ -281,6 +366,15 @@ type Medium struct {
 	AddedAt        time.Time
 }
 
+type OrganizationFact struct {
+	Name      string
+	Value     json.RawMessage
+	Source    string
+	At        time.Time
+	EnteredBy string
+	Reason    string
+}
+
 type Package struct {
 	ID          int64
 	Name        string
@@ -307,11 +401,13 @@ type Person struct {
 }
 
 type Plan struct {
-	ID        int64
-	Name      string
-	Package   string
-	CreatedBy int64
-	CreatedAt time.Time
+	ID          int64
+	Name        string
+	Package     string
+	CreatedBy   int64
+	CreatedAt   time.Time
+	Kind        string
+	ThenPackage string
 }
 
 type Preparation struct {
@@ -319,6 +415,9 @@ type Preparation struct {
 	RecordedBy string
 	Reason     string
 	At         time.Time
+	Versions   json.RawMessage
+	DoneBy     string
+	RolloutID  *int64
 }
 
 type Profile struct {
@@ -404,6 +503,14 @@ type Session struct {
 	PersonID *int64
 }
 
+type Setting struct {
+	Name   string
+	Value  json.RawMessage
+	SetBy  string
+	SetAt  time.Time
+	Reason string
+}
+
 type SetupLog struct {
 	UpgradeID int64
 	Line      int64
@@ -464,6 +571,8 @@ type Step struct {
 	LimitsFrom *time.Time
 	SoftAt     *time.Time
 	SilentAt   *time.Time
+	NoReturn   bool
+	Node       string
 }
 
 type Upgrade struct {
@@ -494,6 +603,31 @@ type Upgrade struct {
 	DecidedBy   string
 	OutputAt    *time.Time
 	SavedAt     time.Time
+	Runbook     string
+	Hooked      bool
+}
+
+type Waiver struct {
+	ID          int64
+	ServerID    int64
+	Package     string
+	Rule        string
+	Severity    string
+	Text        string
+	Evidence    string
+	Reason      string
+	UntilAt     time.Time
+	AskedBy     string
+	AskedByID   *int64
+	AskedAt     time.Time
+	State       string
+	DecidedBy   string
+	DecidedByID *int64
+	DecidedAt   *time.Time
+	Decision    string
+	WithdrawnBy string
+	WithdrawnAt *time.Time
+	Withdrawal  string
 }
 
 type Wave struct {
