@@ -101,7 +101,7 @@ func proveCanary(ctx context.Context, w *Work) (Outcome, error) {
 // prove runs one script as a host task and keeps what it said. A task that
 // comes to nothing is no end: it becomes a finding.
 func prove(ctx context.Context, w *Work, key, script string, as Account, words string, args ...string) (Outcome, error) {
-	name := windows.TaskName(w.Installation, w.Upgrade, key, w.Attempt)
+	name := w.taskName(key)
 	task, err := windows.ScriptTask(name, script, as.Name, as.Password, args...)
 	if err != nil {
 		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Correct the run-as account and the folder of the package."}, nil

@@ -97,6 +97,7 @@ type Work struct {
 	RunAs        Account
 	Installation string // short id of this installation of Wavekeeper: part of every name on a host
 	Upgrade      int64
+	Run          int64 // of a run outside upgrades, whose Upgrade is 0
 	Attempt      int
 	Prepared     bool                         // the organization is recorded as prepared for the package
 	Unwinding    bool                         // the attempt came to nothing: what it changed is put back
@@ -115,6 +116,14 @@ type Work struct {
 
 // note is the memory of the step of that name, the one of the same node.
 func (w *Work) note(base string) map[string]string { return w.Notes[base+w.Turn] }
+
+// taskName names a host task of this work.
+func (w *Work) taskName(word string) string {
+	if w.Run != 0 {
+		return windows.RunTaskName(w.Installation, w.Run, word, max(1, w.Attempt))
+	}
+	return windows.TaskName(w.Installation, w.Upgrade, word, w.Attempt)
+}
 
 // Policy holds the values of runbooks that an organization may choose otherwise;
 // zero = the runbook's own.

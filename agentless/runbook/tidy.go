@@ -166,6 +166,9 @@ func (w *Work) prefixes() []string {
 	if w.Upgrade != 0 {
 		all = append(all, w.prefix())
 	}
+	if w.Run != 0 {
+		all = append(all, fmt.Sprintf("wk-%s-r%d-", w.Installation, w.Run))
+	}
 	number := w.Notes[Stage][stageNumber]
 	if number == "" && w.Media.Medium.Staging != 0 {
 		number = strconv.FormatInt(w.Media.Medium.Staging, 10)

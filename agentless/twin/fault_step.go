@@ -52,7 +52,7 @@ type progress struct {
 }
 
 // taskWord finds the names of host tasks.
-var taskWord = regexp.MustCompile(`(wk-[A-Za-z0-9]{1,32}-[us][0-9]+)-([a-z0-9-]+)-a([0-9]+)`)
+var taskWord = regexp.MustCompile(`(wk-[A-Za-z0-9]{1,32}-[usr][0-9]+)-([a-z0-9-]+)-a([0-9]+)`)
 
 // question is what one request asks of a host, as far as the steps can be told
 // by it.

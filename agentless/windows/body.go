@@ -18,7 +18,7 @@ func TaskFolder(task string) string { return Tasks + `\` + task }
 
 // taskName is what every name of a host task must look like: it goes raw into
 // command lines, so nothing in it may mean something to cmd.exe.
-var taskName = regexp.MustCompile(`^wk-[A-Za-z0-9]{1,32}-[us][0-9]{1,18}-[a-z0-9-]{1,40}-a[0-9]{1,9}$`)
+var taskName = regexp.MustCompile(`^wk-[A-Za-z0-9]{1,32}-[usr][0-9]{1,18}-[a-z0-9-]{1,40}-a[0-9]{1,9}$`)
 
 // TaskName names the host task of one step of one attempt of one upgrade.
 func TaskName(installation string, upgrade int64, step string, attempt int) string {
@@ -29,6 +29,12 @@ func TaskName(installation string, upgrade int64, step string, attempt int) stri
 // medium to the host.
 func StagingTaskName(installation string, staging int64, step string, attempt int) string {
 	return fmt.Sprintf("wk-%s-s%d-%s-a%d", installation, staging, step, attempt)
+}
+
+// RunTaskName names the host task of one step of a run outside upgrades: a check,
+// a fix.
+func RunTaskName(installation string, run int64, step string, attempt int) string {
+	return fmt.Sprintf("wk-%s-r%d-%s-a%d", installation, run, step, attempt)
 }
 
 // safePath is a path that can stand in double quotes in a batch file: no quote,
