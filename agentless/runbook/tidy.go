@@ -209,7 +209,7 @@ func ourTasks(ctx context.Context, h *windows.Host, prefixes ...string) ([]strin
 // Sweep removes every task and folder of an installation from a host, but those
 // that run, those that keep wants to stay and folders that somebody else made. It returns what it removed.
 func Sweep(ctx context.Context, h *windows.Host, installation string, keep func(task string) bool) ([]string, error) {
-	names, err := ourTasks(ctx, h, "wk-"+installation+"-u", "wk-"+installation+"-s")
+	names, err := ourTasks(ctx, h, "wk-"+installation+"-u", "wk-"+installation+"-s", "wk-"+installation+"-r")
 	if err != nil {
 		return nil, fmt.Errorf("look for tasks of %s: %w", installation, err)
 	}
