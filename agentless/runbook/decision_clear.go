@@ -86,7 +86,7 @@ func nobodyAtWork(ctx context.Context, w *Work, nothing string) (Outcome, error)
 		}
 		return Outcome{Kind: Failed, Message: nothing + ": " + l.who(), Remedy: remedy}, nil
 	}
-	names, err := setupTasks(ctx, w)
+	names, err := programTasks(ctx, w)
 	if err != nil {
 		return trouble("look for Setup tasks", err)
 	}

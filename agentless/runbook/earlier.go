@@ -13,12 +13,18 @@ import (
 
 // What disarming remembers for its step.
 const (
-	disarmed = "disarmed"  // "yes": no Setup task but that of this attempt can begin any more
-	lastRan  = "last_ran"  // the last Setup task that began, of those disarmed
-	setupRan = "setup_ran" // in the memory of setup, over all attempts: Setup began in one of them
+	disarmed = "disarmed"  // "yes": no program's task but that of this attempt can begin any more
+	lastRan  = "last_ran"  // the last of the programs' tasks that began, of those disarmed, or several
+	setupRan = "setup_ran" // in the memory of a program's step, over all attempts: it began in one of them
+
+	ranKeys  = "ran_keys"  // the keys of the programs that began, of those disarmed
+
+	// several is no task's name: which of those that began was the last one is not
+	// told by their names.
+	several = "several"
 )
 
-// disarm makes sure that no Setup task of this upgrade but one can begin any
+// disarm makes sure that no program's task of this upgrade but one can begin any
 // more, whoever starts it and however late: a task that did not begin loses its
 // guard to us, each is taken out of the scheduler and looked for again, and one
 // that still runs is waited for. What the tasks found before their change goes
@@ -27,11 +33,11 @@ func disarm(ctx context.Context, w *Work, but string) (Outcome, error) {
 	if w.Memory[disarmed] != "" {
 		return Outcome{Kind: Done}, nil
 	}
-	names, err := setupTasks(ctx, w)
+	names, err := programTasks(ctx, w)
 	if err != nil {
 		return trouble("look for earlier Setup tasks", err)
 	}
-	last := ""
+	last, keys := "", ""
 	for _, name := range names {
 		if name == but {
 			continue
@@ -41,29 +47,41 @@ func disarm(ctx context.Context, w *Work, but string) (Outcome, error) {
 			return out, err
 		}
 		if began(look) && !look.MediaRefused() {
+			keys += keyOf(w, name) + ","
+			if last != "" && keyOf(w, last) != keyOf(w, name) {
+				last = several
+				continue
+			}
 			last = name
 		}
 	}
-	w.Memory[lastRan], w.Memory[disarmed] = last, "yes"
+	w.Memory[lastRan], w.Memory[ranKeys], w.Memory[disarmed] = last, keys, "yes"
 	return Outcome{Kind: Done}, nil
 }
 
-// setupTasks are the Setup tasks of this upgrade that the host knows, by attempt.
-func setupTasks(ctx context.Context, w *Work) ([]string, error) {
-	prefix := w.prefix() + "setup-a"
-	names, err := ourTasks(ctx, w.Host, prefix)
+// programTasks are the tasks of programs of this upgrade that the host knows, by
+// attempt.
+func programTasks(ctx context.Context, w *Work) ([]string, error) {
+	names, err := ourTasks(ctx, w.Host, w.prefix())
 	if err != nil {
 		return nil, err
 	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !w.isProgram(name) })
 	attempt := func(name string) int {
-		n, err := strconv.Atoi(strings.TrimPrefix(name, prefix))
+		n, err := strconv.Atoi(name[strings.LastIndex(name, "-a")+2:])
 		if err != nil {
 			return 0
 		}
 		return n
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(attempt(a), attempt(b)) })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(attempt(a), attempt(b)), cmp.Compare(a, b)) })
 	return names, nil
+}
+
+// keyOf is the key of the program that a task was made for.
+func keyOf(w *Work, task string) string {
+	rest := strings.TrimPrefix(task, w.prefix())
+	return rest[:max(strings.LastIndex(rest, "-a"), 0)]
 }
 
 // began reports whether a task's body ran, not only its guard was taken by us.

@@ -197,7 +197,7 @@ func (c *collector) tasks() ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "%s: %s, registered %t, exit %d, last result of the scheduler 0x%08x, body %s\r\n",
 			name, look.State, look.Job, look.Exit, look.Last, orUntold(look.Life))
-		if strings.HasPrefix(name, c.w.prefix()+"setup-a") {
+		if c.w.isProgram(name) {
 			c.folder(name, look)
 		}
 	}

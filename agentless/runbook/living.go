@@ -27,7 +27,7 @@ func alive(ctx context.Context, w *Work) (living, error) {
 }
 
 func livingOf(w *Work, processes []windows.Process) living {
-	l := living{setup: ofTask(processes, w.prefix()+"setup-a")}
+	l := living{setup: w.ofPrograms(processes)}
 	for _, p := range windows.SetupProcesses(processes) {
 		if !slices.ContainsFunc(l.setup, func(have windows.Process) bool { return have.ID == p.ID }) {
 			l.setup = append(l.setup, p)

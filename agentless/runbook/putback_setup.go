@@ -16,7 +16,7 @@ const compared = "compared"
 // unlike reports whether services may be other than recorded by a Setup that
 // came to nothing, and were not compared yet.
 func unlike(w *Work) bool {
-	return w.Unwinding && w.Notes["setup"][setupRan] != "" && w.Memory[compared] == "" && !asRecorded(w, w.Memory)
+	return w.Unwinding && w.ranOnce() && w.Memory[compared] == "" && !asRecorded(w, w.Memory)
 }
 
 // What put-back remembers over all attempts of how it ended.
@@ -33,7 +33,15 @@ func asRecorded(w *Work, putBack map[string]string) bool {
 }
 
 // wholeNow is what whole is when everything is as recorded now.
-func wholeNow(w *Work) string { return "setup " + w.Notes["setup"]["attempt"] }
+func wholeNow(w *Work) string {
+	now := "setup " + w.note("setup")["attempt"]
+	for _, step := range programSteps {
+		if note := w.note(step); step != "setup" && note[setupRan] != "" {
+			now += ", " + step + " " + note["attempt"]
+		}
+	}
+	return now
+}
 
 // putBackDone is the end of a put-back after which no entry is open. It
 // remembers whether everything is as recorded. Each entry's own mark is asked,

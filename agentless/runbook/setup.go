@@ -11,73 +11,71 @@ const setupLog = `C:\ExchangeSetupLogs\ExchangeSetup.log`
 
 const setupWords = "Exchange Setup"
 
-// setupTask is the host task that runs Setup in this attempt.
-func setupTask(w *Work, account Account) (windows.Task, error) {
-	name := windows.TaskName(w.Installation, w.Upgrade, "setup", w.Attempt)
-	task := windows.Task{Name: name, Account: account.Name, Password: account.Password}
-	setup := w.Media.Folder + `\setup.com`
-	var err error
-	if !w.Media.Medium.Known() {
-		task.Body, err = windows.SetupBody(task.Folder(), setup, "/mode:Upgrade")
-		return task, err
-	}
-	if task.Files, err = w.Media.Tree().CheckFiles(task.Folder()); err != nil {
-		return windows.Task{}, err
-	}
-	task.Body, err = windows.CheckedSetupBody(task.Folder(), setup, "/mode:Upgrade", w.Media.Medium.ManifestSHA256)
-	return task, err
-}
-
-// setup takes the server to the target: it prepares, registers and runs one
-// host task, follows its log and judges its end. Each tick asks the host how
-// far the task has come and moves it on by one action; in one attempt Setup
-// begins at most once, whatever dies when (the body's own guard sees to it).
+// setup takes the server to the target, with the third-party services stopped.
 func setup(ctx context.Context, w *Work) (Outcome, error) {
-	ran := w.Memory[setupRan]
-	w.fresh()
-	if ran != "" {
-		w.Memory[setupRan] = ran
-	}
-	task, err := setupTask(w, w.RunAs)
-	if err != nil {
-		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Correct the folder of the package."}, nil
-	}
-	look, err := w.Host.LookTask(ctx, task.Name)
-	if err != nil {
-		return outOfReach(w, "look at the Setup task", err)
-	}
-	if look.Has(windows.Closed) {
-		return closedBefore(), nil
-	}
-	if look.MediaRefused() && look.State == windows.TaskEnded {
-		return setupRefused(ctx, w, task, look)
-	}
-	switch look.State {
-	case windows.TaskAbsent:
-		return setupBegin(ctx, w, task, look)
-	case windows.TaskPrepared:
-		return setupCreate(ctx, w, task, look)
-	case windows.TaskCreated:
-		return setupRun(ctx, w, task, look)
-	case windows.TaskStarted:
-		return setupFollow(ctx, w, task, look)
-	default:
-		return setupJudge(ctx, w, task, look)
-	}
+	p := mediaSetup(w, "setup"+w.Turn, setupWords, "/mode:Upgrade")
+	p.first = func(ctx context.Context) (Outcome, error) { return stopServices(ctx, w) } // a retry may begin here, with the services put back
+	p.found = func(ctx context.Context) (found, error) { return rolesFound(ctx, w) }
+	p.already = "Every role is at the target already; Setup was not run"
+	p.completed = "Setup completed: every role is at " + w.Package.Target.String()
+	return p.tick(ctx, w)
 }
 
-// outOfReach is a host that does not answer: while the task may run nothing
-// else is known and nothing else is done.
-func outOfReach(w *Work, doing string, err error) (Outcome, error) {
-	out, err := trouble(doing, err)
-	if err == nil && out.Kind == Again && !out.Barred && w.Memory["created"] != "" {
-		out.Kind = OutOfSight
-		if out.Headline != "" {
-			out.Headline += "; Setup may be running"
-		}
-		out.Message = "Setup may be running out of sight: " + out.Message
+// mediaSetup is a run of the package's own Setup.com under the run-as account,
+// the media compared right before and the revocation check off inside. The
+// caller says what it is for: found, already and completed.
+func mediaSetup(w *Work, key, words, arguments string) program {
+	setup := w.Media.Folder + `\setup.com`
+	p := program{
+		key: key, who: "Setup", words: words, account: w.RunAs, switches: true, media: w.Media.Medium.Known(),
+		files: []wantedFile{{setup, w.Media.SetupSHA256}}, log: setupLog, final: true,
+		resume: setupResumes, broken: setupBroken,
 	}
-	return out, err
+	p.body = func(folder string) ([]byte, map[string][]byte, error) {
+		if !p.media {
+			body, err := windows.SetupBody(folder, setup, arguments)
+			return body, nil, err
+		}
+		files, err := w.Media.Tree().CheckFiles(folder)
+		if err != nil {
+			return nil, nil, err
+		}
+		body, err := windows.CheckedSetupBody(folder, setup, arguments, w.Media.Medium.ManifestSHA256)
+		return body, files, err
+	}
+	return p
+}
+
+// What helps where Setup failed, and where it was broken off.
+const (
+	setupResumes = "Read the end of the setup log, cure the cause and run again: Setup resumes where it stopped."
+	setupBroken  = "Look at the host, the end of the setup log and the roles' marks, which are kept with this upgrade. Run again lets Setup resume where it stopped. " +
+		"Where Setup refuses to begin, clear Action and Watermark first. Where the server was repaired by hand, mark it as repaired: that is verified."
+)
+
+// rolesFound reads whether every role is at the target and none carries the
+// marks of a Setup that did not end.
+func rolesFound(ctx context.Context, w *Work) (found, error) {
+	roles, err := w.Host.Roles(ctx)
+	if err != nil {
+		return found{}, err
+	}
+	return rolesStand(roles, w), nil
+}
+
+func rolesStand(roles map[string]windows.Role, w *Work) found {
+	f := found{marked: markers(roles)}
+	for _, wrong := range [][]string{below(roles, w.Server, w.Package.Target), f.marked} {
+		if len(wrong) > 0 {
+			f.wrong = append(f.wrong, list(wrong))
+		}
+	}
+	f.reached = len(f.wrong) == 0
+	lowest, err := lowestBuild(roles)
+	if f.damaged = err; err == nil {
+		f.build = lowest.String()
+	}
+	return f
 }
 
 // The ledger's names of the two values that Setup's task changes.

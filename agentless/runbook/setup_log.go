@@ -38,14 +38,17 @@ func byteOrder(head []byte) string {
 	return ""
 }
 
-// follow reads the setup log on from where the last saved tick left it: whole
+// read reads the program's log on from where the last saved tick left it: whole
 // lines only, so that a tick which is repeated reads them again. last takes an
 // unfinished line too. whole says that the end was reached.
-func follow(ctx context.Context, w *Work, last bool) (out Outcome, whole bool, err error) {
-	out = Outcome{Kind: Again, After: soon}
+func (p program) read(ctx context.Context, w *Work, last bool) (out Outcome, whole bool, err error) {
+	out = Outcome{Kind: Again, After: soon, Message: p.who + " runs"}
+	if p.log == "" {
+		return out, true, nil
+	}
 	offset := int64(w.count("log"))
 	for range readAtMost {
-		chunk, err := w.Host.ReadFile(ctx, setupLog, offset, 0)
+		chunk, err := w.Host.ReadFile(ctx, p.log, offset, 0)
 		if err != nil {
 			return out, false, err
 		}
@@ -66,7 +69,6 @@ func follow(ctx context.Context, w *Work, last bool) (out Outcome, whole bool, e
 	}
 	w.Memory["log"] = strconv.FormatInt(offset, 10)
 	out.Phase, out.Percent = w.Memory["phase"], w.count("percent")
-	out.Message = "Setup runs"
 	if out.Phase != "" {
 		out.Message += ": " + out.Phase
 	}

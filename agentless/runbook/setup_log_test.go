@@ -78,8 +78,8 @@ func TestSuccessNeedsAllThreeWitnesses(t *testing.T) {
 		{0, exchange.VerdictSuccess, nil, []string{"Mailbox: Action"}, 1},
 		{1, exchange.VerdictFailure, []string{"x"}, []string{"y"}, 4},
 	} {
-		if got := setupWrong(c.exit, c.verdict, c.below, c.markers); len(got) != c.want {
-			t.Errorf("setupWrong(%d, %s, %v, %v) = %v, want %d reasons", c.exit, c.verdict, c.below, c.markers, got, c.want)
+		if got := (program{final: true}).against(c.exit, c.verdict, found{wrong: append(c.below, c.markers...)}); len(got) != c.want {
+			t.Errorf("against(%d, %s, %v, %v) = %v, want %d reasons", c.exit, c.verdict, c.below, c.markers, got, c.want)
 		}
 	}
 }

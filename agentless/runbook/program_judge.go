@@ -3,6 +3,8 @@ package runbook
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -10,60 +12,59 @@ import (
 	"wavekeeper/server/exchange"
 )
 
-// setupJudge is a task with a result: success is the last sentence of the log,
-// the exit code and the registry, all three.
-func setupJudge(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+// judge is a task with a result: success is the last sentence of the log, the
+// exit code and what the host says, all three.
+func (p program) judge(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	w.Memory["created"], w.Memory[setupRan] = "yes", "yes"
 	if err := learn(ctx, w, task.Name, look); err != nil {
-		return outOfReach(w, "read what Setup's task changed", err)
+		return p.outOfReach(w, "read what the "+p.who+" task changed", err)
 	}
 	if left, err := unschedule(ctx, w, task.Name, look); err != nil || left.Kind != "" {
 		return sightless(left), err
 	}
-	out, whole, err := follow(ctx, w, true)
+	out, whole, err := p.read(ctx, w, true)
 	if err != nil {
-		return outOfReach(w, "read the end of the setup log", err)
+		return p.outOfReach(w, "read the end of the log", err)
 	}
 	if !whole {
 		return out, nil
 	}
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
-		lost, err := outOfReach(w, "look for Setup's programs after its end", err)
+		lost, err := p.outOfReach(w, "look for Setup's programs after its end", err)
 		lost.Log = out.Log
 		return lost, err
 	}
 	if alive := windows.SetupProcesses(processes); len(alive) > 0 {
 		out.After = 5 * time.Second
-		out.Message = fmt.Sprintf("setup.com ended with %d, and %s", look.Exit, running(alive[0]))
+		out.Message = fmt.Sprintf("%s ended with %d, and %s", p.who, look.Exit, running(alive[0]))
 		return out, nil
 	}
-	roles, err := w.Host.Roles(ctx)
+	goal, err := p.found(ctx)
 	if err != nil {
-		lost, err := outOfReach(w, "read the roles after Setup", err)
+		lost, err := p.outOfReach(w, "read what became of the goal", err)
 		lost.Log = out.Log
 		return lost, err
 	}
-	if lowest, err := lowestBuild(roles); err == nil {
-		out.Build = lowest.String()
-	}
+	out.Build = goal.build
+	w.Memory[exitCode] = strconv.Itoa(look.Exit)
 	verdict := exchange.Verdict(w.Memory["verdict"])
-	wrong := setupWrong(look.Exit, verdict, below(roles, w.Server, w.Package.Target), markers(roles))
+	wrong := p.against(look.Exit, verdict, goal)
 	if len(wrong) == 0 {
-		out.Kind, out.Percent, out.Message = Done, 100, "Setup completed: every role is at "+w.Package.Target.String()
+		out.Kind, out.Percent, out.Message = Done, 100, p.completed
 		return out, nil
 	}
 	out.Kind = Failed
-	out.Message = "Setup did not succeed: " + strings.Join(wrong, "; ")
+	out.Message = p.who + " did not succeed: " + strings.Join(wrong, "; ")
 	if len(w.Host.Without()) > 0 {
-		out.Message = "Setup did not succeed, and WMI does not answer on the host: " + strings.Join(wrong, "; ")
+		out.Message = p.who + " did not succeed, and WMI does not answer on the host: " + strings.Join(wrong, "; ")
 	}
 	if w.Memory[errorLine] != "" {
 		out.Message += "; its log's last error: " + w.Memory[errorLine]
 	}
 	out.Evidence = collect(ctx, w)
-	out.Remedy = "Read the end of the setup log, cure the cause and run again: Setup resumes where it stopped."
-	if len(wrong) == 1 && verdict == exchange.VerdictNone {
+	out.Remedy = p.resume
+	if p.final && len(wrong) == 1 && verdict == exchange.VerdictNone {
 		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. Running again proves the roles and does not run Setup again."
 	}
 	if full := fullDisks(ctx, w); len(full) > 0 {
@@ -92,24 +93,23 @@ func fullDisks(ctx context.Context, w *Work) []string {
 	return full
 }
 
-// setupWrong lists what speaks against success.
-func setupWrong(exit int, verdict exchange.Verdict, below, markers []string) []string {
+// exitCode is where a step remembers the exit code of its program.
+const exitCode = "exit"
+
+// against lists what speaks against success.
+func (p program) against(exit int, verdict exchange.Verdict, goal found) []string {
 	var wrong []string
-	if exit != 0 {
+	if exit != 0 && !slices.Contains(p.exits, exit) {
 		wrong = append(wrong, fmt.Sprintf("its exit code is %d", exit))
 	}
-	switch verdict {
-	case exchange.VerdictSuccess:
-	case exchange.VerdictFailure:
-		wrong = append(wrong, "its log ends with a failure")
-	case exchange.VerdictNone:
-		wrong = append(wrong, "its log has no last sentence")
+	if p.final {
+		switch verdict {
+		case exchange.VerdictSuccess:
+		case exchange.VerdictFailure:
+			wrong = append(wrong, "its log ends with a failure")
+		case exchange.VerdictNone:
+			wrong = append(wrong, "its log has no last sentence")
+		}
 	}
-	if len(below) > 0 {
-		wrong = append(wrong, list(below))
-	}
-	if len(markers) > 0 {
-		wrong = append(wrong, list(markers))
-	}
-	return wrong
+	return append(wrong, goal.wrong...)
 }

@@ -8,43 +8,43 @@ import (
 	"wavekeeper/agentless/windows"
 )
 
-// setupRun is a registered task that did not begin. Before it is told to, it is
+// run is a registered task that did not begin. Before it is told to, it is
 // compared with what is approved once more, and another person's Setup is looked
 // for; a task of an earlier approval, or one that came second, is closed, so that
 // it never can.
-func setupRun(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+func (p program) run(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	w.Memory["created"] = "yes"
-	if out := refusedStart(w, task, look, setupWords); out.Kind != "" {
+	if out := refusedStart(w, task, look, p.words); out.Kind != "" {
 		return out, nil
 	}
-	if err := markLog(ctx, w); err != nil {
-		return outOfReach(w, "look at the setup log", err)
+	if err := p.markLog(ctx, w); err != nil {
+		return p.outOfReach(w, "look at the log", err)
 	}
 	if told := w.count(task.Name + ".runs"); told == 0 || told < runsAtMost && w.since(task.Name+".run_at") >= runAgainAfter {
-		if out := othersRevocation(w); out.Kind != "" { // registered for an account that is not the approved one any more
-			return otherThanApproved(ctx, w, task, out)
+		if out := othersRevocation(w); p.switches && out.Kind != "" { // registered for an account that is not the approved one any more
+			return p.otherThanApproved(ctx, w, task, out)
 		}
-		out, err := asApproved(ctx, w, task)
+		out, err := p.asApproved(ctx, w, task)
 		switch {
 		case err != nil:
 			return out, err
 		case out.Kind == Failed:
-			return otherThanApproved(ctx, w, task, out)
+			return p.otherThanApproved(ctx, w, task, out)
 		case out.Kind != Done:
 			return sightless(out), nil
 		}
 		processes, err := w.Host.Processes(ctx)
 		if err != nil {
-			return outOfReach(w, "look for a running Setup", err)
+			return p.outOfReach(w, "look for a running Setup", err)
 		}
 		if theirs := windows.SetupProcesses(processes); len(theirs) > 0 {
-			return otherThanApproved(ctx, w, task, Outcome{
+			return p.otherThanApproved(ctx, w, task, Outcome{
 				Kind: Failed, Message: "A Setup that is not ours began while ours was prepared: " + running(theirs[0]),
 				Remedy: "Let it come to its end, or have its owner end it; then run again.",
 			})
 		}
 	}
-	out, err := run(ctx, w, task, setupWords)
+	out, err := run(ctx, w, task, p.words)
 	if err == nil {
 		out = sightless(out)
 	}
@@ -62,7 +62,7 @@ func sightless(out Outcome) Outcome {
 
 // otherThanApproved takes a task that must not begin, and did not, out of its
 // reach for good.
-func otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outcome) (Outcome, error) {
+func (p program) otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outcome) (Outcome, error) {
 	look, out, err := disarmOne(ctx, w, task.Name)
 	switch {
 	case err != nil:
@@ -70,7 +70,7 @@ func otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outc
 	case out.Kind != Done:
 		return unseen(sightless(out)), nil
 	case began(look):
-		return onward("The Setup task had begun before it was closed"), nil
+		return onward("The %s task had begun before it was closed", p.who), nil
 	}
 	return why, nil
 }
@@ -78,10 +78,10 @@ func otherThanApproved(ctx context.Context, w *Work, task windows.Task, why Outc
 // closedBefore is a task whose guard was taken before it began: by a tick that
 // found that it is not what is approved or that another Setup runs, or by a
 // later attempt.
-func closedBefore() Outcome {
+func (p program) closedBefore() Outcome {
 	return Outcome{
 		Kind:    Failed,
-		Message: "The Setup task of this attempt was closed before it began, since it was not what is approved or another Setup ran; Setup did not run",
+		Message: fmt.Sprintf("The %s task of this attempt was closed before it began, since it was not what is approved or another Setup ran; %s did not run", p.who, p.who),
 		Remedy:  "See what the wave's approval binds and that no other Setup runs, then run again.",
 	}
 }
@@ -90,24 +90,24 @@ func closedBefore() Outcome {
 // its service ends by itself some ten minutes after its last work.
 const installerPatience = 15 * time.Minute
 
-// setupFollow is a task that began and has no result: its log is read on, and
+// follow is a task that began and has no result: its log is read on, and
 // its programs are looked for.
-func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+func (p program) follow(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	w.Memory["created"] = "yes"
-	if w.Media.Medium.Known() && !look.MediaChecked() {
-		return setupChecking(ctx, w, task, look)
+	if p.media && !look.MediaChecked() {
+		return p.checking(ctx, w, task, look)
 	}
 	w.Memory[setupRan] = "yes"
 	if err := learn(ctx, w, task.Name, look); err != nil {
-		return outOfReach(w, "read what Setup's task changes", err)
+		return p.outOfReach(w, "read what the "+p.who+" task changes", err)
 	}
-	out, _, err := follow(ctx, w, false)
+	out, _, err := p.read(ctx, w, false)
 	if err != nil {
-		return outOfReach(w, "read the setup log", err)
+		return p.outOfReach(w, "read the setup log", err)
 	}
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
-		lost, err := outOfReach(w, "look for Setup's programs", err)
+		lost, err := p.outOfReach(w, "look for Setup's programs", err)
 		lost.Log, lost.Phase, lost.Percent = out.Log, out.Phase, out.Percent
 		return lost, err
 	}
@@ -129,13 +129,12 @@ func setupFollow(ctx context.Context, w *Work, task windows.Task, look windows.T
 	}
 	if w.raise("dead") < deathCertain+1 {
 		out.After = 5 * time.Second
-		out.Message = "Setup has no result yet, and its program is not seen"
+		out.Message = p.who + " has no result yet, and its program is not seen"
 		return out, nil
 	}
 	out.Kind = Interrupted
-	out.Message = "Setup began and ended without a result; none of its programs runs" + restarted(ctx, w, task)
-	out.Remedy = "Look at the host, the end of the setup log and the roles' marks, which are kept with this upgrade. Run again lets Setup resume where it stopped. " +
-		"Where Setup refuses to begin, clear Action and Watermark first. Where the server was repaired by hand, mark it as repaired: that is verified."
+	out.Message = p.who + " began and ended without a result; none of its programs runs" + restarted(ctx, w, task)
+	out.Remedy = p.broken
 	out.Evidence = collect(ctx, w)
 	if left, err := unschedule(ctx, w, task.Name, look); err != nil || left.Kind != "" {
 		left.Log, left.Phase, left.Percent = out.Log, out.Phase, out.Percent

@@ -7,9 +7,9 @@ import (
 	"wavekeeper/agentless/windows"
 )
 
-// setupRefused is a task whose body found the media changed and did not begin
+// refused is a task whose body found the media changed and did not begin
 // Setup: nothing was changed, so that it is a failure like one of preflight.
-func setupRefused(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+func (p program) refused(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	w.Memory["created"] = "yes"
 	if left, err := unschedule(ctx, w, task.Name, look); err != nil || left.Kind != "" {
 		return left, err
@@ -33,11 +33,11 @@ func setupRefused(ctx context.Context, w *Work, task windows.Task, look windows.
 	}, nil
 }
 
-// setupChecking is a task that compares the media and did not come to Setup yet.
-func setupChecking(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
+// checking is a task that compares the media and did not come to Setup yet.
+func (p program) checking(ctx context.Context, w *Work, task windows.Task, look windows.TaskLook) (Outcome, error) {
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
-		return outOfReach(w, "look for the task's program", err)
+		return p.outOfReach(w, "look for the task's program", err)
 	}
 	if len(ofTask(processes, task.Name)) > 0 || look.Life == windows.LifeLives || look.Life == windows.LifeUntold && unreadable(processes) {
 		delete(w.Memory, "dead")
