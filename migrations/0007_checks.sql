@@ -78,7 +78,6 @@ CREATE TABLE host_run (
     generation    bigint NOT NULL DEFAULT 1,
     message       text NOT NULL DEFAULT '',
     remedy        text NOT NULL DEFAULT '',
-    facts_at      jsonb NOT NULL DEFAULT '{}', -- when each fact was read on which the findings rest
     asked_by      text NOT NULL,
     reason        text NOT NULL DEFAULT '',
     asked_at      timestamptz NOT NULL DEFAULT now(),
@@ -104,6 +103,7 @@ CREATE INDEX run_by_host ON host_run (host_id, kind, package, id DESC);
 -- What a check found. A pass is kept as evidence.
 CREATE TABLE check_finding (
     run_id    bigint NOT NULL REFERENCES host_run (id) ON DELETE CASCADE,
+    position  integer NOT NULL, -- the rules' order
     rule      text NOT NULL,
     severity  text NOT NULL,
     text      text NOT NULL,
@@ -113,6 +113,7 @@ CREATE TABLE check_finding (
     waivable  boolean NOT NULL DEFAULT false,
     fix       text NOT NULL DEFAULT '',
     unread    boolean NOT NULL DEFAULT false, -- what the rule asks for could not be read
+    facts_at  timestamptz, -- the oldest of the facts that it rests on
     PRIMARY KEY (run_id, rule),
     CONSTRAINT finding_severity_is_known CHECK (severity IN ('blocker', 'warning', 'info', 'pass'))
 );

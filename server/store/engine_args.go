@@ -67,6 +67,20 @@ type Stage struct {
 // Kind names the job in River's table.
 func (Stage) Kind() string { return "stage" }
 
+// RunTick is the job that does one bounded action of one run outside upgrades: a
+// check, a fix. One whose generation is not the run's row's ends without acting.
+type RunTick struct {
+	Run        int64 `json:"run"`
+	Generation int64 `json:"generation"`
+}
+
+// Kind names the job in River's table.
+func (RunTick) Kind() string { return "run" }
+
+// RunQueue is where the jobs of kind run are worked, by few workers of their own:
+// a check of the fleet holds up no upgrade.
+const RunQueue = "run"
+
 // StageQueue is where the jobs of kind stage are worked, by few workers of their
 // own: what is brought ahead holds up no upgrade.
 const StageQueue = "media"
@@ -81,6 +95,8 @@ func (s *Store) insertJobs(ctx context.Context, tx pgx.Tx, jobs ...river.JobArgs
 			opts = nil // they may be asked for again
 		case Stage:
 			opts.Queue = StageQueue
+		case RunTick:
+			opts.Queue = RunQueue
 		}
 		if _, err := s.river.InsertTx(ctx, tx, args, opts); err != nil {
 			return fmt.Errorf("insert %s job: %w", args.Kind(), err)

@@ -12,7 +12,7 @@ import (
 )
 
 // Swept counts what a sweep put back into motion.
-type Swept struct{ Upgrades, Rollouts, Hosts, Stagings int }
+type Swept struct{ Upgrades, Rollouts, Hosts, Stagings, Runs int }
 
 // Sweep gives every upgrade in work that nobody works on (due, no live lease) a
 // tick of a new generation, every rollout that is due an advance, and every host
@@ -50,7 +50,12 @@ func (s *Store) Sweep(ctx context.Context) (Swept, error) {
 			return err
 		}
 		jobs = append(jobs, stagings...)
-		swept = Swept{Upgrades: len(upgrades), Rollouts: len(rollouts), Hosts: len(hosts), Stagings: len(stagings)}
+		runs, err := t.takeLeftRuns(ctx)
+		if err != nil {
+			return err
+		}
+		jobs = append(jobs, runs...)
+		swept = Swept{Upgrades: len(upgrades), Rollouts: len(rollouts), Hosts: len(hosts), Stagings: len(stagings), Runs: len(runs)}
 		return s.insertJobs(ctx, t.tx, jobs...)
 	})
 	if err != nil {

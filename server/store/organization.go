@@ -44,7 +44,7 @@ func (s *Store) OrganizationFacts(ctx context.Context) ([]OrganizationFact, erro
 func (s *Store) EnterOrganizationFact(ctx context.Context, actor Actor, name string, value json.RawMessage, reason string) error {
 	name, reason = strings.TrimSpace(name), strings.TrimSpace(reason)
 	err := s.inTx(ctx, func(t *txn) error {
-		if err := t.acts(ctx, actor, "operator", "planner", "admin"); err != nil {
+		if err := t.acts(ctx, actor, "operator", "planner"); err != nil {
 			return err
 		}
 		switch {
@@ -78,7 +78,7 @@ func (s *Store) EnterOrganizationFact(ctx context.Context, actor Actor, name str
 func (s *Store) DropOrganizationFact(ctx context.Context, actor Actor, name, reason string) error {
 	reason = strings.TrimSpace(reason)
 	err := s.inTx(ctx, func(t *txn) error {
-		if err := t.acts(ctx, actor, "operator", "planner", "admin"); err != nil {
+		if err := t.acts(ctx, actor, "operator", "planner"); err != nil {
 			return err
 		}
 		if reason == "" {

@@ -57,6 +57,7 @@ type CheckBatch struct {
 
 type CheckFinding struct {
 	RunID    int64
+	Position int
 	Rule     string
 	Severity string
 	Text     string
@@ -66,6 +67,7 @@ type CheckFinding struct {
 	Waivable bool
 	Fix      string
 	Unread   bool
+	FactsAt  *time.Time
 }
 
 type ConstantCheck struct {
@@ -278,7 +280,6 @@ type HostRun struct {
 	Generation int64
 	Message    string
 	Remedy     string
-	FactsAt    json.RawMessage
 	AskedBy    string
 	Reason     string
 	AskedAt    time.Time
