@@ -117,9 +117,13 @@ func (b Build) Words() string {
 			return p.Words
 		}
 	}
-	level := "RTM"
-	if b.Minor > 0 {
-		level = fmt.Sprintf("SP%d", b.Minor)
+	return fmt.Sprintf("%s (%s)", levelWords(b.Minor), b)
+}
+
+// levelWords names a service pack level.
+func levelWords(level int) string {
+	if level == 0 {
+		return "RTM"
 	}
-	return fmt.Sprintf("%s (%s)", level, b)
+	return fmt.Sprintf("SP%d", level)
 }

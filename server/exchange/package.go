@@ -26,6 +26,12 @@ type Package struct {
 	KB        string // Microsoft's article; "" when not known
 	KBSeen    bool   // the number was read in a source; otherwise it is as remembered
 	Withdrawn bool   // Microsoft took it back
+
+	// MustKnow is what whoever submits it confirms to have read; Needs what has to
+	// be there first; Links are the pages of Microsoft and others. Shared: read only.
+	MustKnow []Point
+	Needs    []Point
+	Links    []Link
 }
 
 // Packages lists what can be installed: the service packs and all rollups, in

@@ -4,7 +4,7 @@ package exchange
 // behind. Builds and dates follow Microsoft's build list in public copies; a KB
 // number marked seen stood in an article that was read, the others are as
 // remembered and not checked.
-var releases = []Package{
+var releases = catalogued([]Package{
 	{Name: "rtm", Words: "RTM", Kind: Original, Target: Build{8, 0, 685, 25}, Released: "2006-12"},
 	{Name: "rtm-ru1", Words: "RTM RU1", Kind: Rollup, Target: Build{8, 0, 708, 3}, Released: "2007-04-17", KB: "930809", KBSeen: true},
 	{Name: "rtm-ru2", Words: "RTM RU2", Kind: Rollup, Target: Build{8, 0, 711, 2}, Released: "2007-05-08", KB: "935490", KBSeen: true},
@@ -57,4 +57,4 @@ var releases = []Package{
 	{Name: "sp3-ru21", Words: "SP3 RU21", Kind: Rollup, Target: Build{8, 3, 485, 1}, Released: "2016-09-20", KB: "3184711"},
 	{Name: "sp3-ru22", Words: "SP3 RU22", Kind: Rollup, Target: Build{8, 3, 502, 0}, Released: "2016-12-13", KB: "3184712"},
 	{Name: "sp3-ru23", Words: "SP3 RU23", Kind: Rollup, Target: Build{8, 3, 517, 0}, Released: "2017-03-21", KB: "4011325"},
-}
+})
