@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"wavekeeper/agentless/runbook"
 	"wavekeeper/migrations"
 	"wavekeeper/server/httpd"
 	"wavekeeper/server/jobs"
@@ -81,7 +80,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: log, Workers: c.Workers, Media: c.media(key, listener)})
+	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Log: log, Workers: c.Workers, Media: c.media(key, listener)})
 	if err != nil {
 		return err
 	}

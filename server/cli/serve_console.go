@@ -24,7 +24,7 @@ import (
 func (c *ServeCmd) console(s *store.Store, keyID string, hub *live.Hub, proxies []netip.Prefix, log *slog.Logger, counts ...prometheus.Collector) (pages, ops http.Handler) {
 	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
-		Store: s, Live: hub, Runbook: runbook.Standalone().Plain(), Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
+		Store: s, Live: hub, Runbooks: runbook.Books{}, Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
 		Constants: constants(), KeyID: keyID,
 	})
 	ops = operations(s, hub, counts...)

@@ -1,5 +1,7 @@
 package exchange
 
+import "strings"
+
 // ClusterType says how a server's Mailbox role is clustered.
 type ClusterType string
 
@@ -39,6 +41,19 @@ type Server struct {
 	UMLanguages    []string
 	Services       []string // short names of third-party services
 	Tags           []string
+}
+
+// HostFQDN is the full name of a host of the server: its own, or that of a
+// cluster's node, which is in the domain of the clustered mailbox server. It is
+// empty when that is not known.
+func (s Server) HostFQDN(host string) string {
+	if s.Cluster == Standalone {
+		return s.FQDN
+	}
+	if _, domain, ok := strings.Cut(s.FQDN, "."); ok && domain != "" {
+		return strings.ToLower(host) + "." + domain
+	}
+	return ""
 }
 
 // Has reports whether the server holds the role.

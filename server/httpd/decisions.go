@@ -37,7 +37,7 @@ func (s *server) choices(t trouble, clock ui.Clock) []choice {
 		}
 		list = append(list, c)
 	}
-	if s.has(rollout.DecideLook) && t.state.MayDecide(rollout.DecideLook) {
+	if s.has(t.Runbook, rollout.DecideLook) && t.state.MayDecide(rollout.DecideLook) {
 		add(choice{title: "Look again", verb: "look", then: s.lookThen(t)})
 	}
 	for _, p := range t.offered {
@@ -49,13 +49,13 @@ func (s *server) choices(t trouble, clock ui.Clock) []choice {
 	if !over && rollout.UpgradeTable.Allows(t.state, rollout.Retry) {
 		add(choice{title: "Run again", verb: "retry", kind: "primary", then: s.retryThen(t)})
 	}
-	if s.verifies() && t.state.MayVerify() && (t.state.Broken() || t.RolloutState == rollout.RolloutRunning) {
+	if s.verifies(t.Runbook) && t.state.MayVerify() && (t.state.Broken() || t.RolloutState == rollout.RolloutRunning) {
 		add(choice{title: "Mark repaired and verify", verb: "verify", then: s.verifyThen(t)})
 	}
 	if s.mayClear(t) {
 		add(choice{title: "Clear Action and Watermark", verb: "clear", kind: "danger", then: clearThen(t)})
 	}
-	if s.has(rollout.DecideUndo) && t.state.MayDecide(rollout.DecideUndo) && len(t.toPutBack()) > 0 {
+	if s.has(t.Runbook, rollout.DecideUndo) && t.state.MayDecide(rollout.DecideUndo) && len(t.toPutBack()) > 0 {
 		add(choice{title: "Put the cleared values back", verb: "undo", then: fmt.Sprintf(
 			"%s written again as they were. A value that exists anew by then is somebody's newer doing and stays.", ui.Count(len(t.toPutBack()), "value is", "values are"))})
 	}
@@ -91,14 +91,14 @@ func (s *server) decisionsAbout(v viewer, t trouble, _ store.RolloutView, clock 
 }
 
 // has reports whether the runbook has the decision step.
-func (s *server) has(decision string) bool {
-	_, ok := s.Runbook.Decision(decision)
+func (s *server) has(runbook, decision string) bool {
+	_, ok := s.book(runbook).Decision(decision)
 	return ok
 }
 
 // verifies reports whether the runbook can verify what a person repaired.
-func (s *server) verifies() bool {
-	for _, st := range s.Runbook.Steps {
+func (s *server) verifies(runbook string) bool {
+	for _, st := range s.book(runbook).Steps {
 		if st.Name == rollout.VerifyStep {
 			return true
 		}
@@ -110,7 +110,7 @@ func (s *server) verifies() bool {
 // read last from the host shows none only when it could be read.
 func (s *server) mayClear(t trouble) bool {
 	none := !t.marks.at.IsZero() && t.marks.fault == "" && len(t.marks.list) == 0
-	return s.has(rollout.DecideClear) && t.state.MayDecide(rollout.DecideClear) && !none
+	return s.has(t.Runbook, rollout.DecideClear) && t.state.MayDecide(rollout.DecideClear) && !none
 }
 
 // toPutBack is what was cleared and can be put back.
@@ -136,7 +136,7 @@ func (s *server) lookThen(t trouble) string {
 }
 
 func (s *server) retryThen(t trouble) string {
-	from := shortStep(rollout.RetryFrom(s.Runbook, t.Step))
+	from := shortStep(rollout.RetryFrom(s.book(t.Runbook), t.Step))
 	text := fmt.Sprintf("A new attempt begins at the step %s when order, floor, limits and approval allow its start. Each step looks at the host first.", from)
 	for _, m := range t.marks.list {
 		if strings.EqualFold(m.Name, "Watermark") {

@@ -41,7 +41,7 @@ func TestHistorySaysHowFarItCanBeTrusted(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := slog.New(slog.DiscardHandler)
-	server := httptest.NewServer(httpd.New(httpd.Options{Store: owner, Live: live.New(db.OwnerURL, log), Runbook: runbook, Insecure: true, Log: log}))
+	server := httptest.NewServer(httpd.New(httpd.Options{Store: owner, Live: live.New(db.OwnerURL, log), Runbooks: runbook, Insecure: true, Log: log}))
 	defer server.Close()
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -23,7 +23,7 @@ import (
 type Options struct {
 	Store     *store.Store
 	Live      *live.Hub
-	Runbook   rollout.Runbook  // what a plan's servers walk
+	Runbooks  rollout.Books    // what a plan's servers walk
 	Demo      bool             // every page says so
 	Insecure  bool             // cookies also over http: the demo, or a loopback address
 	Proxies   []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed

@@ -77,7 +77,7 @@ func startWith(t *testing.T, change func(*httpd.Options)) console {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- hub.Run(ctx) }()
-	options := httpd.Options{Store: db.Store, Live: hub, Runbook: runbook, Insecure: true, Demo: true, Log: log}
+	options := httpd.Options{Store: db.Store, Live: hub, Runbooks: runbook, Insecure: true, Demo: true, Log: log}
 	change(&options)
 	server := httptest.NewServer(httpd.New(options))
 	t.Cleanup(func() {

@@ -302,7 +302,7 @@ func (s *server) planSubmit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return rollout.Invalid("The form does not say which revision to submit.")
 	}
-	id, err := s.Store.SubmitRevision(r.Context(), v.actor(r), revision, r.URL.Query().Get("hash"), s.Runbook)
+	id, err := s.Store.SubmitRevision(r.Context(), v.actor(r), revision, r.URL.Query().Get("hash"), s.Runbooks)
 	if err != nil {
 		return err
 	}

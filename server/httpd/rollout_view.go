@@ -21,7 +21,7 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 	if err != nil {
 		return page.Rollout{}, o, err
 	}
-	view := page.Rollout{Steps: s.matrixSteps(), History: fmt.Sprintf("/history?kind=event&rollout=%d", id)}
+	view := page.Rollout{Steps: s.columns(o), History: fmt.Sprintf("/history?kind=event&rollout=%d", id)}
 	if view.Decisions, err = s.decisions(ctx, v, id); err != nil {
 		return view, o, err
 	}
@@ -259,14 +259,6 @@ func lane(w store.WaveView, v viewer, o store.RolloutView, index int) page.Lane 
 	return l
 }
 
-func (s *server) matrixSteps() []page.MatrixStep {
-	var steps []page.MatrixStep
-	for _, st := range s.Runbook.Steps {
-		steps = append(steps, page.MatrixStep{Name: st.Name, Words: st.Words, Short: shortStep(st.Name)})
-	}
-	return steps
-}
-
 // shortStep is a step's name as the matrix has room for it.
 func shortStep(name string) string {
 	switch name {
@@ -283,7 +275,7 @@ func shortStep(name string) string {
 // matrix is the rows of server x step by wave: waves that are on first open,
 // those that are done folded; at most 200 rows after the given upgrade.
 func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.Time, clock ui.Clock) (groups []page.MatrixGroup, more string) {
-	rows, begun := 0, after == 0
+	rows, begun, columns := 0, after == 0, s.columns(o)
 	var last int64
 	for _, w := range o.Waves {
 		g := page.MatrixGroup{ID: "g" + ui.Digits(w.Number), Title: "Wave " + ui.Digits(w.Number), State: waveState(o.State, w.State), Words: ui.Count(len(w.Upgrades), "server", "servers"), Open: w.State != rollout.WaveDone}
@@ -298,7 +290,7 @@ func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.
 			}
 			rows++
 			last = u.ID
-			g.Rows = append(g.Rows, s.matrixRow(o, w, u, moved[u.Server], clock))
+			g.Rows = append(g.Rows, s.matrixRow(o, w, u, columns, moved[u.Server], clock))
 		}
 		if len(g.Rows) > 0 {
 			groups = append(groups, g)
@@ -307,23 +299,14 @@ func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.
 	return groups, more
 }
 
-func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.UpgradeRow, moved time.Time, clock ui.Clock) page.MatrixRow {
+func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.UpgradeRow, columns []page.MatrixStep, moved time.Time, clock ui.Clock) page.MatrixRow {
 	row := page.MatrixRow{
 		ID: ui.Digits(int(u.ID)), Server: u.Server, Href: upgradeHref(o.ID, u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u),
-		Message: clean(s.rowMessage(o, w, u)), Since: troubleSince(u, moved, clock), Percent: u.Percent, Busy: u.Step == "setup" && u.State == rollout.Running,
+		Message: clean(s.rowMessage(o, w, u)), Since: troubleSince(u, moved, clock), Percent: u.Percent, Busy: s.irreversible(u),
 	}
-	for _, step := range s.Runbook.Steps {
-		cell := page.MatrixCell{State: string(rollout.Waiting), Title: step.Words + ": " + ui.State{Key: "waiting"}.Word()}
-		for _, st := range u.Steps {
-			if st.Name == step.Name {
-				cell.State = string(st.State)
-				cell.Title = step.Words + ": " + ui.State{Key: cell.State}.Word()
-				if d := stepTook(st, s.Now()); d != "" {
-					cell.Title += ", " + d
-				}
-			}
-		}
-		row.Cells = append(row.Cells, cell)
+	book := s.book(u.Runbook)
+	for _, column := range columns {
+		row.Cells = append(row.Cells, s.matrixCell(book, u, column))
 	}
 	return row
 }
@@ -369,15 +352,15 @@ func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.Upgra
 	case rollout.Held, rollout.Waiting:
 		return whyNot(o, w, u)
 	case rollout.Running:
-		if step, ok := s.Runbook.Decision(u.Decision); ok {
+		if step, ok := s.book(u.Runbook).Decision(u.Decision); ok {
 			return "By a decision of " + orDash(u.DecidedBy) + ": " + step.Words
 		}
 		text := u.Message
-		if u.Step == "setup" && u.Phase != "" {
+		if u.Phase != "" && s.irreversible(u) {
 			text = u.Phase
 		}
 		if text == "" {
-			for _, st := range s.Runbook.Steps {
+			for _, st := range s.book(u.Runbook).Steps {
 				if st.Name == u.Step {
 					text = st.Words
 				}

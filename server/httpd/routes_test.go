@@ -116,7 +116,7 @@ func routes(t *testing.T) []string {
 	t.Helper()
 	db := storetest.New(t)
 	log := slog.New(slog.DiscardHandler)
-	router, ok := httpd.New(httpd.Options{Store: db.Store, Live: live.New(db.URL, log), Runbook: runbook, Log: log}).(chi.Routes)
+	router, ok := httpd.New(httpd.Options{Store: db.Store, Live: live.New(db.URL, log), Runbooks: runbook, Log: log}).(chi.Routes)
 	if !ok {
 		t.Fatal("the console's handler does not list its addresses")
 	}
@@ -301,7 +301,7 @@ func TestCookieIsSecureWhereTheConsoleIs(t *testing.T) {
 	t.Parallel()
 	c := start(t)
 	log := slog.New(slog.DiscardHandler)
-	handler := httpd.New(httpd.Options{Store: c.store, Live: live.New("", log), Runbook: runbook, Log: log})
+	handler := httpd.New(httpd.Options{Store: c.store, Live: live.New("", log), Runbooks: runbook, Log: log})
 	for _, next := range []string{"/\t/evil.example", "//evil.example", "https://evil.example", `/\evil.example`} {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/signin", strings.NewReader(url.Values{"name": {"lead"}, "password": {password}, "next": {next}}.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -227,7 +227,7 @@ func (s *server) troubleKnown(t trouble, clock ui.Clock) []page.Item {
 		last, ago := moment(t.OutputAt)
 		known = append(known, page.Item{Name: "Last news of the step", Value: last, Note: ago})
 	}
-	step := s.stepWords(t.Step)
+	step := s.stepWords(t.Runbook, t.Step)
 	if t.Attempt > 1 {
 		step += fmt.Sprintf(", attempt %d", t.Attempt)
 	}
@@ -264,12 +264,13 @@ func (s *server) limitsOf(t trouble, clock ui.Clock) []page.Limit {
 
 // stepNow is the step that an upgrade is at, as planned and as it goes.
 func (s *server) stepNow(u store.UpgradeRow) (rollout.Step, store.StepWork, bool) {
-	at := slices.IndexFunc(s.Runbook.Steps, func(st rollout.Step) bool { return st.Name == u.Step })
+	steps := s.book(u.Runbook).Steps
+	at := slices.IndexFunc(steps, func(st rollout.Step) bool { return st.Name == u.Step })
 	row := slices.IndexFunc(u.Steps, func(st store.StepWork) bool { return st.Name == u.Step })
 	if at < 0 || row < 0 {
 		return rollout.Step{}, store.StepWork{}, false
 	}
-	return s.Runbook.Steps[at], u.Steps[row], true
+	return steps[at], u.Steps[row], true
 }
 
 // limitsFrom is when the limits of a step that has begun count from.
@@ -295,8 +296,8 @@ func limit(name string, length time.Duration, from time.Time, clock ui.Clock) pa
 	return l
 }
 
-func (s *server) stepWords(name string) string {
-	for _, st := range s.Runbook.Steps {
+func (s *server) stepWords(runbook, name string) string {
+	for _, st := range s.book(runbook).Steps {
 		if st.Name == name {
 			return st.Words
 		}

@@ -130,7 +130,7 @@ func (s *server) upgradeVerify(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.VerifyUpgrade(r.Context(), v.actor(r), u.ID, reason(r), s.Runbook); err != nil {
+	if err := s.Store.VerifyUpgrade(r.Context(), v.actor(r), u.ID, reason(r), s.Runbooks); err != nil {
 		return err
 	}
 	return s.done(w, r, upgradeHref(u.Rollout, u.Server), u.Server+" is verified now. It counts as upgraded only if that passes.")
@@ -159,7 +159,7 @@ func (s *server) upgradeClear(w http.ResponseWriter, r *http.Request) error {
 	if seen := r.PostFormValue("values"); seen == "" || seen != t.marks.digest() {
 		return rollout.Conflict("The values on %s were read anew since you opened the page. Look at what would be deleted now. Nothing was done.", u.Server)
 	}
-	if err := s.Store.DecideUpgrade(r.Context(), v.actor(r), u.ID, store.Decision{Step: rollout.DecideClear, Reason: reason(r)}, s.Runbook); err != nil {
+	if err := s.Store.DecideUpgrade(r.Context(), v.actor(r), u.ID, store.Decision{Step: rollout.DecideClear, Reason: reason(r)}, s.Runbooks); err != nil {
 		return err
 	}
 	return s.done(w, r, upgradeHref(u.Rollout, u.Server), "Action and Watermark of "+u.Server+" are kept on record and cleared now.")
@@ -186,7 +186,7 @@ func (s *server) decide(w http.ResponseWriter, r *http.Request, step, said strin
 	if err != nil {
 		return err
 	}
-	if err := s.Store.DecideUpgrade(r.Context(), v.actor(r), u.ID, store.Decision{Step: step, Reason: reason(r)}, s.Runbook); err != nil {
+	if err := s.Store.DecideUpgrade(r.Context(), v.actor(r), u.ID, store.Decision{Step: step, Reason: reason(r)}, s.Runbooks); err != nil {
 		return err
 	}
 	return s.done(w, r, upgradeHref(u.Rollout, u.Server), fmt.Sprintf(said, u.Server))

@@ -147,7 +147,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	t := page.UpgradeTop{
 		Server: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
 		From: "–", To: o.Content.Package.Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
-		Percent: u.Percent, Phase: clean(u.Phase), Busy: u.Step == "setup" && u.State == rollout.Running, Message: clean(u.Message), Remedy: u.Remedy,
+		Percent: u.Percent, Phase: clean(u.Phase), Busy: s.irreversible(u.UpgradeRow), Message: clean(u.Message), Remedy: u.Remedy,
 	}
 	for _, one := range o.Content.Servers {
 		if one.Name == u.Server {
@@ -156,11 +156,12 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	}
 	t.Wave = ui.Link{Href: waveHref(u.Rollout, u.Wave), Text: fmt.Sprintf("wave %d", u.Wave)}
 	t.Now = "not started"
-	for i, st := range s.Runbook.Steps {
+	book := s.book(u.Runbook)
+	for i, st := range book.Steps {
 		if st.Name != u.Step {
 			continue
 		}
-		t.Now = fmt.Sprintf("step %d of %d: %s", i+1, len(s.Runbook.Steps), st.Words)
+		t.Now = fmt.Sprintf("step %d of %d: %s", i+1, len(book.Steps), st.Words)
 		if t.Busy {
 			t.Silence = silence(u, st, clock)
 		}
@@ -171,7 +172,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	}
 	if u.Decision != "" {
 		t.Busy, t.Slow = false, ""
-		if step, ok := s.Runbook.Decision(u.Decision); ok {
+		if step, ok := book.Decision(u.Decision); ok {
 			t.AtWork = "By a decision of " + orDash(u.DecidedBy) + ": " + step.Words + "."
 		}
 	}
@@ -221,13 +222,13 @@ func (s *server) upgradeActs(v viewer, t trouble, clock ui.Clock) []ui.Act {
 // putBackFailed reports whether a step that puts back what was changed failed.
 func (s *server) putBackFailed(u store.UpgradeView) bool {
 	return slices.ContainsFunc(u.Steps, func(st store.StepWork) bool {
-		return st.State == rollout.Failed && slices.ContainsFunc(s.Runbook.Steps, func(row rollout.Step) bool { return row.Name == st.Name && row.PutBack })
+		return st.State == rollout.Failed && slices.ContainsFunc(s.book(u.Runbook).Steps, func(row rollout.Step) bool { return row.Name == st.Name && row.PutBack })
 	})
 }
 
 func (s *server) stepRows(u store.UpgradeView, clock ui.Clock) []page.StepRow {
 	var rows []page.StepRow
-	for _, plain := range s.Runbook.Steps {
+	for _, plain := range s.book(u.Runbook).Steps {
 		row := page.StepRow{Name: plain.Name, Words: plain.Words, State: ui.State{Key: string(rollout.Waiting)}, NoReturn: plain.NoReturn}
 		for _, st := range u.Steps {
 			if st.Name != plain.Name {
@@ -246,7 +247,7 @@ func (s *server) stepRows(u store.UpgradeView, clock ui.Clock) []page.StepRow {
 		}
 		rows = append(rows, row)
 	}
-	for _, plain := range s.Runbook.Decisions {
+	for _, plain := range s.book(u.Runbook).Decisions {
 		for _, st := range u.Steps {
 			if st.Name == plain.Name {
 				rows = append(rows, page.StepRow{

@@ -38,7 +38,7 @@ func (s *server) upgradeAsk(w http.ResponseWriter, r *http.Request, fill func(tr
 
 func (s *server) upgradeRetryAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.upgradeAsk(w, r, func(t trouble, view *page.Confirm) {
-		from := rollout.RetryFrom(s.Runbook, t.Step)
+		from := rollout.RetryFrom(s.book(t.Runbook), t.Step)
 		view.Title, view.Kind = "Run "+t.Server+" again", "primary"
 		view.Lead = "The server is tried again from the step “" + shortStep(from) + "”, when limits, order, floor and approval allow its start. Each step looks at the host first and does only what is not done yet."
 		view.Rows = []page.ConfirmRow{{Server: t.Server, State: upgradeState(t.UpgradeRow), Then: "waits for its turn, then goes on at " + shortStep(from)}}
@@ -114,7 +114,7 @@ func (s *server) upgradeRetry(w http.ResponseWriter, r *http.Request) error {
 	if err := asSeen(r.PostFormValue("seen"), u); err != nil {
 		return err
 	}
-	if err := s.Store.RetryUpgrade(r.Context(), v.actor(r), u.ID, reason(r), s.Runbook); err != nil {
+	if err := s.Store.RetryUpgrade(r.Context(), v.actor(r), u.ID, reason(r), s.Runbooks); err != nil {
 		return err
 	}
 	said := u.Server + " is tried again when its turn comes."
@@ -137,7 +137,7 @@ func (s *server) upgradeSkip(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	skip := store.Skip{Reason: reason(r), LeaveAsIs: r.URL.Query().Has("leave")}
-	if err := s.Store.SkipUpgrade(r.Context(), v.actor(r), u.ID, skip, s.Runbook); err != nil {
+	if err := s.Store.SkipUpgrade(r.Context(), v.actor(r), u.ID, skip, s.Runbooks); err != nil {
 		return err
 	}
 	said := u.Server + " is skipped."

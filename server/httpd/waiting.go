@@ -141,10 +141,10 @@ func (s *server) troubleWaits(v viewer, u store.UpgradeToDecide, left []store.De
 			w.Links = append(w.Links, ui.Link{Href: href + "/" + verb, Text: text})
 		}
 	}
-	link(s.has(rollout.DecideLook) && state.MayDecide(rollout.DecideLook), "look", "Look again")
+	link(s.has(u.Runbook, rollout.DecideLook) && state.MayDecide(rollout.DecideLook), "look", "Look again")
 	link(state.MayDoubt(), "doubt", stopWaiting)
 	link(!u.Ended && rollout.UpgradeTable.Allows(state, rollout.Retry), "retry", "Run again")
-	link(s.verifies() && state.MayVerify() && (state.Broken() || !u.Ended), "verify", "Mark repaired and verify")
+	link(s.verifies(u.Runbook) && state.MayVerify() && (state.Broken() || !u.Ended), "verify", "Mark repaired and verify")
 	link(state.MaySkip(), "skip", "Skip")
 	link(u.InVain, "skip?leave=yes", "Skip and leave as it is")
 	return w
@@ -186,7 +186,7 @@ func (s *server) toLookAt(ctx context.Context, v viewer, rollout int64) ([]page.
 		}
 		w := page.Waiting{
 			State: ui.State{Key: "running", Note: "silent"}, Title: u.Server + " has been silent for " + ui.Duration(clock.Now.Sub(since)),
-			Detail: clean(u.PlanName + " · " + s.stepWords(u.Step) + " · nothing is interrupted by that"), Href: upgradeHref(u.Rollout, u.Server), Since: clock.Moment(since),
+			Detail: clean(u.PlanName + " · " + s.stepWords(u.Runbook, u.Step) + " · nothing is interrupted by that"), Href: upgradeHref(u.Rollout, u.Server), Since: clock.Moment(since),
 		}
 		if v.may(auth.Decide) {
 			w.Act = "Look at it"

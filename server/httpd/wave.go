@@ -68,7 +68,7 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	if err != nil {
 		return page.Approve{}, err
 	}
-	content, err := s.Store.WaveContent(r.Context(), wave.ID, s.Runbook)
+	content, err := s.Store.WaveContent(r.Context(), wave.ID, s.Runbooks)
 	if err != nil {
 		return page.Approve{}, err
 	}
@@ -325,10 +325,16 @@ func waveTimes(wave store.WaveView, o store.RolloutView, report rollout.Report, 
 // noReturn says what cannot be undone.
 func (s *server) noReturn(p exchange.Package, wave store.WaveView) []string {
 	out := []string{"Setup takes each server to " + p.Words + ". There is no way back but to restore it."}
-	for _, st := range s.Runbook.Steps {
-		if st.NoReturn {
-			out = append(out, "The point of no return is the step “"+shortStep(st.Name)+"”.")
+	var said []string
+	for _, u := range wave.Upgrades {
+		for _, st := range s.book(u.Runbook).Steps {
+			if name := shortStep(column(st)); st.NoReturn && !slices.Contains(said, name) {
+				said = append(said, name)
+			}
 		}
+	}
+	for _, name := range said {
+		out = append(out, "The point of no return is the step “"+name+"”.")
 	}
 	if slices.ContainsFunc(wave.Upgrades, func(u store.UpgradeRow) bool { return slices.Contains(u.Roles, exchange.Mailbox) }) {
 		out = append(out, "Mailbox databases are upgraded when they are mounted the first time afterwards.")

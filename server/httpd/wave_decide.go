@@ -20,7 +20,7 @@ func (s *server) waveApprove(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.ApproveWave(r.Context(), v.actor(r), wave.ID, r.PostFormValue("seen"), reason(r), s.Runbook); err != nil {
+	if err := s.Store.ApproveWave(r.Context(), v.actor(r), wave.ID, r.PostFormValue("seen"), reason(r), s.Runbooks); err != nil {
 		return err
 	}
 	return s.done(w, r, rolloutHref(o.ID), fmt.Sprintf("Wave %d is approved: %s.", wave.Number, ui.Count(len(wave.Upgrades), "server", "servers")))

@@ -20,7 +20,7 @@ type advancer struct {
 // sweep, with a new generation.
 func (a *advancer) Work(ctx context.Context, job *river.Job[store.Advance]) error {
 	ctx = labelled(ctx, "advance", "", "")
-	err := a.engine.store.Advance(ctx, job.Args, rollout.Next, a.engine.plain)
+	err := a.engine.store.Advance(ctx, job.Args, rollout.Next, a.engine)
 	switch {
 	case err == nil, errors.Is(err, rollout.ErrNotFound):
 		return nil

@@ -17,7 +17,6 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"wavekeeper/agentless/runbook"
-	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
 
@@ -33,8 +32,8 @@ const (
 // Options are what an Engine needs.
 type Options struct {
 	Store   *store.Store
-	Keys    Opener // opens stored credentials
-	Table   runbook.Table
+	Keys    Opener        // opens stored credentials
+	Table   runbook.Table // stands in for the runbook of its name; zero = runbook.ByName has all
 	Log     *slog.Logger
 	Workers int              // jobs at the same time; 0 = 50
 	Now     func() time.Time // this process's clock, by which it knows that a lease may have run out; nil = the clock
@@ -54,8 +53,7 @@ type Opener interface {
 type Engine struct {
 	store    *store.Store
 	keys     Opener
-	table    runbook.Table
-	plain    rollout.Runbook
+	instead  runbook.Table // see Options.Table
 	log      *slog.Logger
 	now      func() time.Time
 	owner    string
@@ -81,7 +79,7 @@ func New(o Options) (*Engine, error) {
 		o.Pace = 1
 	}
 	e := &Engine{
-		store: o.Store, keys: o.Keys, table: o.Table, plain: o.Table.Plain(), log: o.Log, now: o.Now,
+		store: o.Store, keys: o.Keys, instead: o.Table, log: o.Log, now: o.Now,
 		owner: uuid.NewString(), pace: o.Pace, media: o.Media, conns: conns{by: map[int64]cachedConn{}}, accesses: accesses{by: map[int64]*access{}},
 	}
 	workers := river.NewWorkers()

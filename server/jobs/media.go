@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"wavekeeper/agentless/runbook"
@@ -111,24 +112,24 @@ func addressesOf(ctx context.Context, names ...string) []netip.Addr {
 
 // bring fills in the medium of an upgrade, and in its stage step from where it
 // comes: the step goes on with a staging that was asked for ahead.
-func (e *Engine) bring(ctx context.Context, w store.UpgradeWork, lease store.Lease, work *prepared) error {
-	if w.Manifest == "" {
+func (e *Engine) bring(ctx context.Context, w store.UpgradeWork, lease store.Lease, work *prepared, manifest string) error {
+	if manifest == "" {
 		return nil
 	}
-	m, err := e.store.BundleByManifest(ctx, w.Manifest)
+	m, err := e.store.BundleByManifest(ctx, manifest)
 	if err != nil {
 		return err
 	}
 	work.Media.Medium = mediumOf(m)
-	if worked(w) != runbook.Stage {
+	if name := worked(w); name != runbook.Stage && !strings.HasPrefix(name, runbook.Stage+"-") {
 		return nil
 	}
-	g, err := e.store.StagingForUpgrade(ctx, lease, w.ID, w.Hosts[0].ID, m.ID, w.Folder)
+	g, err := e.store.StagingForUpgrade(ctx, lease, w.ID, work.host.ID, m.ID, work.Media.Folder)
 	if err != nil {
 		return err
 	}
-	g.Host.Address, g.Host.Port = w.Hosts[0].Address, w.Hosts[0].Port // the approved one
-	token, err := e.fetch(ctx, lease, g, &work.Media.Medium, w.Server.Site, w.Server.FQDN, w.Installation)
+	g.Host.Address, g.Host.Port = work.host.Address, work.host.Port // the approved one
+	token, err := e.fetch(ctx, lease, g, &work.Media.Medium, w.Server.Site, w.Server.HostFQDN(work.host.Name), w.Installation)
 	if token != "" {
 		work.secrets = append(work.secrets, token)
 	}

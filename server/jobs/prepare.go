@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"wavekeeper/agentless/runbook"
-	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
@@ -15,7 +14,8 @@ import (
 // prepared is a tick's work with the secrets that must not be stored.
 type prepared struct {
 	runbook.Work
-	way     *way           // nil = the host was not to be contacted
+	way     *way // nil = the host was not to be contacted
+	host    store.HostAddress
 	staging *store.Staging // of the stage step of an upgrade whose package has a medium
 	behind  bool           // nothing was done: an upgrade is in work on the host
 	secrets secrets
@@ -25,25 +25,25 @@ type prepared struct {
 // prepare fills in all that a tick may use. What it refuses is an outcome: the
 // host is not contacted.
 func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.Lease, work *prepared) *runbook.Outcome {
-	if len(w.Hosts) != 1 {
-		return &runbook.Outcome{
-			Kind: runbook.Failed, Message: fmt.Sprintf("%s has %d hosts; this runbook is for one", w.Server.Name, len(w.Hosts)),
-			Remedy: "Clusters cannot be upgraded yet.",
-		}
-	}
-	target, err := exchange.PackageByName(w.Package)
+	step, _ := e.step(w)
+	install, err := installs(w, step.Step)
 	if err != nil {
 		return &runbook.Outcome{Kind: runbook.Failed, Message: err.Error()}
 	}
-	step, _ := e.step(w)
-	if w.SetupSHA256 == "" && !step.PutBack && w.Decision == "" && !w.Repaired {
+	if install.media.SetupSHA256 == "" && !step.PutBack && w.Decision == "" && !w.Repaired {
 		return &runbook.Outcome{
 			Kind:    runbook.Failed,
-			Message: fmt.Sprintf("No media of %s is known for language %s and architecture %s", target.Words, w.Server.Language, w.Server.Arch),
+			Message: fmt.Sprintf("No media of %s is known for language %s and architecture %s", install.pkg.Name, w.Server.Language, w.Server.Arch),
 			Remedy:  "Register the package with its folder on the hosts and the SHA-256 of its setup.com, then run again.",
 		}
 	}
-	way, err := e.way(ctx, w.Hosts[0], w.Server.FQDN, w.Server.Profile)
+	notes := notesOf(w)
+	host, ended := e.place(ctx, w, step.Step, notes)
+	if ended != nil {
+		return ended
+	}
+	work.host = host
+	way, err := e.way(ctx, host, w.Server.HostFQDN(host.Name), w.Server.Profile)
 	if err != nil {
 		return e.refusal(err, w.State)
 	}
@@ -62,31 +62,33 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		runas = account{name: w.RunAs}
 	}
 	if w.Decision == "" && !step.PutBack && runas.password != "" {
-		if bar, err := e.runAsRefused(ctx, way.profile, w.Hosts[0].Name); err != nil {
+		if bar, err := e.runAsRefused(ctx, way.profile, host.Name); err != nil {
 			return e.refusal(err, w.State)
 		} else if bar != nil {
 			return bar.out(w.State)
 		}
 	}
 	attempt := 1
-	notes := map[string]map[string]string{}
 	for _, s := range w.Steps {
 		if s.Name == worked(w) {
 			attempt = s.Attempt
-			continue
 		}
-		notes[s.Name] = s.Memory
 	}
 	page := store.Page{
-		Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: w.Hosts[0].ID,
-		Wave: w.Wave, Server: w.Server.Name, Step: worked(w), Runbook: e.plain,
+		Lease: lease, Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Host: host.ID,
+		Wave: w.Wave, Server: w.Server.Name, Step: worked(w), Runbook: e.plain(w),
 	}
 	memory := work.Memory
 	work.Work = runbook.Work{
 		Host:         way.windows(),
+		Node:         host.Name,
+		Nodes:        hostNames(w.Hosts),
+		Turn:         turnOf(e.plain(w), w, step.Step),
 		Server:       w.Server,
-		Package:      runbook.Package{Name: target.Words, Target: target.Target, Language: w.Server.Language, Arch: w.Server.Arch},
-		Media:        runbook.Media{Folder: w.Folder, SetupSHA256: w.SetupSHA256},
+		Servers:      w.Servers,
+		Package:      install.pkg,
+		Then:         install.then,
+		Media:        install.media,
 		RunAs:        runbook.Account{Name: runas.name, Password: runas.password},
 		Installation: w.Installation,
 		Upgrade:      w.ID,
@@ -97,15 +99,20 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Notes:        notes,
 		Book:         &book{store: e.store, page: page, secrets: work.secrets},
 		Now:          w.Now,
-		Away:         (&course{w: w, table: e.plain, now: w.Now}).away(),
+		Away:         (&course{w: w, table: e.plain(w), now: w.Now}).away(),
 	}
 	for _, l := range w.Ledger {
+		if l.Host != host.Name {
+			continue
+		}
 		work.Ledger = append(work.Ledger, runbook.Entry{ID: l.ID, Kind: l.Kind, Name: l.Name, Before: l.Before, Meant: l.Meant})
 	}
 	for _, m := range w.Markers {
-		work.Markers = append(work.Markers, runbook.Marker(m))
+		if m.Host == host.Name {
+			work.Markers = append(work.Markers, runbook.Marker{Role: m.Role, Name: m.Name, Kind: m.Kind, Value: m.Value})
+		}
 	}
-	if err := e.bring(ctx, w, lease, work); err != nil {
+	if err := e.bring(ctx, w, lease, work, install.manifest); err != nil {
 		e.log.Warn("media not prepared", "rollout", w.Rollout, "server", w.Server.Name, "err", err)
 		return &runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: "What is known of the package's media could not be read. The program's log says why."}
 	}
@@ -157,12 +164,12 @@ func (b *book) Restored(ctx context.Context, id int64, deviation string) error {
 
 // Cleared records an Action or Watermark value before it is deleted.
 func (b *book) Cleared(ctx context.Context, m runbook.Marker) error {
-	return b.store.ClearMarker(ctx, b.page, store.Marker(m))
+	return b.store.ClearMarker(ctx, b.page, store.Marker{Role: m.Role, Name: m.Name, Kind: m.Kind, Value: m.Value})
 }
 
 // PutBackMarker records that a cleared value stands on the host again.
 func (b *book) PutBackMarker(ctx context.Context, m runbook.Marker) error {
-	return b.store.PutBackMarker(ctx, b.page, store.Marker(m))
+	return b.store.PutBackMarker(ctx, b.page, store.Marker{Role: m.Role, Name: m.Name, Kind: m.Kind, Value: m.Value})
 }
 
 // done ends the use of the way to the host.

@@ -99,10 +99,12 @@ func (e *Engine) once(ctx context.Context, args store.Tick, lease store.Lease) (
 	if judged.IsZero() {
 		judged = now()
 	}
-	save := after(w, e.plain, out, judged)
+	plain := e.plain(w)
+	save := after(w, plain, out, judged)
+	work.put(w, &save)
 	save.Memory = work.Memory
 	if work.Memory != nil && save.Step == worked(w) {
-		(&course{w: w, table: e.plain, now: now()}).looked(&save, out.Barred)
+		(&course{w: w, table: plain, now: now()}).looked(&save, out.Barred)
 	}
 	if save.Facts, err = factsOf(out.Facts); err != nil {
 		return 0, false, err
@@ -144,7 +146,7 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 	step, ok := e.step(w)
 	if !ok {
 		return work, runbook.Outcome{
-			Kind: runbook.Unknown, Message: fmt.Sprintf("the runbook %s has no step %q", e.table.Name, worked(w)),
+			Kind: runbook.Unknown, Message: fmt.Sprintf("the runbook %s has no step %q", w.Runbook, worked(w)),
 			Remedy: "This version of Wavekeeper cannot go on with this upgrade; use the version that began it.",
 		}, nil
 	}
@@ -165,7 +167,7 @@ func (e *Engine) act(ctx context.Context, w store.UpgradeWork, lease store.Lease
 	if err == nil {
 		delete(work.Memory, unapprovedSince)
 		work.judged = now()
-		if c := (course{w: w, table: e.plain, now: work.judged}); out.Kind == runbook.Again && w.Decision == "" && !step.Repeatable {
+		if c := (course{w: w, table: e.plain(w), now: work.judged}); out.Kind == runbook.Again && w.Decision == "" && !step.Repeatable {
 			if over, _ := c.overdue(); over {
 				out.Evidence = runbook.Collect(ctx, &work.Work)
 			}
@@ -190,10 +192,14 @@ func worked(w store.UpgradeWork) string {
 }
 
 func (e *Engine) step(w store.UpgradeWork) (runbook.Step, bool) {
-	if w.Decision != "" {
-		return e.table.Decision(w.Decision)
+	table, ok := e.table(w.Runbook)
+	switch {
+	case !ok:
+		return runbook.Step{}, false
+	case w.Decision != "":
+		return table.Decision(w.Decision)
 	}
-	return e.table.Step(w.Step)
+	return table.Step(w.Step)
 }
 
 // unrecorded turns a book that refused into an outcome, where the worker may go

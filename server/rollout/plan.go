@@ -21,8 +21,10 @@ const (
 
 // Plan is the content of one revision: everything that its hash covers.
 type Plan struct {
+	Kind    PlanKind
 	Package exchange.Package
-	Scope   string // ScopeOrganization or ScopeSite
+	Then    *exchange.Package // installed on each server after Package; nil = nothing
+	Scope   string            // ScopeOrganization or ScopeSite
 	RuleSet string // "standard@1"
 	Policy  Policy
 	Servers []exchange.Server // sorted by name
@@ -39,11 +41,45 @@ func (p Plan) WaveOf(server string) int {
 	return 0
 }
 
+// Target is what every server of the plan is at when it is done.
+func (p Plan) Target() exchange.Package {
+	if p.Then != nil {
+		return *p.Then
+	}
+	return p.Package
+}
+
+// Unit returns the servers that are upgraded as one with the named one: itself,
+// or every clustered mailbox server on the same nodes, by name.
+func (p Plan) Unit(server string) []exchange.Server { return UnitOf(p.Servers, server) }
+
+// UnitOf returns those of the servers that are upgraded as one with the named one.
+func UnitOf(servers []exchange.Server, name string) []exchange.Server {
+	at := slices.IndexFunc(servers, func(s exchange.Server) bool { return s.Name == name })
+	if at < 0 {
+		return nil
+	}
+	one := servers[at]
+	if one.Cluster == exchange.Standalone || len(one.Nodes) == 0 {
+		return []exchange.Server{one}
+	}
+	var unit []exchange.Server
+	for _, s := range servers {
+		if s.Cluster != exchange.Standalone && nodeKey(s) == nodeKey(one) {
+			unit = append(unit, s)
+		}
+	}
+	slices.SortFunc(unit, func(a, b exchange.Server) int { return strings.Compare(a.Name, b.Name) })
+	return unit
+}
+
 // planContent is what is hashed and stored.
 type planContent struct {
 	Format  string       `json:"format"`
+	Kind    string       `json:"kind,omitempty"`
 	Package string       `json:"package"`
 	Target  string       `json:"target"`
+	Then    string       `json:"then,omitempty"`
 	Scope   string       `json:"scope"`
 	RuleSet string       `json:"ruleset"`
 	Policy  Policy       `json:"policy"`
@@ -75,8 +111,11 @@ type planServer struct {
 // Canonical returns the bytes that are stored and hashed: RFC 8785 JSON.
 func (p Plan) Canonical() ([]byte, error) {
 	c := planContent{
-		Format: PlanFormat, Package: p.Package.Name, Target: p.Package.Target.String(),
+		Format: PlanFormat, Kind: string(p.Kind), Package: p.Package.Name, Target: p.Package.Target.String(),
 		Scope: p.Scope, RuleSet: p.RuleSet, Policy: p.Policy, Servers: []planServer{}, Waves: [][]string{},
+	}
+	if p.Then != nil {
+		c.Then = p.Then.Name
 	}
 	c.Policy.Windows, c.Policy.Freezes = sorted(p.Policy.Windows), sorted(p.Policy.Freezes)
 	for _, s := range p.Servers {
@@ -118,7 +157,14 @@ func ReadPlan(content []byte) (Plan, error) {
 	if _, err := RuleSetByName(c.RuleSet); err != nil {
 		return Plan{}, fmt.Errorf("read plan: %w", err)
 	}
-	p := Plan{Package: pkg, Scope: c.Scope, RuleSet: c.RuleSet, Policy: c.Policy, Waves: c.Waves}
+	p := Plan{Kind: PlanKind(c.Kind), Package: pkg, Scope: c.Scope, RuleSet: c.RuleSet, Policy: c.Policy, Waves: c.Waves}
+	if c.Then != "" {
+		then, err := exchange.PackageByName(c.Then)
+		if err != nil {
+			return Plan{}, fmt.Errorf("read plan: %w", err)
+		}
+		p.Then = &then
+	}
 	for _, s := range c.Servers {
 		server, err := s.server()
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -199,4 +200,67 @@ func (t *txn) runEnded(ctx context.Context, row db.RunByIDRow, k RunSave) error 
 		return err
 	}
 	return t.s.insertJobs(ctx, t.tx, jobs...)
+}
+
+// RunTarget is what a tick of a run needs to know beside the run.
+type RunTarget struct {
+	Servers      []Server // of the host: of a node all clustered mailbox servers, by name
+	Package      Package  // of a check; SetupSHA256 "" = none is registered that fits the server
+	Prepared     bool     // the organization is recorded as prepared for it
+	Policy       preflight.Policy
+	Facts        []OrganizationFact
+	Fix          Fix // of a run that does or undoes one
+	Installation string
+}
+
+// RunTarget loads what a tick of the run needs.
+func (s *Store) RunTarget(ctx context.Context, r Run) (RunTarget, error) {
+	var out RunTarget
+	names, err := s.q.ServersOnHost(ctx, r.Host.ID)
+	if err != nil {
+		return out, fmt.Errorf("load the servers of %s: %w", r.Host.Name, err)
+	}
+	for _, name := range names {
+		one, err := s.ServerByName(ctx, name)
+		if err != nil {
+			return out, err
+		}
+		out.Servers = append(out.Servers, one)
+	}
+	if len(out.Servers) == 0 {
+		return out, fmt.Errorf("load the servers of %s: %w", r.Host.Name, rollout.NotFound("No server is known on %s any more.", r.Host.Name))
+	}
+	if out.Installation, err = s.InstallationID(ctx); err != nil {
+		return out, err
+	}
+	if out.Policy, err = s.Policy(ctx); err != nil {
+		return out, err
+	}
+	if out.Facts, err = s.OrganizationFacts(ctx); err != nil {
+		return out, err
+	}
+	if r.Fix != 0 {
+		if out.Fix, err = s.FixByID(ctx, r.Fix); err != nil {
+			return out, err
+		}
+	}
+	if r.Package == "" {
+		return out, nil
+	}
+	prepared, err := s.Preparations(ctx)
+	if err != nil {
+		return out, err
+	}
+	_, out.Prepared = prepared[r.Package]
+	all, err := s.Packages(ctx)
+	if err != nil {
+		return out, err
+	}
+	first := out.Servers[0]
+	for _, p := range all {
+		if strings.EqualFold(p.Name, r.Package) && strings.EqualFold(p.Language, first.Language) && p.Arch == first.Arch {
+			out.Package = p
+		}
+	}
+	return out, nil
 }

@@ -23,7 +23,7 @@ type Decide func(rollout.Snapshot, time.Time) []rollout.Action
 // events and follow-up jobs. Floor, order and limits look at servers of other
 // rollouts, too, so that over all rollouts one decides at a time. A request of
 // an older generation does nothing.
-func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book rollout.Runbook) error {
+func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, books rollout.Books) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		row, err := t.q.LockRollout(ctx, a.Rollout)
 		if err != nil {
@@ -40,7 +40,7 @@ func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book roll
 			if err != nil {
 				return fmt.Errorf("ask the time: %w", err)
 			}
-			v, err := t.loadView(ctx, a.Rollout, now, book)
+			v, err := t.loadView(ctx, a.Rollout, now, books)
 			if err != nil {
 				return err
 			}
@@ -49,7 +49,7 @@ func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book roll
 				break
 			}
 			for _, action := range actions {
-				if err := t.apply(ctx, v, action, book); err != nil {
+				if err := t.apply(ctx, v, action, books); err != nil {
 					return fmt.Errorf("%s %s: %w", action.Kind, action.Server, err)
 				}
 			}
@@ -67,7 +67,7 @@ func (s *Store) Advance(ctx context.Context, a Advance, decide Decide, book roll
 
 // apply writes one action: a guarded update by the state tables, its event and
 // its job.
-func (t *txn) apply(ctx context.Context, v *view, action rollout.Action, book rollout.Runbook) error {
+func (t *txn) apply(ctx context.Context, v *view, action rollout.Action, books rollout.Books) error {
 	switch action.Kind {
 	case rollout.DoRunRollout:
 		return t.applyRollout(ctx, v, rollout.RunRollout, action)
@@ -80,7 +80,7 @@ func (t *txn) apply(ctx context.Context, v *view, action rollout.Action, book ro
 	case rollout.DoFinishWave:
 		return t.applyWave(ctx, v, rollout.FinishWave, action)
 	case rollout.DoStart:
-		return t.applyStart(ctx, v, action, book)
+		return t.applyStart(ctx, v, action, books)
 	case rollout.DoHold:
 		return t.applyHold(ctx, v, action)
 	case rollout.DoRefresh:
@@ -116,7 +116,7 @@ func (t *txn) applyWave(ctx context.Context, v *view, event rollout.WaveEvent, a
 // applyStart begins an attempt. The server's rows are held and the approval's
 // digest is compared with them once more in this transaction; what does not
 // match never gets here, and is refused if it does.
-func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, book rollout.Runbook) error {
+func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, books rollout.Books) error {
 	u, ok := v.upgrades[action.Server]
 	if !ok {
 		return fmt.Errorf("%s is not in the rollout", action.Server)
@@ -131,7 +131,7 @@ func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, bo
 	if err := t.q.FreezeServer(ctx, u.ServerID); err != nil {
 		return fmt.Errorf("freeze server: %w", err)
 	}
-	fits, err := t.matchApprovals(ctx, v.row, book, u.ServerID)
+	fits, err := t.matchApprovals(ctx, v.row, books, u.ServerID)
 	if err != nil {
 		return err
 	}
@@ -139,6 +139,10 @@ func (t *txn) applyStart(ctx context.Context, v *view, action rollout.Action, bo
 		return rollout.Conflict("%s has no approval that matches", action.Server)
 	}
 	if _, err := rollout.UpgradeTable.After(rollout.State(u.State), rollout.Start); err != nil {
+		return err
+	}
+	book, err := bookOf(books, u.Runbook)
+	if err != nil {
 		return err
 	}
 	step := u.Step

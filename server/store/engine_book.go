@@ -39,7 +39,7 @@ type Page struct {
 	Wave       int
 	Server     string
 	Step       string
-	Runbook    rollout.Runbook
+	Runbook    rollout.Runbook // by which the upgrade goes
 }
 
 // ErrNotApproved says that what a step without return would do now is not what

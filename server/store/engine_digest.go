@@ -27,11 +27,7 @@ type fit struct {
 
 // approvalContents builds what approvals bind from the rows of this
 // transaction, for one server or (0) for all of the rollout.
-func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, book rollout.Runbook, server int64) ([]approvable, error) {
-	steps, err := book.Hash()
-	if err != nil {
-		return nil, err
-	}
+func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, books rollout.Books, server int64) ([]approvable, error) {
 	rows, err := t.q.ApprovalSubjects(ctx, db.ApprovalSubjectsParams{Package: r.Package, RolloutID: r.ID, ServerID: server})
 	if err != nil {
 		return nil, fmt.Errorf("load what is approved: %w", err)
@@ -45,12 +41,17 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, book ro
 		by[h.UpgradeID] = append(by[h.UpgradeID], rollout.ApprovalHost{Name: h.Name, Address: h.Address, Port: h.Port})
 	}
 	out := make([]approvable, 0, len(rows))
+	all := hashed{books: books}
 	for _, row := range rows {
+		plain, err := all.of(row.Runbook)
+		if err != nil {
+			return nil, err
+		}
 		out = append(out, approvable{
 			wave: row.WaveID, server: row.ServerID, name: row.Name, begun: row.StartedAt != nil,
 			content: rollout.ApprovalContent{
 				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, FQDN: row.Fqdn, Hosts: by[row.UpgradeID], Roles: row.Roles,
-				Site: row.Site, StartingBuild: row.Build, Runbook: book.Name, Version: book.Version, Steps: steps, Package: r.Package,
+				Site: row.Site, StartingBuild: row.Build, Runbook: plain.book.Name, Version: plain.book.Version, Steps: plain.hash, Package: r.Package,
 				Language: row.Language, Arch: row.Arch, Folder: row.Folder, SetupSHA256: row.SetupSha256, Manifest: row.ManifestSha256, Profile: row.Profile,
 				RunAs: row.RunAs, Services: row.Services,
 			},
@@ -62,7 +63,7 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, book ro
 // matchApprovals compares the standing approvals with what would be approved
 // now. What the rollout itself changes does not void an approval: a server
 // that has begun keeps the build that it was approved with.
-func (t *txn) matchApprovals(ctx context.Context, r db.RolloutByIDRow, book rollout.Runbook, server int64) (map[string]fit, error) {
+func (t *txn) matchApprovals(ctx context.Context, r db.RolloutByIDRow, books rollout.Books, server int64) (map[string]fit, error) {
 	standing, err := t.q.StandingApprovals(ctx, r.ID)
 	if err != nil {
 		return nil, fmt.Errorf("load approvals: %w", err)
@@ -71,7 +72,7 @@ func (t *txn) matchApprovals(ctx context.Context, r db.RolloutByIDRow, book roll
 	for _, a := range standing {
 		approved[a.ServerID] = a
 	}
-	contents, err := t.approvalContents(ctx, r, book, server)
+	contents, err := t.approvalContents(ctx, r, books, server)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +109,7 @@ type WaveContent struct {
 }
 
 // WaveContent returns what an approval of the wave would bind now.
-func (s *Store) WaveContent(ctx context.Context, wave int64, book rollout.Runbook) (WaveContent, error) {
+func (s *Store) WaveContent(ctx context.Context, wave int64, books rollout.Books) (WaveContent, error) {
 	var content WaveContent
 	err := s.inTx(ctx, func(t *txn) error {
 		w, err := t.q.WaveByID(ctx, wave)
@@ -119,7 +120,7 @@ func (s *Store) WaveContent(ctx context.Context, wave int64, book rollout.Runboo
 		if err != nil {
 			return fmt.Errorf("load rollout: %w", err)
 		}
-		_, content, err = t.waveContent(ctx, r, wave, book)
+		_, content, err = t.waveContent(ctx, r, wave, books)
 		return err
 	})
 	if err != nil {
@@ -128,8 +129,8 @@ func (s *Store) WaveContent(ctx context.Context, wave int64, book rollout.Runboo
 	return content, nil
 }
 
-func (t *txn) waveContent(ctx context.Context, r db.RolloutByIDRow, wave int64, book rollout.Runbook) ([]approvable, WaveContent, error) {
-	all, err := t.approvalContents(ctx, r, book, 0)
+func (t *txn) waveContent(ctx context.Context, r db.RolloutByIDRow, wave int64, books rollout.Books) ([]approvable, WaveContent, error) {
+	all, err := t.approvalContents(ctx, r, books, 0)
 	if err != nil {
 		return nil, WaveContent{}, err
 	}

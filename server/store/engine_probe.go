@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/store/db"
 )
 
@@ -25,8 +26,9 @@ func (s *Store) ProbeTarget(ctx context.Context, host int64) (ProbeTarget, error
 		return ProbeTarget{}, fmt.Errorf("load host %d: %w", host, missing(err, "There is no such host."))
 	}
 	return ProbeTarget{
-		Host: HostAddress{ID: r.ID, Name: r.Name, Address: r.Address, Port: r.Port},
-		FQDN: r.Fqdn, Server: r.Server, Profile: r.Profile,
+		Host:   HostAddress{ID: r.ID, Name: r.Name, Address: r.Address, Port: r.Port},
+		FQDN:   exchange.Server{FQDN: r.Fqdn, Cluster: exchange.ClusterType(r.Cluster)}.HostFQDN(r.Name),
+		Server: r.Server, Profile: r.Profile,
 	}, nil
 }
 

@@ -26,10 +26,10 @@ type view struct {
 
 // Snapshot returns a rollout as rollout.Next would see it now: "why is this
 // server not starting?" is answered from it.
-func (s *Store) Snapshot(ctx context.Context, id int64, book rollout.Runbook) (rollout.Snapshot, error) {
+func (s *Store) Snapshot(ctx context.Context, id int64, books rollout.Books) (rollout.Snapshot, error) {
 	var snapshot rollout.Snapshot
 	err := s.inTx(ctx, func(t *txn) error {
-		v, err := t.loadView(ctx, id, t.now, book)
+		v, err := t.loadView(ctx, id, t.now, books)
 		if err != nil {
 			return err
 		}
@@ -44,7 +44,7 @@ func (s *Store) Snapshot(ctx context.Context, id int64, book rollout.Runbook) (r
 
 // loadView loads the whole rollout and compares every approval's digest with
 // the rows as they are in this transaction.
-func (t *txn) loadView(ctx context.Context, id int64, now time.Time, book rollout.Runbook) (*view, error) {
+func (t *txn) loadView(ctx context.Context, id int64, now time.Time, books rollout.Books) (*view, error) {
 	r, err := t.q.RolloutByID(ctx, id)
 	if err != nil {
 		return nil, missing(err, "There is no such rollout.")
@@ -68,7 +68,7 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, book rollou
 		v.waves[w.Number] = w
 		v.snapshot.Waves = append(v.snapshot.Waves, rollout.WaveStatus{Number: w.Number, State: rollout.WaveState(w.State)})
 	}
-	fits, err := t.matchApprovals(ctx, r, book, 0)
+	fits, err := t.matchApprovals(ctx, r, books, 0)
 	if err != nil {
 		return nil, err
 	}

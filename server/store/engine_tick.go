@@ -24,6 +24,7 @@ type TickSave struct {
 
 	From, To  rollout.State // of the upgrade
 	Unwinding bool
+	Hooked    bool   // a hook of the user's failed: the wave's threshold does not count it
 	Message   string // for people
 	Remedy    string
 	Phase     string
@@ -33,6 +34,7 @@ type TickSave struct {
 	Heard     bool      // the host answered
 
 	Step             string // the step that the tick worked on
+	Node             string // the host that it worked on; "" = none
 	StepFrom, StepTo rollout.State
 	StepMessage      string
 	Memory           map[string]string
@@ -58,6 +60,8 @@ type TickSave struct {
 
 // Finding is what one rule found on a server.
 type Finding struct {
+	Node     string // of a cluster: the host that was judged
+	Waived   bool   // a person accepted it, on the record
 	Rule     string
 	Severity string // blocker, warning, info or pass
 	Evidence string
@@ -173,7 +177,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 	}
 	n, err := t.q.SaveStep(ctx, db.SaveStepParams{
 		ToState: string(k.StepTo), Memory: memory, Message: k.StepMessage,
-		UpgradeID: k.Upgrade, Name: k.Step, FromState: string(k.StepFrom), Soft: k.Soft, Silent: k.Silent, LimitsFrom: momentOf(k.LimitsFrom),
+		UpgradeID: k.Upgrade, Name: k.Step, FromState: string(k.StepFrom), Soft: k.Soft, Silent: k.Silent, LimitsFrom: momentOf(k.LimitsFrom), Node: k.Node,
 	})
 	if err != nil {
 		return fmt.Errorf("save step %s: %w", k.Step, err)
@@ -190,7 +194,7 @@ func (t *txn) saveTickRows(ctx context.Context, k TickSave) error {
 		}
 	}
 	n, err = t.q.SaveUpgrade(ctx, db.SaveUpgradeParams{
-		ToState: string(k.To), Step: k.Show, Message: k.Message, Remedy: k.Remedy, Unwinding: k.Unwinding,
+		ToState: string(k.To), Step: k.Show, Message: k.Message, Remedy: k.Remedy, Unwinding: k.Unwinding, Hooked: k.Hooked,
 		Build: k.Build, DueAt: momentOf(k.DueAt), PauseSeconds: longestPause.Seconds(), Percent: k.Percent, Phase: k.Phase, Heard: k.Heard,
 		Decided: k.Decided, Output: k.Output, ID: k.Upgrade, FromState: string(k.From), Generation: k.Generation,
 	})
@@ -231,7 +235,7 @@ func (t *txn) saveTickFinds(ctx context.Context, k TickSave) error {
 	}
 	for _, f := range k.Findings {
 		if err := t.q.SetFinding(ctx, db.SetFindingParams{
-			UpgradeID: k.Upgrade, Rule: f.Rule, Severity: f.Severity, Evidence: f.Evidence, Remedy: f.Remedy,
+			UpgradeID: k.Upgrade, Node: f.Node, Waived: f.Waived, Rule: f.Rule, Severity: f.Severity, Evidence: f.Evidence, Remedy: f.Remedy,
 		}); err != nil {
 			return fmt.Errorf("write finding %s: %w", f.Rule, err)
 		}

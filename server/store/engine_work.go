@@ -22,6 +22,7 @@ type UpgradeWork struct {
 	State      rollout.State
 	Step       string
 	Unwinding  bool
+	Hooked     bool      // a hook of the user's failed in this attempt
 	Skipping   bool      // unwinding ends as skipped, not as failed
 	Now        time.Time // the database's time when this was loaded
 	Message    string
@@ -30,18 +31,22 @@ type UpgradeWork struct {
 	Phase      string
 
 	ServerID int64
-	Server   exchange.Server
-	Hosts    []HostAddress
+	Server   exchange.Server   // of a cluster its first clustered mailbox server by name
+	Servers  []exchange.Server // all servers on its hosts, by name
+	Hosts    []HostAddress     // by name
 
-	Package      string // "sp1"
-	Folder       string // of the media on the host; approved, as the next two
-	SetupSHA256  string // "" = nothing is approved
-	Manifest     string // SHA-256 of the approved media's; "" = the package has none of its own
-	RunAs        string // account name; another one must not be used
-	Prepared     bool   // the organization is recorded as prepared for the package
+	Runbook      string    // the name of the one by which it goes
+	Package      string    // "sp1"
+	Then         string    // the plan's second package, "sp1-ru9"; "" = there is none
+	Folder       string    // of the media on the host; approved, as the next two
+	SetupSHA256  string    // "" = nothing is approved
+	Manifest     string    // SHA-256 of the approved media's; "" = the package has none of its own
+	ThenMedia    ThenMedia // of the second package; approved, too
+	RunAs        string    // account name; another one must not be used
+	Prepared     bool      // the organization is recorded as prepared for the package
 	Installation string
 
-	Steps  []StepWork    // those of decisions among them, from position 101
+	Steps  []StepWork    // those of decisions among them, from position 10001
 	Ledger []LedgerEntry // open entries
 
 	Decision string        // name of the decision step in work; "" = none, Step is worked on
@@ -55,7 +60,11 @@ type UpgradeWork struct {
 // Marker is one Action or Watermark value of a role key that a person had
 // deleted, as it was: the role's key ("MailboxRole"), the value's name, its kind
 // as reg.exe names it, its text or decimal number.
-type Marker struct{ Role, Name, Kind, Value string }
+// Host is the host's name, when it was read from the record.
+type Marker struct{ Role, Name, Kind, Value, Host string }
+
+// ThenMedia is the media of a plan's second package.
+type ThenMedia struct{ Folder, SHA256, Manifest string }
 
 // HostAddress is where a host answers.
 type HostAddress struct {
@@ -75,6 +84,7 @@ type StepWork struct {
 	Message   string
 	StartedAt *time.Time
 	EndedAt   *time.Time
+	Node      string // the host that it worked on last
 
 	LimitsFrom *time.Time // the limits count from here when set, else from StartedAt
 	SoftAt     *time.Time // when it was found to take longer than expected
@@ -104,8 +114,8 @@ func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (Upgrad
 	}
 	w := UpgradeWork{
 		ID: u.ID, Rollout: u.RolloutID, Generation: u.Generation, Wave: u.Wave, State: rollout.State(u.State), Step: u.Step,
-		Unwinding: u.Unwinding, Skipping: u.Skipping, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
-		ServerID: u.ServerID, Package: u.Package,
+		Unwinding: u.Unwinding, Skipping: u.Skipping, Hooked: u.Hooked, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
+		ServerID: u.ServerID, Runbook: u.Runbook, Package: u.Package, Then: u.ThenPackage,
 		Decision: u.Decision, Returns: rollout.State(u.Returns), Repaired: u.Repaired, OutputAt: u.OutputAt, HeardAt: u.LastHeardAt,
 	}
 	if w.Now, err = s.q.DatabaseTime(ctx); err != nil {
@@ -143,7 +153,7 @@ func (s *Store) stepsOf(ctx context.Context, upgrade int64) ([]StepWork, error) 
 	for _, r := range rows {
 		st := StepWork{
 			Position: r.Position, Name: r.Name, Attempt: r.Attempt, State: rollout.State(r.State),
-			Message: r.Message, StartedAt: r.StartedAt, EndedAt: r.EndedAt, LimitsFrom: r.LimitsFrom, SoftAt: r.SoftAt, SilentAt: r.SilentAt,
+			Message: r.Message, StartedAt: r.StartedAt, EndedAt: r.EndedAt, Node: r.Node, LimitsFrom: r.LimitsFrom, SoftAt: r.SoftAt, SilentAt: r.SilentAt,
 		}
 		if err := json.Unmarshal(r.Memory, &st.Memory); err != nil {
 			return nil, fmt.Errorf("read memory of step %s: %w", r.Name, err)
@@ -173,6 +183,9 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 		return fmt.Errorf("read build of %s: %w", r.Name, err)
 	}
 	w.Prepared, w.Installation = r.Prepared, r.Installation
+	if err := s.loadUnit(ctx, w); err != nil {
+		return err
+	}
 	hosts, err := s.q.HostsOfUpgrade(ctx, w.ID)
 	if err != nil {
 		return fmt.Errorf("load hosts: %w", err)
@@ -192,6 +205,29 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 		return fmt.Errorf("read approval of %s: %w", r.Name, err)
 	}
 	w.take(approved)
+	return nil
+}
+
+// loadUnit fills in the servers that are upgraded as one.
+func (s *Store) loadUnit(ctx context.Context, w *UpgradeWork) error {
+	rows, err := s.q.ServersOnHostsOf(ctx, w.ServerID)
+	if err != nil {
+		return fmt.Errorf("load the servers on its hosts: %w", err)
+	}
+	for _, r := range rows {
+		one := exchange.Server{
+			Name: r.Name, FQDN: r.Fqdn, Site: r.Site, InternetFacing: r.InternetFacing, OS: r.Os, Language: r.Language, Arch: r.Arch,
+			Cluster: exchange.ClusterType(r.Cluster), Address: r.Address, Port: r.Port, Profile: r.Profile, Mailboxes: r.Mailboxes,
+			UMLanguages: r.UmLanguages, Services: r.Services, Tags: r.Tags,
+		}
+		for _, role := range r.Roles {
+			one.Roles = append(one.Roles, exchange.Role(role))
+		}
+		if one.Build, err = exchange.ParseBuild(r.Build); err != nil && r.Build != "" {
+			return fmt.Errorf("read build of %s: %w", r.Name, err)
+		}
+		w.Servers = append(w.Servers, one)
+	}
 	return nil
 }
 

@@ -180,7 +180,9 @@ func (s *Store) openMarkers(ctx context.Context, upgrade int64) ([]Marker, error
 	var open []Marker
 	for _, r := range rows {
 		if r.Open {
-			open = append(open, r.Marker)
+			m := r.Marker
+			m.Host = r.Host
+			open = append(open, m)
 		}
 	}
 	return open, err

@@ -32,6 +32,7 @@ type UpgradeToDecide struct {
 	PlanName  string
 	Server    string
 	State     string
+	Runbook   string // by which it goes
 	Step      string
 	Message   string
 	Remedy    string
@@ -48,6 +49,7 @@ type SilentUpgrade struct {
 	Rollout  int64
 	PlanName string
 	Server   string
+	Runbook  string // by which it goes
 	Step     string
 	Message  string
 	Output   *time.Time // when something new came last; nil = never
@@ -112,7 +114,7 @@ ORDER BY o.id, w.number`
 var upgradesToDecide = `
 SELECT u.id AS upgrade, o.id AS rollout, o.state IN ('stopped', 'done') AS ended, p.name AS plan_name, s.name AS server,
        CASE WHEN u.returns IN ('failed', 'interrupted', 'unknown') THEN u.returns ELSE u.state END AS state,
-       u.step, u.message, u.remedy, u.decision, u.decided_by, ` + unwindsInVain + ` AS in_vain,
+       u.runbook, u.step, u.message, u.remedy, u.decision, u.decided_by, ` + unwindsInVain + ` AS in_vain,
        COALESCE(u.ended_at, u.last_heard_at, u.started_at, o.created_at) AS since
 FROM upgrade u
 JOIN rollout o ON o.id = u.rollout_id
@@ -124,12 +126,12 @@ WHERE (u.state IN ('failed', 'interrupted', 'unknown', 'out-of-sight') OR u.retu
        OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL AND o.state IN ('stopped', 'done'))
   AND (o.state IN ('waiting', 'running', 'paused')
        OR u.state NOT IN ('failed', 'waiting', 'held')
-       OR u.state <> 'failed' AND EXISTS (SELECT 1 FROM step v WHERE v.upgrade_id = u.id AND v.name = 'setup' AND v.state <> 'done' AND v.memory ->> 'created' IS NOT NULL)
+       OR u.state <> 'failed' AND EXISTS (SELECT 1 FROM step v WHERE v.upgrade_id = u.id AND v.no_return AND v.state <> 'done' AND v.memory ->> 'created' IS NOT NULL)
        OR EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL))
 ORDER BY since, s.name`
 
 const silentUpgrades = `
-SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server, u.step, u.message,
+SELECT u.id AS upgrade, o.id AS rollout, p.name AS plan_name, s.name AS server, u.runbook, u.step, u.message,
        u.output_at AS output, st.silent_at AS silent, u.last_heard_at AS heard
 FROM upgrade u
 JOIN step st ON st.upgrade_id = u.id AND st.name = u.step

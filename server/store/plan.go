@@ -15,7 +15,9 @@ import (
 type Plan struct {
 	ID        int64
 	Name      string
+	Kind      rollout.PlanKind
 	Package   string // "sp1"
+	Then      string // "sp1-ru9", installed after it; "" = nothing
 	CreatedBy string
 	CreatedAt time.Time
 	Revisions []Revision
@@ -40,6 +42,8 @@ type Revision struct {
 type PlanLine struct {
 	ID                       int64
 	Name, Package, CreatedBy string
+	Kind                     rollout.PlanKind
+	Then                     string // the second package; "" = none
 	CreatedAt                time.Time
 	RevisionID               int64
 	Number                   int
@@ -56,7 +60,9 @@ func (s *Store) CreatePlan(ctx context.Context, actor Actor, name string, conten
 	}
 	err = s.inTxBy(ctx, actor, func(t *txn) error {
 		var err error
-		plan, err = t.q.AddPlan(ctx, db.AddPlanParams{Name: name, Package: content.Package.Name, CreatedBy: actor.PersonID})
+		plan, err = t.q.AddPlan(ctx, db.AddPlanParams{
+			Name: name, Package: content.Package.Name, CreatedBy: actor.PersonID, Kind: string(content.Kind), ThenPackage: thenName(content),
+		})
 		if err != nil {
 			return err
 		}
@@ -67,6 +73,13 @@ func (s *Store) CreatePlan(ctx context.Context, actor Actor, name string, conten
 		return 0, 0, fmt.Errorf("create plan: %w", err)
 	}
 	return plan, revision, nil
+}
+
+func thenName(content rollout.Plan) string {
+	if content.Then == nil {
+		return ""
+	}
+	return content.Then.Name
 }
 
 // AddRevision gives the plan a newer draft and supersedes the draft before it;
@@ -82,6 +95,9 @@ func (s *Store) AddRevision(ctx context.Context, actor Actor, plan, basedOn int6
 		}
 		if row.Package != content.Package.Name {
 			return rollout.Invalid("The plan is for %s; make another plan for %s.", row.Package, content.Package.Name)
+		}
+		if row.Kind != string(content.Kind) || row.ThenPackage != thenName(content) {
+			return rollout.Invalid("A plan keeps what it is about; make another plan.")
 		}
 		latest, err := t.q.LatestRevision(ctx, plan)
 		if err != nil {
@@ -131,7 +147,9 @@ func (s *Store) PlanByID(ctx context.Context, id int64) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("load plan %d: %w", id, missing(err, "There is no such plan."))
 	}
-	p := Plan{ID: r.ID, Name: r.Name, Package: r.Package, CreatedBy: r.Creator, CreatedAt: r.CreatedAt}
+	p := Plan{
+		ID: r.ID, Name: r.Name, Kind: rollout.PlanKind(r.Kind), Package: r.Package, Then: r.ThenPackage, CreatedBy: r.Creator, CreatedAt: r.CreatedAt,
+	}
 	rows, err := s.q.RevisionsOfPlan(ctx, id)
 	if err != nil {
 		return Plan{}, fmt.Errorf("load revisions of plan %d: %w", id, err)
@@ -167,7 +185,7 @@ func (s *Store) Plans(ctx context.Context) ([]PlanLine, error) {
 	var all []PlanLine
 	for _, r := range rows {
 		all = append(all, PlanLine{
-			ID: r.ID, Name: r.Name, Package: r.Package, CreatedBy: r.Creator, CreatedAt: r.CreatedAt, RevisionID: r.RevisionID,
+			ID: r.ID, Name: r.Name, Kind: rollout.PlanKind(r.Kind), Package: r.Package, Then: r.ThenPackage, CreatedBy: r.Creator, CreatedAt: r.CreatedAt, RevisionID: r.RevisionID,
 			Number: r.Number, State: rollout.PlanState(r.State), Hash: r.Hash, Author: r.Author, RevisedAt: r.RevisedAt, RolloutID: r.RolloutID,
 		})
 	}

@@ -16,7 +16,7 @@ import (
 // author, the submitter and the last editor of the plan cannot approve. One row
 // per server keeps what was approved; it is compared again in the transaction
 // that starts the server.
-func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, seen, reason string, book rollout.Runbook) error {
+func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, seen, reason string, books rollout.Books) error {
 	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" {
 			return rollout.Invalid("Say why you approve: the reason is kept on record.")
@@ -32,11 +32,11 @@ func (s *Store) ApproveWave(ctx context.Context, actor Actor, wave int64, seen, 
 		if err := t.mayApprove(ctx, actor, r); err != nil {
 			return err
 		}
-		contents, now, err := t.waveContent(ctx, r, wave, book)
+		contents, now, err := t.waveContent(ctx, r, wave, books)
 		if err != nil {
 			return err
 		}
-		if err := t.replaceApproval(ctx, w, r, book); err != nil {
+		if err := t.replaceApproval(ctx, w, r, books); err != nil {
 			return err
 		}
 		if changed := rollout.Unlike(seen, now.Seen); changed != "" {
@@ -145,12 +145,12 @@ func (t *txn) mayApprove(ctx context.Context, actor Actor, r db.RolloutByIDRow) 
 
 // replaceApproval lets a wave be approved anew only when the standing approval
 // does not fit its content any more.
-func (t *txn) replaceApproval(ctx context.Context, w db.WaveByIDRow, r db.RolloutByIDRow, book rollout.Runbook) error {
+func (t *txn) replaceApproval(ctx context.Context, w db.WaveByIDRow, r db.RolloutByIDRow, books rollout.Books) error {
 	standing, err := t.q.StandingApprovals(ctx, r.ID)
 	if err != nil {
 		return fmt.Errorf("load approvals: %w", err)
 	}
-	fits, err := t.matchApprovals(ctx, r, book, 0)
+	fits, err := t.matchApprovals(ctx, r, books, 0)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,9 @@ type RolloutRow struct {
 	PlanName    string
 	Revision    int
 	Hash        string
+	Kind        rollout.PlanKind
 	Package     string
+	Then        string // the second package; "" = none
 	CreatedAt   time.Time
 	StartedAt   *time.Time
 	EndedAt     *time.Time
@@ -70,6 +72,7 @@ type UpgradeRow struct {
 	Roles       []exchange.Role
 	Site        string
 	State       rollout.State
+	Runbook     string // the name of the one by which it goes
 	Step        string
 	Attempt     int // of the present step
 	Reasons     []rollout.Reason
@@ -84,7 +87,7 @@ type UpgradeRow struct {
 	LastHeardAt *time.Time
 	Percent     int
 	Phase       string
-	Steps       []StepWork // position, name, attempt, state and times; without memory; those of decisions from position 101
+	Steps       []StepWork // position, name, attempt, state and times; without memory; those of decisions from position 10001
 
 	Decision  string        // the decision step in work; "" = none
 	Returns   rollout.State // where the upgrade goes when that step has ended
@@ -100,7 +103,9 @@ type UpgradeView struct {
 	WaveID       int64
 	WaveState    rollout.WaveState
 	PlanName     string
+	Kind         rollout.PlanKind
 	Package      string
+	Then         string // the second package; "" = none
 	RevisionHash string
 	Findings     []Finding
 	Ledger       []LedgerEntry // all entries, open and closed
@@ -123,7 +128,7 @@ func (s *Store) Rollouts(ctx context.Context, limit int) ([]RolloutRow, error) {
 	for _, r := range rows {
 		out = append(out, RolloutRow{
 			ID: r.ID, State: rollout.RolloutState(r.State), Plan: r.PlanID, PlanName: r.PlanName, Revision: r.RevisionNumber,
-			Hash: r.RevisionHash, Package: r.Package, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+			Hash: r.RevisionHash, Kind: rollout.PlanKind(r.Kind), Package: r.Package, Then: r.ThenPackage, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
 			PausedBy: r.PausedBy, PauseReason: r.PauseReason, StopReason: r.StopReason,
 			Servers: int(r.Servers), Done: int(r.Done), Running: int(r.Running), Failed: int(r.Failed),
 		})
@@ -146,7 +151,7 @@ func (s *Store) Rollout(ctx context.Context, id int64) (RolloutView, error) {
 		view = RolloutView{
 			RolloutRow: RolloutRow{
 				ID: r.ID, State: rollout.RolloutState(r.State), Plan: r.PlanID, PlanName: r.PlanName, Revision: r.RevisionNumber,
-				Hash: r.RevisionHash, Package: r.Package, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
+				Hash: r.RevisionHash, Kind: rollout.PlanKind(r.Kind), Package: r.Package, Then: r.ThenPackage, CreatedAt: r.CreatedAt, StartedAt: r.StartedAt, EndedAt: r.EndedAt,
 				PausedBy: r.PausedBy, PauseReason: r.PauseReason, StopReason: r.StopReason,
 			},
 			RevisionID: r.RevisionID, LastEvent: r.LastEvent, AuthorID: r.AuthorID, At: t.now,
@@ -181,7 +186,7 @@ func (t *txn) fillWaves(ctx context.Context, view *RolloutView) error {
 	by := map[int64][]StepWork{}
 	for _, st := range steps {
 		by[st.UpgradeID] = append(by[st.UpgradeID], StepWork{
-			Position: st.Position, Name: st.Name, Attempt: st.Attempt, State: rollout.State(st.State), StartedAt: st.StartedAt, EndedAt: st.EndedAt,
+			Position: st.Position, Name: st.Name, Attempt: st.Attempt, State: rollout.State(st.State), StartedAt: st.StartedAt, EndedAt: st.EndedAt, Node: st.Node,
 			LimitsFrom: st.LimitsFrom, SoftAt: st.SoftAt, SilentAt: st.SilentAt,
 		})
 	}
@@ -198,7 +203,7 @@ func (t *txn) fillWaves(ctx context.Context, view *RolloutView) error {
 			ID: u.ID, Wave: u.Wave, ServerID: u.ServerID, Server: u.Server, State: u.State, Step: u.Step, Reasons: u.Reasons, Message: u.Message,
 			Remedy: u.Remedy, Unwinding: u.Unwinding, Repaired: u.Repaired, Build: u.Build, StartedAt: u.StartedAt, EndedAt: u.EndedAt,
 			VerifiedAt: u.VerifiedAt, Percent: u.Percent, Phase: u.Phase, LastHeardAt: u.LastHeardAt, Fqdn: u.Fqdn, Roles: u.Roles, Site: u.Site,
-			Decision: u.Decision, Returns: u.Returns, DecidedBy: u.DecidedBy, OutputAt: u.OutputAt,
+			Decision: u.Decision, Returns: u.Returns, DecidedBy: u.DecidedBy, OutputAt: u.OutputAt, Runbook: u.Runbook,
 		}, by[u.ID])
 		wave := &view.Waves[index[u.WaveID]]
 		wave.Upgrades = append(wave.Upgrades, row)
@@ -220,7 +225,7 @@ func upgradeRow(u db.UpgradeByIDRow, steps []StepWork) UpgradeRow {
 		ID: u.ID, Wave: u.Wave, ServerID: u.ServerID, Server: u.Server, FQDN: u.Fqdn, Site: u.Site, State: rollout.State(u.State), Step: u.Step,
 		Message: u.Message, Remedy: u.Remedy, Unwinding: u.Unwinding, Repaired: u.Repaired, Build: u.Build, StartedAt: u.StartedAt,
 		EndedAt: u.EndedAt, VerifiedAt: u.VerifiedAt, LastHeardAt: u.LastHeardAt, Percent: u.Percent, Phase: u.Phase, Steps: steps, Attempt: 1,
-		Decision: u.Decision, Returns: rollout.State(u.Returns), DecidedBy: u.DecidedBy, OutputAt: u.OutputAt,
+		Decision: u.Decision, Returns: rollout.State(u.Returns), DecidedBy: u.DecidedBy, OutputAt: u.OutputAt, Runbook: u.Runbook,
 	}
 	for _, r := range u.Roles {
 		row.Roles = append(row.Roles, exchange.Role(r))
@@ -247,14 +252,14 @@ func (s *Store) Upgrade(ctx context.Context, id int64) (UpgradeView, error) {
 	}
 	view := UpgradeView{
 		UpgradeRow: upgradeRow(u, steps), Rollout: u.RolloutID, RolloutState: rollout.RolloutState(u.RolloutState), WaveID: u.WaveID,
-		WaveState: rollout.WaveState(u.WaveState), PlanName: u.PlanName, Package: u.Package, RevisionHash: u.RevisionHash,
+		WaveState: rollout.WaveState(u.WaveState), PlanName: u.PlanName, Kind: rollout.PlanKind(u.Kind), Package: u.Package, Then: u.ThenPackage, RevisionHash: u.RevisionHash,
 	}
 	findings, err := s.q.FindingsOfUpgrade(ctx, id)
 	if err != nil {
 		return UpgradeView{}, fmt.Errorf("load findings of upgrade %d: %w", id, err)
 	}
 	for _, f := range findings {
-		view.Findings = append(view.Findings, Finding{Rule: f.Rule, Severity: f.Severity, Evidence: f.Evidence, Remedy: f.Remedy, At: f.At})
+		view.Findings = append(view.Findings, Finding{Node: f.Node, Waived: f.Waived, Rule: f.Rule, Severity: f.Severity, Evidence: f.Evidence, Remedy: f.Remedy, At: f.At})
 	}
 	ledger, err := s.q.LedgerOfUpgrade(ctx, id)
 	if err != nil {

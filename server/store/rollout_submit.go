@@ -13,7 +13,7 @@ import (
 // upgrades and the steps of the runbook, all in one transaction. hash is what
 // the submitter saw. A rollout of an older revision that has not begun is
 // stopped and its revision superseded; one that has begun is a conflict.
-func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64, hash string, book rollout.Runbook) (int64, error) {
+func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64, hash string, books rollout.Books) (int64, error) {
 	var id int64
 	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		v, err := t.lockRevision(ctx, revision)
@@ -43,13 +43,14 @@ func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64,
 		if err != nil {
 			return err
 		}
-		if id, err = t.makeRollout(ctx, revision, plan, book); err != nil {
+		if id, err = t.makeRollout(ctx, revision, plan, books); err != nil {
 			return err
 		}
-		t.record(actor, Record{
-			What: "plan.submit", Subject: fmt.Sprintf("plan %d revision %d", v.PlanID, v.Number), Rollout: id,
-			Detail: map[string]any{"hash": v.Hash, "waves": len(plan.Waves), "package": plan.Package.Name, "runbook": book.Name, "runbook_version": book.Version},
-		})
+		detail := map[string]any{"hash": v.Hash, "waves": len(plan.Waves), "package": plan.Package.Name, "runbooks": runbookVersions(plan, books)}
+		if plan.Then != nil {
+			detail["then"] = plan.Then.Name
+		}
+		t.record(actor, Record{What: "plan.submit", Subject: fmt.Sprintf("plan %d revision %d", v.PlanID, v.Number), Rollout: id, Detail: detail})
 		if err := t.requestAdvance(ctx, id); err != nil {
 			return err
 		}
@@ -102,12 +103,9 @@ func (t *txn) supersede(ctx context.Context, actor Actor, plan int64, number int
 	return nil
 }
 
-func (t *txn) makeRollout(ctx context.Context, revision int64, plan rollout.Plan, book rollout.Runbook) (int64, error) {
+func (t *txn) makeRollout(ctx context.Context, revision int64, plan rollout.Plan, books rollout.Books) (int64, error) {
 	if len(plan.Waves) == 0 {
 		return 0, rollout.Invalid("The plan has nothing to do: it has no waves.")
-	}
-	if len(book.Steps) == 0 {
-		return 0, rollout.Invalid("There is no runbook for this package.")
 	}
 	var names []string
 	for _, wave := range plan.Waves {
@@ -126,6 +124,7 @@ func (t *txn) makeRollout(ctx context.Context, revision int64, plan rollout.Plan
 		return 0, fmt.Errorf("make rollout: %w", err)
 	}
 	var waves, servers []int64
+	var runbooks []string
 	for i, members := range plan.Waves {
 		wave, err := t.q.InsertWave(ctx, db.InsertWaveParams{RolloutID: id, Number: i + 1, Name: waveName(plan, i)})
 		if err != nil {
@@ -136,23 +135,54 @@ func (t *txn) makeRollout(ctx context.Context, revision int64, plan rollout.Plan
 			if !ok {
 				return 0, rollout.Conflict("%s is in the plan but not in the inventory any more. Plan again.", name)
 			}
-			waves, servers = append(waves, wave), append(servers, server)
+			book, err := bookFor(plan, name, books)
+			if err != nil {
+				return 0, err
+			}
+			waves, servers, runbooks = append(waves, wave), append(servers, server), append(runbooks, book.Name)
 		}
 	}
-	upgrades, err := t.q.InsertUpgrades(ctx, db.InsertUpgradesParams{RolloutID: id, WaveIds: waves, ServerIds: servers})
+	upgrades, err := t.q.InsertUpgrades(ctx, db.InsertUpgradesParams{RolloutID: id, WaveIds: waves, ServerIds: servers, Runbooks: runbooks})
 	if err != nil {
 		return 0, fmt.Errorf("make upgrades: %w", err)
 	}
-	steps := make([]db.InsertStepsParams, 0, len(upgrades)*len(book.Steps))
+	var steps []db.InsertStepsParams
 	for _, u := range upgrades {
+		book, err := bookOf(books, u.Runbook)
+		if err != nil {
+			return 0, err
+		}
 		for i, step := range book.Steps {
-			steps = append(steps, db.InsertStepsParams{UpgradeID: u, Position: i + 1, Name: step.Name})
+			steps = append(steps, db.InsertStepsParams{UpgradeID: u.ID, Position: i + 1, Name: step.Name, NoReturn: step.NoReturn})
 		}
 	}
 	if _, err := t.q.InsertSteps(ctx, steps); err != nil {
 		return 0, fmt.Errorf("make steps: %w", err)
 	}
 	return id, nil
+}
+
+// bookFor finds the runbook by which a server of the plan gets what is planned.
+func bookFor(plan rollout.Plan, server string, books rollout.Books) (rollout.Runbook, error) {
+	name := rollout.RunbookName(plan.Package, plan.Then, plan.Kind, plan.Unit(server))
+	book, ok := books.Book(name)
+	if !ok || len(book.Steps) == 0 {
+		return rollout.Runbook{}, rollout.Invalid("There is no runbook by which %s gets this package (%s).", server, name)
+	}
+	return book, nil
+}
+
+// runbookVersions lists the runbooks of a plan with their versions.
+func runbookVersions(plan rollout.Plan, books rollout.Books) map[string]any {
+	versions := map[string]any{}
+	for _, wave := range plan.Waves {
+		for _, name := range wave {
+			if book, err := bookFor(plan, name, books); err == nil {
+				versions[book.Name] = book.Version
+			}
+		}
+	}
+	return versions
 }
 
 // waveName says which roles a wave takes, in the order of the roles.

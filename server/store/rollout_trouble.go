@@ -15,7 +15,7 @@ import (
 
 // decisionsFrom is the position of the first decision step among an upgrade's
 // steps; the runbook's own come before it.
-const decisionsFrom = 101
+const decisionsFrom = 10001
 
 // Decision is what a person wants done on the host of an upgrade that waits for
 // him: the name of one of the runbook's decision steps, and why.
@@ -28,7 +28,7 @@ type Decision struct {
 // new attempt begins with the step that verifies, and what comes before it and
 // is not done is passed over. The upgrade is done only if verification passes.
 // A wave that its threshold stopped is resumed, as by a retry.
-func (s *Store) VerifyUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string, book rollout.Runbook) error {
+func (s *Store) VerifyUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string, books rollout.Books) error {
 	err := s.inTx(ctx, func(t *txn) error {
 		if strings.TrimSpace(reason) == "" {
 			return rollout.Invalid("Say what was repaired: the reason is kept on record.")
@@ -42,6 +42,13 @@ func (s *Store) VerifyUpgrade(ctx context.Context, actor Actor, upgrade int64, r
 		}
 		if err := t.mayVerify(ctx, u); err != nil {
 			return err
+		}
+		book, err := bookOf(books, u.Runbook)
+		if err != nil {
+			return err
+		}
+		if _, ok := book.Step(rollout.VerifyStep); !ok {
+			return rollout.Conflict("The runbook of %s has no step that verifies.", u.Server)
 		}
 		attempt, err := t.renewFrom(ctx, upgrade, rollout.VerifyStep)
 		if err != nil {
@@ -146,12 +153,8 @@ func (t *txn) passOver(ctx context.Context, upgrade int64, name string) error {
 // the cleared values back. When that step has ended the upgrade is in the state
 // it came from; one that was unknown goes on with its step after a look. A
 // wave's threshold is not touched by it.
-func (s *Store) DecideUpgrade(ctx context.Context, actor Actor, upgrade int64, d Decision, book rollout.Runbook) error {
+func (s *Store) DecideUpgrade(ctx context.Context, actor Actor, upgrade int64, d Decision, books rollout.Books) error {
 	err := s.inTx(ctx, func(t *txn) error {
-		at := slices.IndexFunc(book.Decisions, func(s rollout.Step) bool { return s.Name == d.Step })
-		if at < 0 {
-			return rollout.Invalid("The runbook has no decision %q.", d.Step)
-		}
 		if strings.TrimSpace(d.Reason) == "" && d.Step != rollout.DecideLook {
 			return rollout.Invalid("Say why: the reason is kept on record.")
 		}
@@ -161,6 +164,14 @@ func (s *Store) DecideUpgrade(ctx context.Context, actor Actor, upgrade int64, d
 		u, _, err := t.lockUpgrade(ctx, upgrade)
 		if err != nil {
 			return err
+		}
+		book, err := bookOf(books, u.Runbook)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(book.Decisions, func(s rollout.Step) bool { return s.Name == d.Step })
+		if at < 0 {
+			return rollout.Invalid("The runbook has no decision %q.", d.Step)
 		}
 		if err := t.mayDecide(ctx, u, upgrade, d); err != nil {
 			return err

@@ -14,7 +14,7 @@ import (
 // waits for Next like a first start, so that limits, floor, order and approval
 // hold again, and goes on at the step that rollout.RetryFrom names. A wave that
 // its threshold stopped is resumed; Next stops it again if others still fail.
-func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string, book rollout.Runbook) error {
+func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, reason string, books rollout.Books) error {
 	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		u, w, err := t.lockUpgrade(ctx, upgrade)
 		if err != nil {
@@ -27,6 +27,10 @@ func (s *Store) RetryUpgrade(ctx context.Context, actor Actor, upgrade int64, re
 			return err
 		}
 		if err := t.takeServer(ctx, u); err != nil { // while it waits it may count as in work, in one rollout only
+			return err
+		}
+		book, err := bookOf(books, u.Runbook)
+		if err != nil {
 			return err
 		}
 		from := rollout.RetryFrom(book, u.Step)
@@ -74,7 +78,7 @@ type Skip struct {
 // satisfies what waits for it. What has begun is unwound first: it is skipped
 // once what it changed is put back, and failed when that does not succeed. This
 // is possible in a stopped rollout, too.
-func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, skip Skip, book rollout.Runbook) error {
+func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, skip Skip, books rollout.Books) error {
 	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		if strings.TrimSpace(skip.Reason) == "" {
 			return rollout.Invalid("Say why the server is skipped: the reason is kept on record.")
@@ -85,6 +89,10 @@ func (s *Store) SkipUpgrade(ctx context.Context, actor Actor, upgrade int64, ski
 		}
 		if stopped(u) && u.StartedAt == nil {
 			return errEnded()
+		}
+		book, err := bookOf(books, u.Runbook)
+		if err != nil {
+			return err
 		}
 		done, err := t.unwound(ctx, upgrade, u, book)
 		if err != nil {

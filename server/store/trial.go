@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
 )
@@ -218,7 +219,7 @@ func (s *Store) AccountNames(ctx context.Context, profile string) (map[int64]Acc
 	}
 	names := map[int64]AccountName{}
 	for _, r := range rows {
-		names[r.ID] = AccountName{Address: r.Address, FQDN: r.Fqdn}
+		names[r.ID] = AccountName{Address: r.Address, FQDN: exchange.Server{FQDN: r.Fqdn, Cluster: exchange.ClusterType(r.Cluster)}.HostFQDN(r.Name)}
 	}
 	return names, nil
 }

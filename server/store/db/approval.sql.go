@@ -11,7 +11,7 @@ import (
 )
 
 const approvalSubjects = `-- name: ApprovalSubjects :many
-SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
+SELECT u.id AS upgrade_id, u.runbook, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
        s.language, s.arch, s.profile, s.services,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
@@ -37,6 +37,7 @@ type ApprovalSubjectsParams struct {
 
 type ApprovalSubjectsRow struct {
 	UpgradeID      int64
+	Runbook        string
 	WaveID         int64
 	Wave           int
 	StartedAt      *time.Time
@@ -68,6 +69,7 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsPara
 		var i ApprovalSubjectsRow
 		if err := rows.Scan(
 			&i.UpgradeID,
+			&i.Runbook,
 			&i.WaveID,
 			&i.Wave,
 			&i.StartedAt,
@@ -312,7 +314,7 @@ WHERE h.name = $1
            OR u.state IN ('waiting', 'held')
            AND u.started_at IS NOT NULL
            AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
 `
 
 // A server in work on the host of that name, or ”. One that waits for a new

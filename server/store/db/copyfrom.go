@@ -66,6 +66,7 @@ func (r iteratorForInsertSteps) Values() ([]interface{}, error) {
 		r.rows[0].UpgradeID,
 		r.rows[0].Position,
 		r.rows[0].Name,
+		r.rows[0].NoReturn,
 	}, nil
 }
 
@@ -74,5 +75,5 @@ func (r iteratorForInsertSteps) Err() error {
 }
 
 func (q *Queries) InsertSteps(ctx context.Context, arg []InsertStepsParams) (int64, error) {
-	return q.db.CopyFrom(ctx, []string{"step"}, []string{"upgrade_id", "position", "name"}, &iteratorForInsertSteps{rows: arg})
+	return q.db.CopyFrom(ctx, []string{"step"}, []string{"upgrade_id", "position", "name", "no_return"}, &iteratorForInsertSteps{rows: arg})
 }

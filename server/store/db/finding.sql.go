@@ -7,31 +7,46 @@ package db
 
 import (
 	"context"
+	"time"
 )
 
 const findingsOfUpgrade = `-- name: FindingsOfUpgrade :many
-SELECT id, upgrade_id, rule, severity, evidence, remedy, at
+SELECT id, upgrade_id, node, rule, severity, evidence, remedy, waived, at
 FROM finding
 WHERE upgrade_id = $1
-ORDER BY CASE severity WHEN 'blocker' THEN 0 WHEN 'warning' THEN 1 WHEN 'info' THEN 2 ELSE 3 END, rule
+ORDER BY CASE severity WHEN 'blocker' THEN 0 WHEN 'warning' THEN 1 WHEN 'info' THEN 2 ELSE 3 END, rule, node
 `
 
-func (q *Queries) FindingsOfUpgrade(ctx context.Context, upgradeID int64) ([]Finding, error) {
+type FindingsOfUpgradeRow struct {
+	ID        int64
+	UpgradeID int64
+	Node      string
+	Rule      string
+	Severity  string
+	Evidence  string
+	Remedy    string
+	Waived    bool
+	At        time.Time
+}
+
+func (q *Queries) FindingsOfUpgrade(ctx context.Context, upgradeID int64) ([]FindingsOfUpgradeRow, error) {
 	rows, err := q.db.Query(ctx, findingsOfUpgrade, upgradeID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Finding
+	var items []FindingsOfUpgradeRow
 	for rows.Next() {
-		var i Finding
+		var i FindingsOfUpgradeRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.UpgradeID,
+			&i.Node,
 			&i.Rule,
 			&i.Severity,
 			&i.Evidence,
 			&i.Remedy,
+			&i.Waived,
 			&i.At,
 		); err != nil {
 			return nil, err
@@ -45,10 +60,11 @@ func (q *Queries) FindingsOfUpgrade(ctx context.Context, upgradeID int64) ([]Fin
 }
 
 const setFinding = `-- name: SetFinding :exec
-INSERT INTO finding (upgrade_id, rule, severity, evidence, remedy)
-VALUES ($1, $2, $3, $4, $5)
-ON CONFLICT (upgrade_id, rule) DO UPDATE
+INSERT INTO finding (upgrade_id, node, rule, severity, evidence, remedy, waived)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (upgrade_id, node, rule) DO UPDATE
 SET severity = excluded.severity,
+    waived = excluded.waived,
     evidence = excluded.evidence,
     remedy = excluded.remedy,
     at = clock_timestamp()
@@ -56,19 +72,23 @@ SET severity = excluded.severity,
 
 type SetFindingParams struct {
 	UpgradeID int64
+	Node      string
 	Rule      string
 	Severity  string
 	Evidence  string
 	Remedy    string
+	Waived    bool
 }
 
 func (q *Queries) SetFinding(ctx context.Context, arg SetFindingParams) error {
 	_, err := q.db.Exec(ctx, setFinding,
 		arg.UpgradeID,
+		arg.Node,
 		arg.Rule,
 		arg.Severity,
 		arg.Evidence,
 		arg.Remedy,
+		arg.Waived,
 	)
 	return err
 }

@@ -77,7 +77,7 @@ func (q *Queries) Packages(ctx context.Context) ([]Package, error) {
 }
 
 const preparationFor = `-- name: PreparationFor :one
-SELECT package, recorded_by, reason, at
+SELECT package, recorded_by, reason, at, versions, done_by, rollout_id
 FROM preparation
 WHERE package = $1
 `
@@ -90,12 +90,15 @@ func (q *Queries) PreparationFor(ctx context.Context, package_ string) (Preparat
 		&i.RecordedBy,
 		&i.Reason,
 		&i.At,
+		&i.Versions,
+		&i.DoneBy,
+		&i.RolloutID,
 	)
 	return i, err
 }
 
 const preparations = `-- name: Preparations :many
-SELECT package, recorded_by, reason, at
+SELECT package, recorded_by, reason, at, versions, done_by, rollout_id
 FROM preparation
 ORDER BY package
 `
@@ -114,6 +117,9 @@ func (q *Queries) Preparations(ctx context.Context) ([]Preparation, error) {
 			&i.RecordedBy,
 			&i.Reason,
 			&i.At,
+			&i.Versions,
+			&i.DoneBy,
+			&i.RolloutID,
 		); err != nil {
 			return nil, err
 		}

@@ -11,19 +11,27 @@ import (
 )
 
 const addPlan = `-- name: AddPlan :one
-INSERT INTO plan (name, package, created_by)
-VALUES ($1, $2, $3)
+INSERT INTO plan (name, package, created_by, kind, then_package)
+VALUES ($1, $2, $3, $4, $5)
 RETURNING id
 `
 
 type AddPlanParams struct {
-	Name      string
-	Package   string
-	CreatedBy int64
+	Name        string
+	Package     string
+	CreatedBy   int64
+	Kind        string
+	ThenPackage string
 }
 
 func (q *Queries) AddPlan(ctx context.Context, arg AddPlanParams) (int64, error) {
-	row := q.db.QueryRow(ctx, addPlan, arg.Name, arg.Package, arg.CreatedBy)
+	row := q.db.QueryRow(ctx, addPlan,
+		arg.Name,
+		arg.Package,
+		arg.CreatedBy,
+		arg.Kind,
+		arg.ThenPackage,
+	)
 	var id int64
 	err := row.Scan(&id)
 	return id, err
@@ -83,7 +91,7 @@ func (q *Queries) LatestRevision(ctx context.Context, planID int64) (Revision, e
 }
 
 const lockPlan = `-- name: LockPlan :one
-SELECT id, name, package, created_by, created_at
+SELECT id, name, package, created_by, created_at, kind, then_package
 FROM plan
 WHERE id = $1
 FOR UPDATE
@@ -98,6 +106,8 @@ func (q *Queries) LockPlan(ctx context.Context, id int64) (Plan, error) {
 		&i.Package,
 		&i.CreatedBy,
 		&i.CreatedAt,
+		&i.Kind,
+		&i.ThenPackage,
 	)
 	return i, err
 }
@@ -124,19 +134,21 @@ func (q *Queries) MoveRevision(ctx context.Context, arg MoveRevisionParams) (int
 }
 
 const planByID = `-- name: PlanByID :one
-SELECT p.id, p.name, p.package, p.created_by, p.created_at, c.name AS creator
+SELECT p.id, p.name, p.package, p.kind, p.then_package, p.created_by, p.created_at, c.name AS creator
 FROM plan p
 JOIN person c ON c.id = p.created_by
 WHERE p.id = $1
 `
 
 type PlanByIDRow struct {
-	ID        int64
-	Name      string
-	Package   string
-	CreatedBy int64
-	CreatedAt time.Time
-	Creator   string
+	ID          int64
+	Name        string
+	Package     string
+	Kind        string
+	ThenPackage string
+	CreatedBy   int64
+	CreatedAt   time.Time
+	Creator     string
 }
 
 func (q *Queries) PlanByID(ctx context.Context, id int64) (PlanByIDRow, error) {
@@ -146,6 +158,8 @@ func (q *Queries) PlanByID(ctx context.Context, id int64) (PlanByIDRow, error) {
 		&i.ID,
 		&i.Name,
 		&i.Package,
+		&i.Kind,
+		&i.ThenPackage,
 		&i.CreatedBy,
 		&i.CreatedAt,
 		&i.Creator,
@@ -154,7 +168,7 @@ func (q *Queries) PlanByID(ctx context.Context, id int64) (PlanByIDRow, error) {
 }
 
 const plans = `-- name: Plans :many
-SELECT p.id, p.name, p.package, p.created_at, c.name AS creator,
+SELECT p.id, p.name, p.package, p.kind, p.then_package, p.created_at, c.name AS creator,
        r.id AS revision_id, r.number, r.state, r.hash, r.created_at AS revised_at, a.name AS author,
        COALESCE(o.id, 0)::bigint AS rollout_id
 FROM plan p
@@ -166,18 +180,20 @@ ORDER BY p.id DESC
 `
 
 type PlansRow struct {
-	ID         int64
-	Name       string
-	Package    string
-	CreatedAt  time.Time
-	Creator    string
-	RevisionID int64
-	Number     int
-	State      string
-	Hash       string
-	RevisedAt  time.Time
-	Author     string
-	RolloutID  int64
+	ID          int64
+	Name        string
+	Package     string
+	Kind        string
+	ThenPackage string
+	CreatedAt   time.Time
+	Creator     string
+	RevisionID  int64
+	Number      int
+	State       string
+	Hash        string
+	RevisedAt   time.Time
+	Author      string
+	RolloutID   int64
 }
 
 func (q *Queries) Plans(ctx context.Context) ([]PlansRow, error) {
@@ -193,6 +209,8 @@ func (q *Queries) Plans(ctx context.Context) ([]PlansRow, error) {
 			&i.ID,
 			&i.Name,
 			&i.Package,
+			&i.Kind,
+			&i.ThenPackage,
 			&i.CreatedAt,
 			&i.Creator,
 			&i.RevisionID,

@@ -131,7 +131,7 @@ func (q *Queries) ForgetRefusals(ctx context.Context, arg ForgetRefusalsParams) 
 }
 
 const hostsOfProfile = `-- name: HostsOfProfile :many
-SELECT DISTINCT ON (h.name) h.id, h.name, h.address, h.port, s.fqdn, s.name AS server
+SELECT DISTINCT ON (h.name) h.id, h.name, h.address, h.port, s.fqdn, s.cluster, s.name AS server
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
@@ -145,6 +145,7 @@ type HostsOfProfileRow struct {
 	Address string
 	Port    int
 	Fqdn    string
+	Cluster string
 	Server  string
 }
 
@@ -164,6 +165,7 @@ func (q *Queries) HostsOfProfile(ctx context.Context, profile string) ([]HostsOf
 			&i.Address,
 			&i.Port,
 			&i.Fqdn,
+			&i.Cluster,
 			&i.Server,
 		); err != nil {
 			return nil, err

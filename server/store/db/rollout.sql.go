@@ -47,7 +47,7 @@ func (q *Queries) IsPrepared(ctx context.Context, package_ string) (bool, error)
 
 const listRollouts = `-- name: ListRollouts :many
 SELECT r.id, r.state, r.created_at, r.started_at, r.ended_at, r.paused_by, r.pause_reason, r.stop_reason,
-       v.plan_id, v.number AS revision_number, v.hash AS revision_hash, p.name AS plan_name, p.package,
+       v.plan_id, v.number AS revision_number, v.hash AS revision_hash, p.name AS plan_name, p.package, p.kind, p.then_package,
        (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id) AS servers,
        (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state = 'done') AS done,
        (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('running', 'paused', 'out-of-sight')) AS running,
@@ -73,6 +73,8 @@ type ListRolloutsRow struct {
 	RevisionHash   string
 	PlanName       string
 	Package        string
+	Kind           string
+	ThenPackage    string
 	Servers        int64
 	Done           int64
 	Running        int64
@@ -102,6 +104,8 @@ func (q *Queries) ListRollouts(ctx context.Context, maxRows int32) ([]ListRollou
 			&i.RevisionHash,
 			&i.PlanName,
 			&i.Package,
+			&i.Kind,
+			&i.ThenPackage,
 			&i.Servers,
 			&i.Done,
 			&i.Running,
@@ -159,7 +163,7 @@ func (q *Queries) LiveRolloutsOfPlan(ctx context.Context, planID int64) ([]LiveR
 }
 
 const lockRevision = `-- name: LockRevision :one
-SELECT v.id, v.plan_id, v.number, v.state, v.content, v.hash, v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.created_by
+SELECT v.id, v.plan_id, v.number, v.state, v.content, v.hash, v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.kind, p.then_package, p.created_by
 FROM revision v
 JOIN plan p ON p.id = v.plan_id
 WHERE v.id = $1
@@ -177,6 +181,8 @@ type LockRevisionRow struct {
 	SubmittedBy *int64
 	PlanName    string
 	Package     string
+	Kind        string
+	ThenPackage string
 	CreatedBy   int64
 }
 
@@ -194,6 +200,8 @@ func (q *Queries) LockRevision(ctx context.Context, id int64) (LockRevisionRow, 
 		&i.SubmittedBy,
 		&i.PlanName,
 		&i.Package,
+		&i.Kind,
+		&i.ThenPackage,
 		&i.CreatedBy,
 	)
 	return i, err
@@ -346,7 +354,7 @@ const rolloutByID = `-- name: RolloutByID :one
 SELECT r.id, r.revision_id, r.state, r.last_event, r.due_at, r.generation, r.created_at, r.started_at, r.ended_at,
        r.paused_by, r.pause_reason, r.stop_reason,
        v.plan_id, v.number AS revision_number, v.hash AS revision_hash, v.content AS revision_content,
-       v.author_id, v.submitted_by, p.name AS plan_name, p.package
+       v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.kind, p.then_package
 FROM rollout r
 JOIN revision v ON v.id = r.revision_id
 JOIN plan p ON p.id = v.plan_id
@@ -374,6 +382,8 @@ type RolloutByIDRow struct {
 	SubmittedBy     *int64
 	PlanName        string
 	Package         string
+	Kind            string
+	ThenPackage     string
 }
 
 func (q *Queries) RolloutByID(ctx context.Context, id int64) (RolloutByIDRow, error) {
@@ -400,6 +410,8 @@ func (q *Queries) RolloutByID(ctx context.Context, id int64) (RolloutByIDRow, er
 		&i.SubmittedBy,
 		&i.PlanName,
 		&i.Package,
+		&i.Kind,
+		&i.ThenPackage,
 	)
 	return i, err
 }

@@ -235,13 +235,19 @@ const serverInWork = `-- name: ServerInWork :one
 SELECT EXISTS (
     SELECT 1
     FROM upgrade u
-    WHERE u.server_id = $1
+    WHERE u.server_id IN (
+        SELECT $1::bigint
+        UNION
+        SELECT other.server_id
+        FROM server_host mine
+        JOIN server_host other ON other.host_id = mine.host_id
+        WHERE mine.server_id = $1::bigint)
       AND u.id <> $2
       AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
            OR u.state IN ('waiting', 'held')
            AND u.started_at IS NOT NULL
            AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)))
 )
 `
 
@@ -250,7 +256,8 @@ type ServerInWorkParams struct {
 	UpgradeID int64
 }
 
-// Whether an upgrade other than the one named has the server in work. One that
+// Whether an upgrade other than the one named has the server, or another one on
+// its hosts, in work. One that
 // waits for a new attempt has it, too, while what it changed is not put back or
 // a Setup task of it may still run.
 func (q *Queries) ServerInWork(ctx context.Context, arg ServerInWorkParams) (bool, error) {
@@ -269,6 +276,59 @@ ORDER BY name
 
 func (q *Queries) ServersByName(ctx context.Context, names []string) ([]Server, error) {
 	rows, err := q.db.Query(ctx, serversByName, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Server
+	for rows.Next() {
+		var i Server
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Fqdn,
+			&i.Roles,
+			&i.Site,
+			&i.InternetFacing,
+			&i.Build,
+			&i.Os,
+			&i.Language,
+			&i.Arch,
+			&i.Cluster,
+			&i.Profile,
+			&i.Mailboxes,
+			&i.UmLanguages,
+			&i.Services,
+			&i.Tags,
+			&i.Address,
+			&i.Port,
+			&i.ImportedAt,
+			&i.ImportedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const serversOnHostsOf = `-- name: ServersOnHostsOf :many
+SELECT DISTINCT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile, s.mailboxes, s.um_languages, s.services, s.tags, s.address, s.port, s.imported_at, s.imported_by
+FROM server s
+LEFT JOIN server_host theirs ON theirs.server_id = s.id
+LEFT JOIN server_host own ON own.host_id = theirs.host_id AND own.server_id = $1
+WHERE s.id = $1
+   OR own.server_id IS NOT NULL
+ORDER BY s.name
+`
+
+// The server and the others on its hosts: all clustered mailbox servers of a
+// cluster.
+func (q *Queries) ServersOnHostsOf(ctx context.Context, serverID int64) ([]Server, error) {
+	rows, err := q.db.Query(ctx, serversOnHostsOf, serverID)
 	if err != nil {
 		return nil, err
 	}

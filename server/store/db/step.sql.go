@@ -33,7 +33,7 @@ type BeginDecisionParams struct {
 	Name      string
 }
 
-// The row of a decision step: from position 101, a new attempt each time, with
+// The row of a decision step: from position 10001, a new attempt each time, with
 // nothing remembered of the one before.
 func (q *Queries) BeginDecision(ctx context.Context, arg BeginDecisionParams) error {
 	_, err := q.db.Exec(ctx, beginDecision, arg.UpgradeID, arg.Position, arg.Name)
@@ -92,6 +92,7 @@ type InsertStepsParams struct {
 	UpgradeID int64
 	Position  int
 	Name      string
+	NoReturn  bool
 }
 
 const lookAgain = `-- name: LookAgain :execrows
@@ -159,7 +160,7 @@ SET state = 'waiting',
     soft_at = NULL,
     silent_at = NULL
 WHERE upgrade_id = $2
-  AND position BETWEEN $3 AND 100
+  AND position BETWEEN $3 AND 10000
 `
 
 type RenewStepsParams struct {
@@ -181,20 +182,22 @@ UPDATE step
 SET state = $1,
     memory = $2,
     message = $3,
+    node = CASE WHEN $4::text = '' THEN node ELSE $4::text END,
     started_at = COALESCE(started_at, clock_timestamp()),
-    limits_from = COALESCE($4::timestamptz, limits_from),
-    soft_at = CASE WHEN $5::boolean THEN clock_timestamp() ELSE soft_at END,
-    silent_at = CASE WHEN $6::boolean THEN clock_timestamp() ELSE silent_at END,
+    limits_from = COALESCE($5::timestamptz, limits_from),
+    soft_at = CASE WHEN $6::boolean THEN clock_timestamp() ELSE soft_at END,
+    silent_at = CASE WHEN $7::boolean THEN clock_timestamp() ELSE silent_at END,
     ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
-WHERE upgrade_id = $7
-  AND name = $8
-  AND state = $9
+WHERE upgrade_id = $8
+  AND name = $9
+  AND state = $10
 `
 
 type SaveStepParams struct {
 	ToState    string
 	Memory     json.RawMessage
 	Message    string
+	Node       string
 	LimitsFrom *time.Time
 	Soft       bool
 	Silent     bool
@@ -208,6 +211,7 @@ func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, erro
 		arg.ToState,
 		arg.Memory,
 		arg.Message,
+		arg.Node,
 		arg.LimitsFrom,
 		arg.Soft,
 		arg.Silent,
@@ -222,7 +226,7 @@ func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, erro
 }
 
 const stepsOfRollout = `-- name: StepsOfRollout :many
-SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at
+SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at, st.node
 FROM step st
 JOIN upgrade u ON u.id = st.upgrade_id
 WHERE u.rollout_id = $1
@@ -240,6 +244,7 @@ type StepsOfRolloutRow struct {
 	LimitsFrom *time.Time
 	SoftAt     *time.Time
 	SilentAt   *time.Time
+	Node       string
 }
 
 func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsOfRolloutRow, error) {
@@ -262,6 +267,7 @@ func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsO
 			&i.LimitsFrom,
 			&i.SoftAt,
 			&i.SilentAt,
+			&i.Node,
 		); err != nil {
 			return nil, err
 		}
@@ -274,21 +280,38 @@ func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsO
 }
 
 const stepsOfUpgrade = `-- name: StepsOfUpgrade :many
-SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at, limits_from, soft_at, silent_at
+SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at, limits_from, soft_at, silent_at, node
 FROM step
 WHERE upgrade_id = $1
 ORDER BY position
 `
 
-func (q *Queries) StepsOfUpgrade(ctx context.Context, upgradeID int64) ([]Step, error) {
+type StepsOfUpgradeRow struct {
+	ID         int64
+	UpgradeID  int64
+	Position   int
+	Name       string
+	Attempt    int
+	State      string
+	Memory     json.RawMessage
+	Message    string
+	StartedAt  *time.Time
+	EndedAt    *time.Time
+	LimitsFrom *time.Time
+	SoftAt     *time.Time
+	SilentAt   *time.Time
+	Node       string
+}
+
+func (q *Queries) StepsOfUpgrade(ctx context.Context, upgradeID int64) ([]StepsOfUpgradeRow, error) {
 	rows, err := q.db.Query(ctx, stepsOfUpgrade, upgradeID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []Step
+	var items []StepsOfUpgradeRow
 	for rows.Next() {
-		var i Step
+		var i StepsOfUpgradeRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.UpgradeID,
@@ -303,6 +326,7 @@ func (q *Queries) StepsOfUpgrade(ctx context.Context, upgradeID int64) ([]Step, 
 			&i.LimitsFrom,
 			&i.SoftAt,
 			&i.SilentAt,
+			&i.Node,
 		); err != nil {
 			return nil, err
 		}

@@ -68,7 +68,7 @@ WHERE u.rollout_id = $1
   AND u.state IN ('failed', 'waiting', 'held', 'skipped')
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state NOT IN ('waiting', 'skipped')))
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND (st.memory <> '{}' OR st.state NOT IN ('waiting', 'skipped')))
 `
 
 // Upgrades whose attempt failed before anything that cannot be undone began,
@@ -176,7 +176,7 @@ SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, 
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1
                AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
                     OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL
-                       AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
+                       AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
        EXISTS (SELECT 1 FROM upgrade u JOIN ledger l ON l.upgrade_id = u.id AND l.restored_at IS NULL
                WHERE u.server_id = s.id AND u.rollout_id <> $1) AS owed,
        COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1), 'epoch')::timestamptz AS elsewhere_until
@@ -408,50 +408,42 @@ func (q *Queries) HostsOfServers(ctx context.Context, serverIds []int64) ([]int6
 	return items, nil
 }
 
-const insertUpgrade = `-- name: InsertUpgrade :one
-INSERT INTO upgrade (rollout_id, wave_id, server_id)
-VALUES ($1, $2, $3)
-RETURNING id
-`
-
-type InsertUpgradeParams struct {
-	RolloutID int64
-	WaveID    int64
-	ServerID  int64
-}
-
-func (q *Queries) InsertUpgrade(ctx context.Context, arg InsertUpgradeParams) (int64, error) {
-	row := q.db.QueryRow(ctx, insertUpgrade, arg.RolloutID, arg.WaveID, arg.ServerID)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
-}
-
 const insertUpgrades = `-- name: InsertUpgrades :many
-INSERT INTO upgrade (rollout_id, wave_id, server_id)
-SELECT $1, unnest($2::bigint[]), unnest($3::bigint[])
-RETURNING id
+INSERT INTO upgrade (rollout_id, wave_id, server_id, runbook)
+SELECT $1, unnest($2::bigint[]), unnest($3::bigint[]), unnest($4::text[])
+RETURNING id, runbook
 `
 
 type InsertUpgradesParams struct {
 	RolloutID int64
 	WaveIds   []int64
 	ServerIds []int64
+	Runbooks  []string
 }
 
-func (q *Queries) InsertUpgrades(ctx context.Context, arg InsertUpgradesParams) ([]int64, error) {
-	rows, err := q.db.Query(ctx, insertUpgrades, arg.RolloutID, arg.WaveIds, arg.ServerIds)
+type InsertUpgradesRow struct {
+	ID      int64
+	Runbook string
+}
+
+func (q *Queries) InsertUpgrades(ctx context.Context, arg InsertUpgradesParams) ([]InsertUpgradesRow, error) {
+	rows, err := q.db.Query(ctx, insertUpgrades,
+		arg.RolloutID,
+		arg.WaveIds,
+		arg.ServerIds,
+		arg.Runbooks,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []int64
+	var items []InsertUpgradesRow
 	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
+		var i InsertUpgradesRow
+		if err := rows.Scan(&i.ID, &i.Runbook); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -557,7 +549,7 @@ func (q *Queries) LookNow(ctx context.Context, arg LookNowParams) (int64, error)
 }
 
 const probeTarget = `-- name: ProbeTarget :one
-SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, s.profile
+SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, s.profile, s.cluster
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
@@ -574,6 +566,7 @@ type ProbeTargetRow struct {
 	Fqdn    string
 	Server  string
 	Profile string
+	Cluster string
 }
 
 // How a host is reached: by the profile of the first server on it.
@@ -588,6 +581,7 @@ func (q *Queries) ProbeTarget(ctx context.Context, id int64) (ProbeTargetRow, er
 		&i.Fqdn,
 		&i.Server,
 		&i.Profile,
+		&i.Cluster,
 	)
 	return i, err
 }
@@ -602,6 +596,7 @@ SET state = 'waiting',
     unwinding = false,
     skipping = false,
     accepted = false,
+    hooked = false,
     repaired = false,
     phase = '',
     percent = 0,
@@ -632,22 +627,23 @@ SET state = $1,
     message = $3,
     remedy = $4,
     unwinding = $5,
+    hooked = $6,
     skipping = skipping AND $1 = 'running',
-    build = CASE WHEN $6::text = '' THEN build ELSE $6::text END,
-    due_at = CASE WHEN $7::timestamptz IS NULL THEN NULL
-                  ELSE LEAST($7::timestamptz, clock_timestamp() + make_interval(secs => $8::double precision)) END,
+    build = CASE WHEN $7::text = '' THEN build ELSE $7::text END,
+    due_at = CASE WHEN $8::timestamptz IS NULL THEN NULL
+                  ELSE LEAST($8::timestamptz, clock_timestamp() + make_interval(secs => $9::double precision)) END,
     saved_at = clock_timestamp(),
-    output_at = CASE WHEN $9::boolean THEN clock_timestamp() ELSE output_at END,
-    decision = CASE WHEN $10::boolean THEN '' ELSE decision END,
-    returns = CASE WHEN $10::boolean THEN '' ELSE returns END,
-    percent = $11,
-    phase = $12,
-    last_heard_at = CASE WHEN $13::boolean THEN clock_timestamp() ELSE last_heard_at END,
+    output_at = CASE WHEN $10::boolean THEN clock_timestamp() ELSE output_at END,
+    decision = CASE WHEN $11::boolean THEN '' ELSE decision END,
+    returns = CASE WHEN $11::boolean THEN '' ELSE returns END,
+    percent = $12,
+    phase = $13,
+    last_heard_at = CASE WHEN $14::boolean THEN clock_timestamp() ELSE last_heard_at END,
     verified_at = CASE WHEN $1 = 'done' THEN clock_timestamp() ELSE verified_at END,
     ended_at = CASE WHEN $1 IN ('done', 'failed', 'skipped') THEN clock_timestamp() ELSE NULL END
-WHERE id = $14
-  AND state = $15
-  AND generation = $16
+WHERE id = $15
+  AND state = $16
+  AND generation = $17
   AND ($1 <> 'skipped' OR skipping)
 `
 
@@ -657,6 +653,7 @@ type SaveUpgradeParams struct {
 	Message      string
 	Remedy       string
 	Unwinding    bool
+	Hooked       bool
 	Build        string
 	DueAt        *time.Time
 	PauseSeconds float64
@@ -679,6 +676,7 @@ func (q *Queries) SaveUpgrade(ctx context.Context, arg SaveUpgradeParams) (int64
 		arg.Message,
 		arg.Remedy,
 		arg.Unwinding,
+		arg.Hooked,
 		arg.Build,
 		arg.DueAt,
 		arg.PauseSeconds,
@@ -751,6 +749,7 @@ SET state = 'running',
     unwinding = false,
     skipping = false,
     accepted = false,
+    hooked = false,
     repaired = false,
     generation = generation + 1,
     due_at = clock_timestamp(),
@@ -860,8 +859,8 @@ func (q *Queries) TakeLeftUpgrades(ctx context.Context, arg TakeLeftUpgradesPara
 const upgradeByID = `-- name: UpgradeByID :one
 SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
-       u.decision, u.returns, u.decided_by, u.output_at,
-       r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
+       u.decision, u.returns, u.decided_by, u.output_at, u.runbook, u.hooked,
+       r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package, p.kind, p.then_package
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -903,12 +902,16 @@ type UpgradeByIDRow struct {
 	Returns         string
 	DecidedBy       string
 	OutputAt        *time.Time
+	Runbook         string
+	Hooked          bool
 	RolloutState    string
 	WaveState       string
 	RevisionContent string
 	RevisionHash    string
 	PlanName        string
 	Package         string
+	Kind            string
+	ThenPackage     string
 }
 
 func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, error) {
@@ -946,12 +949,16 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 		&i.Returns,
 		&i.DecidedBy,
 		&i.OutputAt,
+		&i.Runbook,
+		&i.Hooked,
 		&i.RolloutState,
 		&i.WaveState,
 		&i.RevisionContent,
 		&i.RevisionHash,
 		&i.PlanName,
 		&i.Package,
+		&i.Kind,
+		&i.ThenPackage,
 	)
 	return i, err
 }
@@ -959,7 +966,7 @@ func (q *Queries) UpgradeByID(ctx context.Context, id int64) (UpgradeByIDRow, er
 const upgradesOfRollout = `-- name: UpgradesOfRollout :many
 SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
-       u.decision, u.returns, u.decided_by, u.output_at
+       u.decision, u.returns, u.decided_by, u.output_at, u.runbook, u.hooked
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -998,6 +1005,8 @@ type UpgradesOfRolloutRow struct {
 	Returns     string
 	DecidedBy   string
 	OutputAt    *time.Time
+	Runbook     string
+	Hooked      bool
 }
 
 func (q *Queries) UpgradesOfRollout(ctx context.Context, rolloutID int64) ([]UpgradesOfRolloutRow, error) {
@@ -1040,6 +1049,8 @@ func (q *Queries) UpgradesOfRollout(ctx context.Context, rolloutID int64) ([]Upg
 			&i.Returns,
 			&i.DecidedBy,
 			&i.OutputAt,
+			&i.Runbook,
+			&i.Hooked,
 		); err != nil {
 			return nil, err
 		}
@@ -1113,6 +1124,7 @@ SET state = 'running',
     unwinding = false,
     skipping = false,
     accepted = false,
+    hooked = false,
     repaired = true,
     generation = generation + 1,
     due_at = clock_timestamp(),

@@ -25,7 +25,7 @@ ORDER BY s.server_id;
 
 -- name: ApprovalSubjects :many
 -- The rows as they are now that approvals' digests are built from; server 0 = all.
-SELECT u.id AS upgrade_id, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
+SELECT u.id AS upgrade_id, u.runbook, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
        s.language, s.arch, s.profile, s.services,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
@@ -98,7 +98,7 @@ WHERE h.name = @name
            OR u.state IN ('waiting', 'held')
            AND u.started_at IS NOT NULL
            AND (EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)));
+                OR EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL)));
 
 -- name: HostsOfRollout :many
 SELECT u.id AS upgrade_id, h.id AS host_id, h.name, h.address, h.port

@@ -1,6 +1,6 @@
 -- name: AddPlan :one
-INSERT INTO plan (name, package, created_by)
-VALUES (@name, @package, @created_by)
+INSERT INTO plan (name, package, created_by, kind, then_package)
+VALUES (@name, @package, @created_by, @kind, @then_package)
 RETURNING id;
 
 -- name: LockPlan :one
@@ -10,13 +10,13 @@ WHERE id = @id
 FOR UPDATE;
 
 -- name: PlanByID :one
-SELECT p.id, p.name, p.package, p.created_by, p.created_at, c.name AS creator
+SELECT p.id, p.name, p.package, p.kind, p.then_package, p.created_by, p.created_at, c.name AS creator
 FROM plan p
 JOIN person c ON c.id = p.created_by
 WHERE p.id = @id;
 
 -- name: Plans :many
-SELECT p.id, p.name, p.package, p.created_at, c.name AS creator,
+SELECT p.id, p.name, p.package, p.kind, p.then_package, p.created_at, c.name AS creator,
        r.id AS revision_id, r.number, r.state, r.hash, r.created_at AS revised_at, a.name AS author,
        COALESCE(o.id, 0)::bigint AS rollout_id
 FROM plan p

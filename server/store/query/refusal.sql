@@ -119,7 +119,7 @@ WHERE about = @about;
 
 -- name: HostsOfProfile :many
 -- The hosts that are reached by the profile, in the order of their names.
-SELECT DISTINCT ON (h.name) h.id, h.name, h.address, h.port, s.fqdn, s.name AS server
+SELECT DISTINCT ON (h.name) h.id, h.name, h.address, h.port, s.fqdn, s.cluster, s.name AS server
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id

@@ -7,7 +7,7 @@ RETURNING id;
 SELECT r.id, r.revision_id, r.state, r.last_event, r.due_at, r.generation, r.created_at, r.started_at, r.ended_at,
        r.paused_by, r.pause_reason, r.stop_reason,
        v.plan_id, v.number AS revision_number, v.hash AS revision_hash, v.content AS revision_content,
-       v.author_id, v.submitted_by, p.name AS plan_name, p.package
+       v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.kind, p.then_package
 FROM rollout r
 JOIN revision v ON v.id = r.revision_id
 JOIN plan p ON p.id = v.plan_id
@@ -26,7 +26,7 @@ FOR UPDATE;
 
 -- name: ListRollouts :many
 SELECT r.id, r.state, r.created_at, r.started_at, r.ended_at, r.paused_by, r.pause_reason, r.stop_reason,
-       v.plan_id, v.number AS revision_number, v.hash AS revision_hash, p.name AS plan_name, p.package,
+       v.plan_id, v.number AS revision_number, v.hash AS revision_hash, p.name AS plan_name, p.package, p.kind, p.then_package,
        (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id) AS servers,
        (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state = 'done') AS done,
        (SELECT count(*) FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('running', 'paused', 'out-of-sight')) AS running,
@@ -87,7 +87,7 @@ WHERE id IN (
 RETURNING id, generation;
 
 -- name: LockRevision :one
-SELECT v.id, v.plan_id, v.number, v.state, v.content, v.hash, v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.created_by
+SELECT v.id, v.plan_id, v.number, v.state, v.content, v.hash, v.author_id, v.submitted_by, p.name AS plan_name, p.package, p.kind, p.then_package, p.created_by
 FROM revision v
 JOIN plan p ON p.id = v.plan_id
 WHERE v.id = @id

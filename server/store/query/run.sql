@@ -255,3 +255,11 @@ WHERE @id::bigint = 0
 GROUP BY b.id
 ORDER BY b.id DESC
 LIMIT @most::bigint;
+
+-- name: ServersOnHost :many
+-- The names of the servers of a host: of a node all clustered mailbox servers.
+SELECT s.name
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+WHERE sh.host_id = @host_id
+ORDER BY s.name;

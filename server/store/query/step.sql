@@ -1,15 +1,15 @@
 -- name: InsertSteps :copyfrom
-INSERT INTO step (upgrade_id, position, name)
-VALUES (@upgrade_id, @position, @name);
+INSERT INTO step (upgrade_id, position, name, no_return)
+VALUES (@upgrade_id, @position, @name, @no_return);
 
 -- name: StepsOfUpgrade :many
-SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at, limits_from, soft_at, silent_at
+SELECT id, upgrade_id, position, name, attempt, state, memory, message, started_at, ended_at, limits_from, soft_at, silent_at, node
 FROM step
 WHERE upgrade_id = @upgrade_id
 ORDER BY position;
 
 -- name: StepsOfRollout :many
-SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at
+SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at, st.node
 FROM step st
 JOIN upgrade u ON u.id = st.upgrade_id
 WHERE u.rollout_id = @rollout_id
@@ -20,6 +20,7 @@ UPDATE step
 SET state = @to_state,
     memory = @memory,
     message = @message,
+    node = CASE WHEN @node::text = '' THEN node ELSE @node::text END,
     started_at = COALESCE(started_at, clock_timestamp()),
     limits_from = COALESCE(sqlc.narg('limits_from')::timestamptz, limits_from),
     soft_at = CASE WHEN @soft::boolean THEN clock_timestamp() ELSE soft_at END,
@@ -55,7 +56,7 @@ SET state = 'waiting',
     soft_at = NULL,
     silent_at = NULL
 WHERE upgrade_id = @upgrade_id
-  AND position BETWEEN @position AND 100;
+  AND position BETWEEN @position AND 10000;
 
 -- name: PassOverSteps :exec
 -- What a person repaired by hand is not done again: steps before the position
@@ -68,7 +69,7 @@ WHERE upgrade_id = @upgrade_id
   AND state NOT IN ('done', 'skipped');
 
 -- name: BeginDecision :exec
--- The row of a decision step: from position 101, a new attempt each time, with
+-- The row of a decision step: from position 10001, a new attempt each time, with
 -- nothing remembered of the one before.
 INSERT INTO step (upgrade_id, position, name, state, started_at)
 VALUES (@upgrade_id, @position, @name, 'running', clock_timestamp())

@@ -4,15 +4,10 @@ FROM upgrade
 WHERE rollout_id = @rollout_id
   AND started_at IS NOT NULL;
 
--- name: InsertUpgrade :one
-INSERT INTO upgrade (rollout_id, wave_id, server_id)
-VALUES (@rollout_id, @wave_id, @server_id)
-RETURNING id;
-
 -- name: UpgradesOfRollout :many
 SELECT u.id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
-       u.decision, u.returns, u.decided_by, u.output_at
+       u.decision, u.returns, u.decided_by, u.output_at, u.runbook, u.hooked
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -22,8 +17,8 @@ ORDER BY w.number, s.name;
 -- name: UpgradeByID :one
 SELECT u.id, u.rollout_id, u.wave_id, w.number AS wave, u.server_id, s.name AS server, s.fqdn, s.roles, s.site, u.state, u.step, u.reasons, u.message, u.remedy,
        u.unwinding, u.skipping, u.accepted, u.repaired, u.build, u.generation, u.due_at, u.started_at, u.ended_at, u.verified_at, u.percent, u.phase, u.last_heard_at,
-       u.decision, u.returns, u.decided_by, u.output_at,
-       r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package
+       u.decision, u.returns, u.decided_by, u.output_at, u.runbook, u.hooked,
+       r.state AS rollout_state, w.state AS wave_state, v.content AS revision_content, v.hash AS revision_hash, p.name AS plan_name, p.package, p.kind, p.then_package
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
@@ -57,6 +52,7 @@ SET state = 'running',
     unwinding = false,
     skipping = false,
     accepted = false,
+    hooked = false,
     repaired = false,
     generation = generation + 1,
     due_at = clock_timestamp(),
@@ -129,6 +125,7 @@ SET state = @to_state,
     message = @message,
     remedy = @remedy,
     unwinding = @unwinding,
+    hooked = @hooked,
     skipping = skipping AND @to_state = 'running',
     build = CASE WHEN @build::text = '' THEN build ELSE @build::text END,
     due_at = CASE WHEN sqlc.narg('due_at')::timestamptz IS NULL THEN NULL
@@ -220,7 +217,7 @@ WHERE id = @id
 
 -- name: ProbeTarget :one
 -- How a host is reached: by the profile of the first server on it.
-SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, s.profile
+SELECT h.id, h.name, h.address, h.port, s.fqdn, s.name AS server, s.profile, s.cluster
 FROM host h
 JOIN server_host sh ON sh.host_id = h.id
 JOIN server s ON s.id = sh.server_id
@@ -235,9 +232,9 @@ WHERE sh.server_id = ANY(@server_ids::bigint[])
 ORDER BY sh.host_id;
 
 -- name: InsertUpgrades :many
-INSERT INTO upgrade (rollout_id, wave_id, server_id)
-SELECT @rollout_id, unnest(@wave_ids::bigint[]), unnest(@server_ids::bigint[])
-RETURNING id;
+INSERT INTO upgrade (rollout_id, wave_id, server_id, runbook)
+SELECT @rollout_id, unnest(@wave_ids::bigint[]), unnest(@server_ids::bigint[]), unnest(@runbooks::text[])
+RETURNING id, runbook;
 
 -- name: AskHosts :many
 UPDATE host
@@ -261,7 +258,7 @@ SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, 
        EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id
                AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
                     OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL
-                       AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
+                       AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
        EXISTS (SELECT 1 FROM upgrade u JOIN ledger l ON l.upgrade_id = u.id AND l.restored_at IS NULL
                WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id) AS owed,
        COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id), 'epoch')::timestamptz AS elsewhere_until
@@ -282,6 +279,7 @@ SET state = 'waiting',
     unwinding = false,
     skipping = false,
     accepted = false,
+    hooked = false,
     repaired = false,
     phase = '',
     percent = 0,
@@ -299,7 +297,7 @@ WHERE u.rollout_id = @rollout_id
   AND u.state IN ('failed', 'waiting', 'held', 'skipped')
   AND u.started_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM ledger l WHERE l.upgrade_id = u.id AND l.restored_at IS NULL)
-  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.name = 'setup' AND (st.memory <> '{}' OR st.state NOT IN ('waiting', 'skipped')));
+  AND NOT EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND (st.memory <> '{}' OR st.state NOT IN ('waiting', 'skipped')));
 
 -- name: VerifyUpgrade :one
 -- A person says that it is repaired: the attempt begins with the step that verifies.
@@ -312,6 +310,7 @@ SET state = 'running',
     unwinding = false,
     skipping = false,
     accepted = false,
+    hooked = false,
     repaired = true,
     generation = generation + 1,
     due_at = clock_timestamp(),
