@@ -374,7 +374,7 @@ func TestClearedValuesCanBePutBack(t *testing.T) {
 	}
 
 	lease, page = decide(rollout.DecideUndo)
-	if w := d.work(t, id); len(w.Markers) != 1 || w.Markers[0] != newer {
+	if w := d.work(t, id); len(w.Markers) != 1 || w.Markers[0] != (store.Marker{Role: newer.Role, Name: newer.Name, Kind: newer.Kind, Value: newer.Value, Host: w.Hosts[0].Name}) {
 		t.Errorf("the tick is to put back %v, want the newest value alone", w.Markers)
 	}
 	for range 2 {
