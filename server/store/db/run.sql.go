@@ -748,6 +748,35 @@ func (q *Queries) SaveRun(ctx context.Context, arg SaveRunParams) (int64, error)
 	return result.RowsAffected(), nil
 }
 
+const serversOnHost = `-- name: ServersOnHost :many
+SELECT s.name
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+WHERE sh.host_id = $1
+ORDER BY s.name
+`
+
+// The names of the servers of a host: of a node all clustered mailbox servers.
+func (q *Queries) ServersOnHost(ctx context.Context, hostID int64) ([]string, error) {
+	rows, err := q.db.Query(ctx, serversOnHost, hostID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const stagingOnHost = `-- name: StagingOnHost :one
 SELECT g.id
 FROM staging g
