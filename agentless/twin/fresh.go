@@ -149,4 +149,7 @@ func (h *host) noteLevels() {
 		rtmAccess = b.Major == 8 && b.Minor == 0
 	}
 	h.fleet.journal.setClientAccess(h, rtmAccess)
+	if h.cluster != nil {
+		h.cluster.level(h.name, h.version("MailboxRole", "ConfiguredVersion"))
+	}
 }

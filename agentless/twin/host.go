@@ -20,6 +20,8 @@ type host struct {
 	rows    []exchange.Server
 	levels  levels // under the journal's lock
 
+	cluster *cluster // nil on a standalone server
+
 	platform platform // never changes
 	access   Access   // never changes
 	accounts []Account

@@ -62,6 +62,7 @@ func (h *host) goDown() {
 	for _, s := range h.state.Services {
 		s.State, s.PID = stopped, 0
 	}
+	h.leave()
 	if h.server != nil {
 		server := h.server
 		h.server = nil
@@ -80,6 +81,7 @@ func (h *host) comeBack(d time.Duration) {
 		}
 		h.boot, h.powerOff = context.WithCancel(h.fleet.ctx)
 		h.state.Booted = h.now()
+		h.booted()
 		h.startServicesAtBoot()
 	})
 	h.listenAgain()

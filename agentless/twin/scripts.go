@@ -18,6 +18,8 @@ var reviewed = []struct {
 	run                func(*records, []string) int
 }{
 	{"canary", "3", "798ad807ffc86505f728cef529244456d9c1f32c309b91227244c4fc4607810e", scriptCanary},
+	{"cluster-act", "1", "36e441f125cb0b92f9aeccb410c093a59649fda3194d31a17f394b5688b0b6cd", scriptClusterAct},
+	{"cluster-look", "1", "dbedeb779c3b775a315f0bfaab6d993590c31ded6906f61e3827b5e7dfb00f22", scriptClusterLook},
 	{"file-hash", "3", "935515487830fe36c64711f35f74420002bf9135aae18c42637dd85fb2d81fee", scriptFileHash},
 	{"file-read", "3", "15b714b2bb3249efc912d4ccf9d322c611b5b14866f6263c2bbab3eef227c047", scriptFileRead},
 	{"file-write", "3", "965c5fff5dfe18f0e37f311e5892faba9e52bf2730bfbc27ff2b5bbff738456e", scriptFileWrite},

@@ -213,6 +213,7 @@ func (h *host) dependents(s *service) []*service {
 
 // stopService begins to stop a service; the answer is a Win32 error.
 func (h *host) stopService(s *service) int {
+	h.touched(s)
 	switch {
 	case s.State == stopped:
 		return errServiceStopped
@@ -236,11 +237,15 @@ func (h *host) serviceStopped(s *service) {
 	}
 	s.State, s.PID = stopped, 0
 	h.happened("service-stopped", map[string]any{"service": s.Name})
+	if s.Name == clusterService {
+		h.leave()
+	}
 	h.comesBack(s)
 }
 
 // startService begins to start a service and what it needs.
 func (h *host) startService(s *service) int {
+	h.touched(s)
 	switch {
 	case s.StartMode == disabled:
 		return errServiceDisabled
@@ -272,6 +277,9 @@ func (h *host) serviceStarted(s *service) {
 		s.PID = h.state.NextPID
 	}
 	h.happened("service-started", map[string]any{"service": s.Name})
+	if s.Name == clusterService {
+		h.enter()
+	}
 }
 
 // stopAllServices is what a restart does, in the order of dependence.

@@ -51,6 +51,7 @@ type setupMode struct {
 // It is a function, since what they run may run Setup.
 func setupModes() []setupMode {
 	return []setupMode{
+		{"UpgradeCms", []string{"upgradecms"}, (*setup).upgradeCmsMinutes, (*setup).upgradeCms},
 		{"Upgrade", []string{"mode:upgrade", "m:upgrade"}, (*setup).upgradeMinutes, (*setup).upgrade},
 	}
 }

@@ -118,6 +118,7 @@ func (s *setup) blocks() []string {
 			}
 		}
 	}
+	all = append(all, s.clusterBlocks()...)
 	for _, need := range []string{"W3SVC", "MSDTC"} {
 		if svc := h.service(need); svc != nil && svc.StartMode == disabled {
 			all = append(all, fmt.Sprintf("The service %s is disabled or not installed.", need))

@@ -56,6 +56,13 @@ func (s *session) tell(w io.Writer, format string, args ...any) {
 // caller may depend on their wording, and to catch one that does is what they
 // are for.
 var translations = map[string]translation{
+	// clusters, and Exchange on them
+	"Cluster Group":                       {"Clustergruppe", "クラスタ グループ"},
+	"First Storage Group":                 {"Erste Speichergruppe", "最初のストレージ グループ"},
+	"Second Storage Group":                {"Zweite Speichergruppe", "2 番目のストレージ グループ"},
+	"Active":                              {"Aktiv", "アクティブ"},
+	"The cluster service is not running.": {"Der Clusterdienst wird nicht ausgeführt.", "クラスタ サービスが実行されていません。"},
+
 	// cmd.exe
 	"The system cannot find the file specified.": {"Das System kann die angegebene Datei nicht finden.", "指定されたファイルが見つかりません。"},
 	"The system cannot find the path specified.": {"Das System kann den angegebenen Pfad nicht finden.", "指定されたパスが見つかりません。"},

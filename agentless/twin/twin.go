@@ -114,8 +114,11 @@ type Fleet struct {
 	keys    []kerberos.KeytabKey // of the keytab
 	client  *x509.Certificate    // that is mapped to User
 	ledger  ledger
-	ctx     context.Context
-	cancel  context.CancelFunc
+
+	clusters []*cluster
+
+	ctx    context.Context
+	cancel context.CancelFunc
 
 	mu      sync.Mutex
 	closing bool
@@ -145,6 +148,9 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 		}
 		f.hosts = append(f.hosts, h)
 		f.journal.know(h)
+	}
+	if err := f.join(); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 	if err := f.declare(o.Faults); err != nil {
 		return nil, errors.Join(err, f.Close())

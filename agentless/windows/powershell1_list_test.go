@@ -26,13 +26,22 @@ var psNodes = words(`program comment statement_list empty_statement
 
 // psTokens are keywords, operators and signs.
 var psTokens = words(`function trap if else while foreach in throw return exit break continue
-	( ) { } [ ] , ; = + - . :: $_ -eq -ne -lt -gt -and -or -not -band`)
+	( ) { } [ ] , ; = + - . : :: $_ -eq -ne -lt -gt -and -or -not -band`)
 
 // psCmdlets are cmdlets with the parameters that 1.0 has. New-Object of 1.0:
 // -TypeName, -ArgumentList, -ComObject, -Strict; -Property came with 2.0.
 var psCmdlets = map[string][]string{
 	"New-Object":        {"-ComObject"},
 	"Invoke-Expression": {},
+	"Add-PSSnapin":      {},
+	// Of Exchange 2007: syntax pages of each (technet bb124258, aa998632, bb690972;
+	// exchhelp d13d8ae3 of Move-ClusteredMailboxServer); all take -Identity.
+	"Get-ClusteredMailboxServerStatus": {"-Identity"},
+	"Get-ExchangeServer":               {"-Identity"},
+	"Get-StorageGroupCopyStatus":       {"-Server"},
+	"Move-ClusteredMailboxServer":      {"-Identity", "-TargetMachine", "-MoveComment", "-Confirm"},
+	"Start-ClusteredMailboxServer":     {"-Identity", "-Confirm"},
+	"Stop-ClusteredMailboxServer":      {"-Identity", "-StopReason", "-Confirm"},
 }
 
 // psAutomatic are variables that PowerShell 1.0 sets.
@@ -85,7 +94,8 @@ var netNew = words(`DirectoryServices.DirectoryEntry IO.DirectoryInfo IO.EndOfSt
 	Security.Cryptography.SHA256Managed Security.Principal.SecurityIdentifier Security.Principal.WindowsPrincipal`)
 
 // comNew are COM classes, by the first Windows that has them.
-var comNew = words(`Schedule.Service`) // Windows Vista, Server 2008
+// MSCluster.Cluster: with the Cluster service of 2003 and 2008 (page of Cluster.Open).
+var comNew = words(`Schedule.Service MSCluster.Cluster`) // Windows Vista, Server 2008
 
 // netMembers are members of objects, of .NET 2.0 unless said otherwise.
 var netMembers = words(`
@@ -103,7 +113,9 @@ var netMembers = words(`
 	Add AddRange AllowAutoRedirect ContentLength GetResponse GetResponseStream Headers KeepAlive Proxy ReadWriteTimeout Response StatusCode Timeout UserAgent
 	AddMinutes AvailableFreeSpace ContainsKey EndsWith Get Split Substring Count
 	psbase Guid Properties RefreshCache
-	Connect DeleteTask GetFolder GetTask GetTasks LastTaskResult RegisterTask Run State`) // the last line is Schedule.Service
+	Connect DeleteTask GetFolder GetTask GetTasks LastTaskResult RegisterTask Run State
+	Group Move Nodes Open OwnerNode PossibleOwnerNodes PrivateProperties QuorumResource ResourceGroups Resources TypeName
+	AdminDisplayVersion Build CopyQueueLength Major Minor OperationalMachines ReplayQueueLength Revision StorageGroupName SummaryCopyStatus`) // the line of Connect is Schedule.Service, that of Group MSCluster.Cluster, the last Exchange's
 
 // later says with what version a thing came that people would like to use:
 // only words for the message, everything outside the lists is refused anyhow.

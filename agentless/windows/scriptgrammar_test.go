@@ -32,6 +32,8 @@ func longestCalls(t *testing.T) map[string][]string {
 	}
 	return map[string][]string{
 		"canary":        {},
+		"cluster-act":   {"move-group", strings.Repeat("'", 80), strings.Repeat("n", 15), strings.Repeat("'", 200)},
+		"cluster-look":  {strings.Repeat("'", 15*8), "1"},
 		"file-hash":     {longestPath},
 		"file-read":     {longestPath, "-9223372036854775808", strconv.Itoa(maxRead)},
 		"file-write":    {longestPath, "2147483647", strings.Repeat("A", 4*((writeChunk+2)/3)), "1"},
