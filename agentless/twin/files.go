@@ -18,6 +18,8 @@ type file struct {
 	Owner     string    `json:"owner,omitempty"`   // SID; empty = administrators
 	Entries   []string  `json:"entries,omitempty"` // SIDs of a protected DACL; empty = inherited
 	Protected bool      `json:"protected,omitempty"`
+	Version   string    `json:"version,omitempty"`  // of the version resource
+	Company   string    `json:"company,omitempty"`  // the same
 	Junction  bool      `json:"junction,omitempty"` // a reparse point: what is asked of it is its target's, but its attributes
 }
 

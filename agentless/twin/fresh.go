@@ -48,6 +48,7 @@ func (h *host) freshState() (*state, error) {
 	h.freshRegistry()
 	h.freshServices()
 	h.freshFiles()
+	h.freshFacts()
 	return s, h.shape()
 }
 
@@ -87,6 +88,7 @@ func (h *host) putBuild(b exchange.Build) {
 	h.regPut(setup, dword("MsiBuildMajor", uint32(b.Build)))
 	h.regPut(setup, dword("MsiBuildMinor", uint32(b.Revision)))
 	h.regPut(setup, text("NewestBuild", fmt.Sprint(b.Build)))
+	h.versionFile(h.platform.installPath()+`bin\ExSetup.exe`, b.String(), "Microsoft Corporation")
 }
 
 // roleKeys lists the keys of what is installed here, the tools first as Setup

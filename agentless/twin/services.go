@@ -119,6 +119,9 @@ func (h *host) serviceKey(path string) {
 		h.regPut(key, dword("Start", modes[s.StartMode]))
 		h.regPut(key, text("ObjectName", s.Account))
 		h.regPut(key, regValue{Name: "ImagePath", Type: regExpandSZ, Text: s.Path})
+		if len(s.DependsOn) > 0 {
+			h.regPut(key, regValue{Name: "DependOnService", Type: regMultiSZ, Many: s.DependsOn})
+		}
 	}
 }
 
@@ -173,6 +176,7 @@ func (h *host) addService(s *service) {
 		s.PID = h.state.NextPID
 	}
 	h.state.Services = append(h.state.Services, s)
+	h.serviceProgram(s)
 }
 
 // service finds a service by its short name; the caller holds the lock, as for

@@ -66,6 +66,7 @@ func (h *host) regMethod(user, method string, in *element) (instance, bool) {
 	}
 	sub := strings.Trim(in.child("sSubKeyName").value(), `\`)
 	path := h.regPath(hiveNumbers[hive]+`\`+sub, h.winrmAccount(user).sid)
+	h.serviceKey(path)
 	name := in.child("sValueName").value()
 	exists := path != "" && h.regHas(path)
 	code := func(n int) instance { return instance{{"ReturnValue", n}} }

@@ -9,16 +9,18 @@ import (
 // classes are the WMI classes of root/cimv2 that the twin has, by their own
 // spelling. Their properties are those that a Windows Server 2003 SP2 answered.
 var classes = map[string]func(*host) []instance{
-	"Win32_ComputerSystem":      (*host).computerSystem,
-	"Win32_LogicalDisk":         (*host).logicalDisks,
-	"Win32_OperatingSystem":     (*host).operatingSystem,
-	"Win32_Process":             (*host).processList,
-	"Win32_Processor":           (*host).processor,
-	"Win32_QuickFixEngineering": (*host).hotfixes,
-	"Win32_Service":             (*host).serviceList,
-	"Win32_TimeZone":            (*host).timeZone,
-	"Win32_UTCTime":             (*host).utcTime,
-	"Win32_LocalTime":           (*host).localTime,
+	"CIM_DataFile":               (*host).dataFiles,
+	"IIsApplicationPoolsSetting": (*host).applicationPools,
+	"Win32_ComputerSystem":       (*host).computerSystem,
+	"Win32_LogicalDisk":          (*host).logicalDisks,
+	"Win32_OperatingSystem":      (*host).operatingSystem,
+	"Win32_Process":              (*host).processList,
+	"Win32_Processor":            (*host).processor,
+	"Win32_QuickFixEngineering":  (*host).hotfixes,
+	"Win32_Service":              (*host).serviceList,
+	"Win32_TimeZone":             (*host).timeZone,
+	"Win32_UTCTime":              (*host).utcTime,
+	"Win32_LocalTime":            (*host).localTime,
 }
 
 // className gives a class its own spelling.
@@ -35,7 +37,7 @@ func className(s string) string {
 // The caller holds the lock.
 func (h *host) instances(namespace, class string) ([]instance, bool) {
 	list, ok := classes[class]
-	if !ok || namespace != "root/cimv2" {
+	if !ok || !strings.EqualFold(namespace, namespaceOf(class)) {
 		return nil, false
 	}
 	all := list(h)
@@ -62,8 +64,8 @@ func (h *host) computerSystem() []instance {
 		{"DaylightInEffect", nil},
 		{"Description", "AT/AT COMPATIBLE"},
 		{"DNSHostName", strings.ToLower(h.name)},
-		{"Domain", h.domain()},
-		{"DomainRole", 3},
+		{"Domain", h.adDomain()},
+		{"DomainRole", h.domainRole()},
 		{"EnableDaylightSavingsTime", true},
 		{"FrontPanelResetStatus", 3},
 		{"InfraredSupported", false},
@@ -94,7 +96,7 @@ func (h *host) computerSystem() []instance {
 		{"SystemStartupSetting", h.platform.only2003(0)},
 		{"SystemType", "x64-based PC"},
 		{"ThermalState", 3},
-		{"TotalPhysicalMemory", 4294041600},
+		{"TotalPhysicalMemory", h.memory()},
 		{"UserName", nil},
 		{"WakeUpType", 6},
 		{"Workgroup", nil},

@@ -12,6 +12,9 @@ import (
 // names of roles are not known here. Source: the founding document; domain.md 3.1.
 const exchangeKey = `SOFTWARE\Microsoft\Exchange\v8.0`
 
+// keyLanguagePacks has one value for each Unified Messaging language pack.
+const keyLanguagePacks = exchangeKey + `\UnifiedMessagingRole\LanguagePacks`
+
 // Role is what the registry says of one installed role.
 type Role struct {
 	Configured string `json:"configured"`
@@ -147,7 +150,7 @@ func (h *Host) InstallPath(ctx context.Context) (string, error) {
 // language packs; empty where the role is not installed. Source: domain.md 3.4,
 // by analogy with later versions.
 func (h *Host) UMLanguagePacks(ctx context.Context) ([]string, error) {
-	values, err := h.Values(ctx, LocalMachine, exchangeKey+`\UnifiedMessagingRole\LanguagePacks`)
+	values, err := h.Values(ctx, LocalMachine, keyLanguagePacks)
 	if errors.Is(err, ErrNoKey) {
 		return nil, nil
 	}

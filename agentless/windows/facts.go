@@ -2,113 +2,32 @@ package windows
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
 	"wavekeeper/agentless/winrm"
 )
 
-// factRow is one fact: its name, exactly what is asked, the versions of
-// Windows on which that exists, and how the answer is read.
-type factRow struct {
-	Name     string
-	Ask      string
-	Versions string
-	read     func(context.Context, *asked) (any, error)
-}
-
-const (
-	allWindows = "2003, 2008, 2008 R2"
-
-	keyNET20     = `SOFTWARE\Microsoft\NET Framework Setup\NDP\v2.0.50727`
-	keySession   = `SYSTEM\CurrentControlSet\Control\Session Manager`
-	keyReboot    = `SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired`
-	keyUpdates   = `SOFTWARE\Microsoft\Updates`
-	keyProcessor = keySession + `\Environment`
-)
-
-// factRows is the table of facts. Sources of what is asked: domain.md 3.1 and
-// 4.2; recorded answers of Windows Server 2003 SP2 and 2008 R2.
-var factRows = []factRow{
-	{"os", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, OS.Name)
-	}},
-	{"os_version", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) string { return o.Version })
-	}},
-	{"os_service_pack", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) int { return o.ServicePack })
-	}},
-	{"boot_time", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) string { return o.Boot.UTC().Format(time.RFC3339) })
-	}},
-	{"clock_offset_seconds", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) int { return int(math.Round(o.Offset().Seconds())) })
-	}},
-	{"utc_offset_minutes", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) int { _, s := o.Now.In(o.Zone).Zone(); return s / 60 })
-	}},
-	{"language", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) string { return culture(o.Language) })
-	}},
-	{"system_drive", queryOS, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return ofOS(ctx, a, func(o OS) string { return o.SystemDrive })
-	}},
-	{"arch", `HKLM\` + keyProcessor + ` PROCESSOR_ARCHITECTURE; else ` + queryComputer, allWindows, readArch},
-	{"fqdn", queryComputer, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		c, err := a.computer(ctx)
-		return c.FQDN(), err
-	}},
-	{"winrm", "Identify, ProductVersion Stack", allWindows, func(ctx context.Context, a *asked) (any, error) {
-		id, err := a.host.Identify(ctx)
-		return id.Stack, err
-	}},
-	{"dotnet20_sp", `HKLM\` + keyNET20 + ` Install, SP`, allWindows, readNET20},
-	{"hotfixes", queryHotfixes, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return a.host.Hotfixes(ctx)
-	}},
-	{"disks", queryDisks, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return a.host.Disks(ctx)
-	}},
-	{"services", queryServices, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return a.host.Services(ctx)
-	}},
-	{"setup_processes", queryProcesses, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		all, err := a.host.Processes(ctx)
-		return SetupProcesses(all), err
-	}},
-	{"pending_restart", `HKLM\` + keyReboot + `; HKLM\` + keyUpdates + ` UpdateExeVolatile; HKLM\` + keySession + ` PendingFileRenameOperations`, allWindows, readPending},
-	{"install_path", `HKLM\` + exchangeKey + `\Setup MsiInstallPath`, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return a.host.InstallPath(ctx)
-	}},
-	{"roles", `HKLM\` + exchangeKey + `\* ConfiguredVersion, UnpackedVersion, Action, Watermark`, allWindows, func(ctx context.Context, a *asked) (any, error) {
-		return a.host.Roles(ctx)
-	}},
-}
-
-// FactNames lists the facts in the order of the table.
-func FactNames() []string {
-	names := make([]string, len(factRows))
-	for i, r := range factRows {
-		names[i] = r.Name
-	}
-	return names
-}
-
-// Facts asks for every fact of the table. A fact that the host does not give
-// has a nil value. An error means that the host could not be asked at all, or
-// answered nothing that was understood.
+// Facts asks for every fact of the table that the WinRM account can be told. A
+// fact that the host does not give has a nil value. An error means that the host
+// could not be asked at all, or answered nothing that was understood.
 func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 	a := &asked{host: h}
 	facts := make([]Fact, 0, len(factRows))
 	var first error
 	told := 0
 	for _, row := range factRows {
+		if row.read == nil {
+			continue
+		}
 		before := h.detours()
 		value, err := row.read(ctx, a)
+		if err != nil && row.later && winrm.Outcome(err) == winrm.OutcomeDenied {
+			err = h.stillWelcome(ctx, err)
+		}
 		if err != nil {
 			if gone(err) {
 				return facts, fmt.Errorf("fact %s: %w", row.Name, err)
@@ -132,6 +51,15 @@ func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 	return facts, nil
 }
 
+// stillWelcome tells a thing that the account may not see, which is an answer,
+// from an account that the host does not take any more.
+func (h *Host) stillWelcome(ctx context.Context, denied error) error {
+	if _, err := h.OS(ctx); err != nil {
+		return err
+	}
+	return fmt.Errorf("not for this account: %s", denied.Error())
+}
+
 // withoutWMI ends the source of a fact that was read the second way.
 const withoutWMI = " (without WMI)"
 
@@ -142,35 +70,6 @@ func gone(err error) bool {
 		return true
 	}
 	return false
-}
-
-// asked keeps the answers of one round that serve several facts.
-type asked struct {
-	host *Host
-	os   *OS
-	name *Computer
-}
-
-func (a *asked) computer(ctx context.Context) (Computer, error) {
-	if a.name == nil {
-		c, err := a.host.Computer(ctx)
-		if err != nil {
-			return Computer{}, err
-		}
-		a.name = &c
-	}
-	return *a.name, nil
-}
-
-func ofOS[T any](ctx context.Context, a *asked, read func(OS) T) (any, error) {
-	if a.os == nil {
-		os, err := a.host.OS(ctx)
-		if err != nil {
-			return nil, err
-		}
-		a.os = &os
-	}
-	return read(*a.os), nil
 }
 
 // readArch decides by the processor's token; SystemType begins with x64 or X86
@@ -210,6 +109,15 @@ func readNET20(ctx context.Context, a *asked) (any, error) {
 		return 0, nil
 	}
 	return int(sp), err
+}
+
+// readNET20Fact is readNET20 where null is an answer: it is not installed.
+func readNET20Fact(ctx context.Context, a *asked) (any, error) {
+	value, err := readNET20(ctx, a)
+	if err == nil && value == nil {
+		return json.RawMessage("null"), nil
+	}
+	return value, err
 }
 
 // readPending lists why Windows wants a restart: empty when it does not.
