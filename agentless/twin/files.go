@@ -74,6 +74,7 @@ func (h *host) freshFiles() {
 	if arch == "" {
 		arch = "x64"
 	}
+	h.installFiles(h.build())
 	h.makeFolder(mediaRoot)
 	for _, pkg := range packages {
 		if h.fleet.opt.NoMedia {
@@ -82,6 +83,10 @@ func (h *host) freshFiles() {
 		folder := mediaRoot + `\` + pkg + "-" + language + "-" + arch
 		h.makeFolder(folder)
 		h.writeFile(folder+`\setup.com`, mediaBytes(pkg, language, arch))
+		for _, l := range row.UMLanguages {
+			h.makeFolder(folder + `\` + umPackFolder)
+			h.writeFile(folder+`\`+umPackFolder+`\UMLanguagePack.`+l+`.msi`, []byte("um "+l+" "+pkg))
+		}
 	}
 	// The media folder lies in the product's own, which is made with a
 	// protected DACL so that ordinary users cannot put their own Setup there.

@@ -70,7 +70,7 @@ func (h *host) freshRegistry() {
 		h.regPut(exchangeRoot+`\`+key, text("ConfiguredVersion", build.String()))
 	}
 	if row.Has(exchange.UnifiedMessaging) {
-		packs := exchangeRoot + `\UnifiedMessagingRole\LanguagePacks`
+		packs := languagePacks
 		h.regPut(packs, text("en-US", build.String()))
 		for _, l := range row.UMLanguages {
 			h.regPut(packs, text(l, build.String()))

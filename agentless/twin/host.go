@@ -42,7 +42,8 @@ type host struct {
 	runAsTasks int // running tasks of the run-as account: its hive is loaded while > 0
 	server     *http.Server
 	closed     bool
-	lost       int // declared faults that keep the address away
+	lost       int  // declared faults, and a firewall, that keep the address away
+	shut       bool // the firewall is one of them
 }
 
 // process is a running program as Win32_Process shows it.

@@ -12,15 +12,16 @@ var serviceErrors = map[int]string{
 	errServiceRunning:    "An instance of the service is already running.",
 	errServiceDisabled:   "The service cannot be started, either because it is disabled or because it has no enabled devices associated with it.",
 	errServiceUnknown:    "The specified service does not exist as an installed service.",
+	errServiceRequest:    "The requested control is not valid for this service.",
 	errServiceControl:    "The service cannot accept control messages at this time.",
 	errServiceStopped:    "The service has not been started.",
 	errServiceDependency: "The dependency service or group failed to start.",
 }
 
 // stateNumbers and stateNames are what sc prints; numbers and names are not localised.
-var stateNumbers = map[string]int{stopped: 1, startPending: 2, stopPending: 3, running: 4}
+var stateNumbers = map[string]int{stopped: 1, startPending: 2, stopPending: 3, running: 4, paused: 7}
 
-var stateNames = map[string]string{stopped: "STOPPED", startPending: "START_PENDING", stopPending: "STOP_PENDING", running: "RUNNING"}
+var stateNames = map[string]string{stopped: "STOPPED", startPending: "START_PENDING", stopPending: "STOP_PENDING", running: "RUNNING", paused: "PAUSED"}
 
 var startNumbers = map[string]string{automatic: "2   AUTO_START", manual: "3   DEMAND_START", disabled: "4   DISABLED"}
 
@@ -39,7 +40,7 @@ func sc(c *call) int {
 	code, text := 0, ""
 	c.s.h.update(func() { code, text = c.s.h.control(verb, name, c.args[2:]) })
 	if code != 0 {
-		what := map[string]string{"start": "StartService", "stop": "ControlService", "config": "OpenService", "query": "EnumQueryServicesStatus:OpenService", "queryex": "EnumQueryServicesStatus:OpenService", "qc": "OpenService"}[verb]
+		what := map[string]string{"start": "StartService", "stop": "ControlService", "pause": "ControlService", "continue": "ControlService", "config": "OpenService", "query": "EnumQueryServicesStatus:OpenService", "queryex": "EnumQueryServicesStatus:OpenService", "qc": "OpenService"}[verb]
 		if code == errServiceUnknown && !strings.HasPrefix(verb, "query") {
 			what = "OpenService"
 		}
@@ -66,6 +67,11 @@ func (h *host) control(verb, name string, rest []string) (int, string) {
 			s.Name, startNumbers[s.StartMode], s.Path, h.platform.text(s.Display), strings.Join(s.DependsOn, "\r\n                           : "), s.Account)
 	case "stop":
 		if code := h.stopService(s); code != 0 {
+			return code, ""
+		}
+		return 0, h.status(s, false)
+	case "pause", "continue":
+		if code := h.pauseService(s, verb == "pause"); code != 0 {
 			return code, ""
 		}
 		return 0, h.status(s, false)

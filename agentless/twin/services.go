@@ -13,6 +13,7 @@ const (
 	stopped      = "Stopped"
 	stopPending  = "Stop Pending"
 	startPending = "Start Pending"
+	paused       = "Paused"
 )
 
 // Start modes as WMI names them.
@@ -40,6 +41,7 @@ const (
 	errServiceDisabled   = 1058
 	errServiceUnknown    = 1060
 	errServiceControl    = 1061
+	errServiceRequest    = 1052
 	errServiceStopped    = 1062
 	errServiceDependency = 1068
 )
@@ -221,7 +223,7 @@ func (h *host) stopService(s *service) int {
 	switch {
 	case s.State == stopped:
 		return errServiceStopped
-	case s.State != running:
+	case s.State != running && s.State != paused:
 		return errServiceControl
 	case len(h.dependents(s)) > 0:
 		return errServiceDependents
@@ -241,6 +243,7 @@ func (h *host) serviceStopped(s *service) {
 	}
 	s.State, s.PID = stopped, 0
 	h.happened("service-stopped", map[string]any{"service": s.Name})
+	h.firewallTurned(s)
 	if s.Name == clusterService {
 		h.leave()
 	}
@@ -281,9 +284,30 @@ func (h *host) serviceStarted(s *service) {
 		s.PID = h.state.NextPID
 	}
 	h.happened("service-started", map[string]any{"service": s.Name})
+	h.firewallTurned(s)
 	if s.Name == clusterService {
 		h.enter()
 	}
+}
+
+// pauseService pauses a service or lets a paused one go on; the answer is a Win32
+// error. Of Exchange's services the transport can be paused (remembered).
+func (h *host) pauseService(s *service, pause bool) int {
+	from, to, word := paused, running, "service-continued"
+	if pause {
+		from, to, word = running, paused, "service-paused"
+	}
+	switch {
+	case s.State == stopped:
+		return errServiceStopped
+	case !strings.EqualFold(s.Name, "MSExchangeTransport"):
+		return errServiceRequest
+	case s.State != from:
+		return errServiceControl
+	}
+	s.State = to
+	h.happened(word, map[string]any{"service": s.Name})
+	return 0
 }
 
 // stopAllServices is what a restart does, in the order of dependence.

@@ -13,6 +13,7 @@ var releases = map[string]struct {
 	build exchange.Build
 	name  string
 }{
+	"rtm": {rtm, "RTM"}, // the Setup that is installed before any service pack
 	"sp1": {exchange.Build{Major: 8, Minor: 1, Build: 240, Revision: 6}, "Service Pack 1"},
 	"sp2": {exchange.Build{Major: 8, Minor: 2, Build: 176, Revision: 2}, "Service Pack 2"},
 	"sp3": {exchange.Build{Major: 8, Minor: 3, Build: 83, Revision: 6}, "Service Pack 3"},
@@ -53,6 +54,13 @@ func setupModes() []setupMode {
 	return []setupMode{
 		{"UpgradeCms", []string{"upgradecms"}, (*setup).upgradeCmsMinutes, (*setup).upgradeCms},
 		{"Upgrade", []string{"mode:upgrade", "m:upgrade"}, (*setup).upgradeMinutes, (*setup).upgrade},
+		{"PrepareLegacyExchangePermissions", []string{"preparelegacyexchangepermissions", "pl"}, (*setup).prepareMinutes, (*setup).prepareLegacy},
+		{"PrepareSchema", []string{"prepareschema", "ps"}, (*setup).prepareMinutes, (*setup).prepareSchemaMode},
+		{"PrepareAD", []string{"preparead", "p"}, (*setup).prepareMinutes, (*setup).prepareADMode},
+		{"PrepareDomain", []string{"preparedomain", "pd"}, (*setup).prepareMinutes, (*setup).prepareDomainMode},
+		{"PrepareAllDomains", []string{"preparealldomains", "pad"}, (*setup).prepareMinutes, (*setup).prepareAllMode},
+		{"RemoveUmLanguagePack", []string{"removeumlanguagepack"}, (*setup).packMinutes, (*setup).removePack},
+		{"AddUmLanguagePack", []string{"addumlanguagepack"}, (*setup).packMinutes, (*setup).addPack},
 	}
 }
 

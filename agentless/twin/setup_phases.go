@@ -69,7 +69,7 @@ func (s *setup) prepare() bool {
 		s.print("    %s\r\n", b)
 	}
 	s.log(1, "Ending processing Test-SetupHealth")
-	return len(blocks) == 0 && s.s.ctx.Err() == nil && s.phase(5)
+	return len(blocks) == 0 && s.s.ctx.Err() == nil && s.phase(5) && s.unprepared()
 }
 
 // blocks are the prerequisites that do not hold; the caller holds the lock.
@@ -240,6 +240,8 @@ func (s *setup) replaceFiles() bool {
 		for _, key := range keys {
 			s.h.regSet(exchangeRoot+`\`+key, text("UnpackedVersion", s.target.String()))
 		}
+		s.h.installFiles(s.target)
+		s.h.resetByUpgrade()
 	})
 	s.log(2, "Ending processing install-MsiPackage")
 	return s.s.ctx.Err() == nil
@@ -254,6 +256,14 @@ func (s *setup) watermark(key string, step int) string {
 // configure raises the configured version role by role.
 func (s *setup) configure() bool {
 	keys := s.h.roleKeys()
+	if _, needed := s.h.trait("firewall-needed"); needed {
+		shut := false
+		s.h.look(func() { f := s.h.firewallService(); shut = f != nil && f.State != running })
+		if shut {
+			s.log(2, "%s", setupErrors[8][0])
+			return false
+		}
+	}
 	const steps = 4
 	for i, key := range keys {
 		task := "Update-" + cmdletRoles[key] + "Role"
@@ -299,6 +309,10 @@ func (s *setup) startServices() bool {
 	}
 	s.h.update(func() {
 		s.h.enableAgain()
+		if _, wanted := s.h.trait("restart-wanted"); wanted {
+			s.h.regSet(`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager`,
+				regValue{Name: "PendingFileRenameOperations", Type: regMultiSZ, Many: []string{`\??\C:\Config.Msi\4a.rbf`, ""}})
+		}
 		s.h.startServicesAtBoot()
 	})
 	s.log(2, "Starting service 'MSExchangeADTopology'.")

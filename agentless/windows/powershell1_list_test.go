@@ -36,6 +36,13 @@ var psCmdlets = map[string][]string{
 	"Add-PSSnapin":      {},
 	// Of Exchange 2007: syntax pages of each (technet bb124258, aa998632, bb690972;
 	// exchhelp d13d8ae3 of Move-ClusteredMailboxServer); all take -Identity.
+	// Unified Messaging and diagnostic logging: white paper bb738116, bb201668; POP3
+	// and IMAP4: aa997154; of Get-Queue, Get-ReceiveConnector, Test-ServiceHealth and
+	// Test-MAPIConnectivity -Server as remembered.
+	"Disable-UMServer": {"-Identity", "-Immediate", "-Confirm"}, "Enable-UMServer": {"-Identity", "-Confirm"}, "Get-UMServer": {"-Identity"},
+	"Get-PopSettings": {"-Server"}, "Get-ImapSettings": {"-Server"}, "Set-PopSettings": {"-Server", "-LoginType"}, "Set-ImapSettings": {"-Server", "-LoginType"},
+	"Get-EventLogLevel": {}, "Set-EventLogLevel": {"-Identity", "-Level"}, "Get-Queue": {"-Server"}, "Get-ReceiveConnector": {"-Server"},
+	"Test-ServiceHealth": {"-Server"}, "Test-MAPIConnectivity": {"-Server"},
 	"Get-ClusteredMailboxServerStatus": {"-Identity"},
 	"Get-ExchangeServer":               {"-Identity"},
 	"Get-StorageGroupCopyStatus":       {"-Server"},
@@ -53,35 +60,38 @@ var psScopes = words(`$global`)
 // netStatic are static members by type: .NET Framework 2.0 (type accelerators:
 // PowerShell 1.0). A type without members is only cast to.
 var netStatic = map[string]string{
-	"string": "", "int": "", "long": "", "void": "", // accelerators of 1.0, void by System.Void
-	"BitConverter":                       "ToString",
-	"Console":                            "In Out",
-	"Convert":                            "FromBase64String ToBase64String",
-	"DateTime":                           "UtcNow",
-	"Diagnostics.Process":                "EnterDebugMode GetProcesses",
-	"Environment":                        "GetEnvironmentVariable OSVersion",
-	"Globalization.CultureInfo":          "InvariantCulture",
-	"Guid":                               "Empty",
-	"IO.Compression.CompressionMode":     "Decompress",                                          // 2.0
-	"IO.Directory":                       "CreateDirectory Delete Exists GetAccessControl Move", // with security: 2.0
-	"IO.File":                            "Delete Exists GetAttributes Move WriteAllText ReadAllLines ReadAllText",
-	"IO.DriveInfo":                       "GetDrives", // 2.0
-	"IO.FileAccess":                      "Read ReadWrite Write",
-	"IO.FileMode":                        "CreateNew Open OpenOrCreate",
-	"IO.FileShare":                       "None Read ReadWrite",
-	"IO.Path":                            "GetDirectoryName",
-	"Net.GlobalProxySelection":           "GetEmptyWebProxy", // 1.0; obsolete since 2.0 and there
-	"Net.WebRequest":                     "Create",
-	"Microsoft.Win32.Registry":           "LocalMachine Users",
-	"Reflection.Assembly":                "LoadWithPartialName",
-	"Runtime.InteropServices.Marshal":    "GetHRForException",
-	"Security.Principal.NTAccount":       "", // 2.0
-	"Security.Principal.WindowsIdentity": "GetCurrent",
-	"ServiceProcess.ServiceController":   "GetServices",
-	"StringComparison":                   "OrdinalIgnoreCase", // 2.0
-	"Text.Encoding":                      "UTF8",
-	"Threading.Thread":                   "Sleep",
-	"TimeZone":                           "CurrentTimeZone",
+	"string": "Join", "int": "", "long": "", "void": "", // accelerators of 1.0, void by System.Void
+	"BitConverter":        "ToString",
+	"Console":             "In Out",
+	"Convert":             "FromBase64String ToBase64String",
+	"DateTime":            "UtcNow",
+	"Diagnostics.Process": "EnterDebugMode GetProcesses",
+	"DirectoryServices.ActiveDirectory.ActiveDirectorySite": "GetComputerSite",   // 2.0
+	"DirectoryServices.ActiveDirectory.Domain":              "GetComputerDomain", // 2.0
+	"Environment":                              "GetEnvironmentVariable NewLine OSVersion",
+	"Globalization.CultureInfo":                "InvariantCulture",
+	"Guid":                                     "Empty",
+	"IO.Compression.CompressionMode":           "Decompress",                                          // 2.0
+	"IO.Directory":                             "CreateDirectory Delete Exists GetAccessControl Move", // with security: 2.0
+	"IO.File":                                  "Delete Exists GetAttributes Move WriteAllText ReadAllBytes ReadAllLines ReadAllText WriteAllBytes",
+	"IO.DriveInfo":                             "GetDrives", // 2.0
+	"IO.FileAccess":                            "Read ReadWrite Write",
+	"IO.FileMode":                              "CreateNew Open OpenOrCreate",
+	"IO.FileShare":                             "None Read ReadWrite",
+	"IO.Path":                                  "GetDirectoryName",
+	"Net.GlobalProxySelection":                 "GetEmptyWebProxy", // 1.0; obsolete since 2.0 and there
+	"Net.WebRequest":                           "Create",
+	"Microsoft.Win32.Registry":                 "LocalMachine Users",
+	"Reflection.Assembly":                      "LoadWithPartialName",
+	"Runtime.InteropServices.Marshal":          "GetHRForException",
+	"Security.Principal.NTAccount":             "", // 2.0
+	"Security.Principal.WindowsIdentity":       "GetCurrent",
+	"ServiceProcess.ServiceController":         "GetServices",
+	"StringComparison":                         "OrdinalIgnoreCase", // 2.0
+	"Text.Encoding":                            "UTF8",
+	"Threading.Thread":                         "Sleep",
+	"TimeSpan":                                 "FromSeconds",
+	"TimeZone":                                 "CurrentTimeZone",
 	"Security.AccessControl.AccessControlType": "", "Security.AccessControl.FileSystemRights": "", // 2.0
 	"Security.AccessControl.InheritanceFlags": "", "Security.AccessControl.PropagationFlags": "", // 2.0
 }
@@ -89,9 +99,9 @@ var netStatic = map[string]string{
 // netNew are the types that New-Object may make.
 // (IO.DriveInfo, IO.InvalidDataException and IO.Compression came with 2.0.)
 var netNew = words(`DirectoryServices.DirectoryEntry IO.DirectoryInfo IO.EndOfStreamException IO.FileStream UnauthorizedAccessException byte[]
-	Collections.Hashtable IO.Compression.DeflateStream IO.DriveInfo IO.FileInfo IO.InvalidDataException
+	Collections.ArrayList Collections.Hashtable DirectoryServices.DirectorySearcher IO.Compression.DeflateStream IO.DriveInfo IO.FileInfo IO.InvalidDataException
 	Security.AccessControl.DirectorySecurity Security.AccessControl.FileSystemAccessRule
-	Security.Cryptography.SHA256Managed Security.Principal.SecurityIdentifier Security.Principal.WindowsPrincipal`)
+	Security.Cryptography.SHA256Managed Security.Principal.SecurityIdentifier Security.Principal.WindowsPrincipal ServiceProcess.ServiceController`)
 
 // comNew are COM classes, by the first Windows that has them.
 // MSCluster.Cluster: with the Cluster service of 2003 and 2008 (page of Cluster.Open).
@@ -113,9 +123,13 @@ var netMembers = words(`
 	Add AddRange AllowAutoRedirect ContentLength GetResponse GetResponseStream Headers KeepAlive Proxy ReadWriteTimeout Response StatusCode Timeout UserAgent
 	AddMinutes AvailableFreeSpace ContainsKey EndsWith Get Split Substring Count
 	psbase Guid Properties RefreshCache
+	ClientTimeout Filter FindAll PageSize PropertiesToLoad SearchRoot SearchScope ServerTimeLimit
+	AddSeconds IndexOf Sort ToArray
 	Connect DeleteTask GetFolder GetTask GetTasks LastTaskResult RegisterTask Run State
 	Group Move Nodes Open OwnerNode PossibleOwnerNodes PrivateProperties QuorumResource ResourceGroups Resources TypeName
-	AdminDisplayVersion Build CopyQueueLength Major Minor OperationalMachines ReplayQueueLength Revision StorageGroupName SummaryCopyStatus`) // the line of Connect is Schedule.Service, that of Group MSCluster.Cluster, the last Exchange's
+	Exists GetFiles LastIndexOf Message Start Stop
+	AuthMechanism Bindings EventLevel Fqdn Identity LoginType MessageCount RequiredServicesRunning Result Role ServicesNotRunning
+	AdminDisplayVersion Build CopyQueueLength Major Minor OperationalMachines ReplayQueueLength Revision StorageGroupName SummaryCopyStatus`) // the line of Connect is Schedule.Service, that of Group MSCluster.Cluster, the last two Exchange's
 
 // later says with what version a thing came that people would like to use:
 // only words for the message, everything outside the lists is refused anyhow.
