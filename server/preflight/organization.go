@@ -21,7 +21,7 @@ type Organization struct {
 type PreparedDomain struct {
 	Name         string `json:"name"`
 	Version      int    `json:"version"`       // objectVersion of Microsoft Exchange System Objects; 0 = not prepared
-	Prepared2003 bool   `json:"prepared_2003"` // legacy permissions are prepared
+	Prepared2003 bool   `json:"prepared_2003"` // the groups of an Exchange 2000 or 2003 DomainPrep are there
 }
 
 // SchemaMaster is the domain controller that holds the schema master's role.

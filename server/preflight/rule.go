@@ -1,5 +1,7 @@
 package preflight
 
+import "slices"
+
 // Rule is one thing that is asked before the work: to what it applies, how grave
 // it is, where it comes from. A list that is empty means all.
 type Rule struct {
@@ -14,7 +16,8 @@ type Rule struct {
 	Roles    []string // any of these is enough
 	OS       []string // "2003", "2008", "2008R2"
 	Cluster  Scope
-	Needs    []string // names of the facts that it rests on
+	Needs    []string // names of the facts without which it cannot be answered
+	Also     []string // names of facts that it looks at where they are known
 	Fix      string
 	test     func(Subject) verdict
 }
@@ -29,21 +32,17 @@ const (
 	OnNodes    Scope = "node"
 )
 
-// verdict is a rule's answer.
-type verdict struct {
-	severity Severity // Pass when empty
-	text     string
-	evidence string
-	remedy   string
-	unknown  bool
-}
-
 // Rules lists the rules in the order in which they are judged and shown.
-func Rules() []Rule { return rules }
+func Rules() []Rule {
+	return slices.Concat(
+		hostRules, windowsRules, softwareRules, serviceRules, stateRules, nameRules, mediaRules,
+		organizationRules, buildRules, mailboxRules, transportRules, clientRules, umRules, cutOffRules, accessRules, clusterRules,
+	)
+}
 
 // Judge asks every rule that applies to the subject. The findings are in the
 // order of Rules.
-func Judge(s Subject) []Finding { return judge(rules, s) }
+func Judge(s Subject) []Finding { return judge(Rules(), s) }
 
 // Compare lists what two judgements of one host have different, in the order of
 // the rules: another severity, another text, or a rule that only one has.

@@ -18,9 +18,9 @@ const (
 // Subject is everything that a judgement rests on.
 type Subject struct {
 	Server  exchange.Server
-	Servers []exchange.Server // all clustered mailbox servers of the node's cluster; empty for a standalone server
-	Node    string            // the node that is judged; "" for a standalone server
-	Active  bool              // the node may own a clustered mailbox server: the check is not made before its own Setup
+	Servers []exchange.Server         // all clustered mailbox servers of the node's cluster; empty for a standalone server
+	Node    string                    // the node that is judged; "" for a standalone server
+	Nodes   map[string]exchange.Build // lowest configured build of each node of the cluster, where it was read
 	Package exchange.Package
 	Then    *exchange.Package // the plan's second package
 
@@ -34,6 +34,7 @@ type Subject struct {
 	Prepared     bool     // the organization is recorded as prepared for the package
 	OwnSetup     bool     // this upgrade's own Setup broke and resumes
 	Unread       bool     // the host was not asked anew: the judgement rests on stored facts alone
+	RemovesPacks bool     // the runbook takes Unified Messaging language packs out and brings them back in
 	Controller   string   // the domain controller that Setup is told to use; "" = none
 	WithoutWMI   []string // what had to be read without WMI, in words; empty = WMI answers
 	Waived       []string // rules that a person waived for this server
