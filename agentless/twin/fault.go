@@ -108,6 +108,8 @@ var faultKinds = []faultKind{
 	{"tls-1.0-only", onAction, forGood, 0, nil},
 	{"quota-full", onHost, 10 * time.Minute, 0, []string{"phase", "request", "operations", "users"}},
 	{"small-envelope", onHost, forGood, 0, hostWords},
+	{"dc-unreachable", onAction, time.Hour, 0, []string{"controller"}},
+	{"replication-held", onAction, time.Hour, 0, []string{"controller"}},
 }
 
 // faultSteps are the runbook's steps that the twin can tell apart.
@@ -144,6 +146,8 @@ type moment struct {
 	silent  bool
 	file    string // how the path of the file ends that is hit
 
+	controller string // the domain controller that is hit
+
 	operations, users bool // what of quota-full
 	unanswered        bool // of wmi-hangs: without a fault in the end
 	empty             bool // of wmi-damaged: no object instead of a fault
@@ -167,12 +171,14 @@ func (f Fault) moment() (moment, error) {
 		}
 		n := atoi(value)
 		switch {
-		case valued == slices.Contains(bareWords, name), (name == "service" || name == "file") && value == "":
+		case valued == slices.Contains(bareWords, name), (name == "service" || name == "file" || name == "controller") && value == "":
 			return m, fmt.Errorf("%s: at %q: phase:N, request:N, answer:N, service:NAME, %s is wanted", f.Name, word, strings.Join(bareWords, " or "))
 		case name == "service":
 			m.service = value
 		case name == "file":
 			m.file = value
+		case name == "controller":
+			m.controller = value
 		case name == "drop":
 			m.drop = true
 		case name == "silent":

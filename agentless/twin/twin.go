@@ -77,6 +77,10 @@ type Options struct {
 	// see TraitNames. A row's tag trait:NAME says the same.
 	Traits map[string][]string
 
+	// Organization is the forest that all hosts belong to; traits of hosts can say
+	// the same.
+	Organization Organization
+
 	// Shares are file shares that hosts can read with their machines' accounts, by
 	// name (\\server\share); one without files refuses them.
 	Shares map[string]fs.FS
@@ -107,6 +111,8 @@ type Observation struct {
 
 // Fleet is the running hosts.
 type Fleet struct {
+	directory *directory
+
 	opt     Options
 	journal *journal
 	hosts   []*host
@@ -138,6 +144,10 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	f := &Fleet{opt: o, journal: newJournal(o.Journal)}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	if err := f.arm(places); err != nil {
+		f.cancel()
+		return nil, err
+	}
+	if f.directory, err = newDirectory(f, places); err != nil {
 		f.cancel()
 		return nil, err
 	}
