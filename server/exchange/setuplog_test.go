@@ -1,12 +1,15 @@
 package exchange
 
 import (
-	"os"
-	"path/filepath"
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const germanLog = "[30.11.2007 17:35:10] [0] Starting Microsoft Exchange 2007 Setup\r\n" +
@@ -58,70 +61,63 @@ func TestLogReaderKeepsTheGrowingLineAndForgetsEarlierRuns(t *testing.T) {
 	}
 }
 
-func TestLogReaderTakesTheRealLogs(t *testing.T) {
-	t.Parallel()
-	files := corpusLogs(t)
-	want := map[string]Verdict{"12-": VerdictSuccess, "14-": VerdictFailure}
-	for _, f := range files {
-		raw, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		whole, pieces := NewLogReader(), NewLogReader()
-		n := len(whole.Feed(append(raw, '\n')))
-		m := 0
-		for piece := range slices.Chunk(append(raw, '\n'), 13) {
-			m += len(pieces.Feed(piece))
-		}
-		if n != m || n == 0 {
-			t.Errorf("%s: %d lines at once, %d in pieces", filepath.Base(f), n, m)
-		}
-		if v, ok := want[filepath.Base(f)[:3]]; ok && whole.Progress().Verdict != v {
-			t.Errorf("%s: verdict %q, want %q", filepath.Base(f), whole.Progress().Verdict, v)
-		}
-	}
-}
-
-func FuzzLogReader(f *testing.F) {
+// FuzzReader proves what any bytes must give: no panic, the same whatever the
+// pieces, and each line counted once.
+func FuzzReader(f *testing.F) {
 	f.Add([]byte(germanLog), 3)
 	f.Add([]byte("\xff\xfea\x00\n\x00"), 1)
+	f.Add([]byte("\x00a\x00b\x00\n"), 2)
+	f.Add([]byte("[11/30/2550 5:35:15 \u0e1a\u0e48\u0e32\u0e22] [0] x\n[\u0661\u0662/\u0663/1428 05:35:15 \u0645] [1] [ERROR] y"), 5)
+	f.Add([]byte("=== Verbose logging started: 30.11.2007  17:35:15  Build type: SHIP ===\nMSI (s) (80:B8) [22:57:41:526]: Return value 3.\nMSI (c) (1:2) [1:2:3:4]: MainEngineThread is returning 1603\n"), 4)
+	f.Add([]byte("# [ID = fdfe6b1a, Wt = 1, isFatal = False]\n"), 7)
 	f.Fuzz(func(t *testing.T, file []byte, size int) {
-		r := NewLogReader()
-		for piece := range slices.Chunk(file, max(1, size&0xff)) {
-			for _, l := range r.Feed(piece) {
-				if strings.Contains(l.Text, "\n") && r.wide == nil {
-					t.Errorf("a line holds a line end: %q", l.Text)
-				}
+		size = max(1, size&0xff)
+		whole, pieces := NewLogReader(), NewLogReader()
+		if _, err := whole.Write(file); err != nil {
+			t.Fatal(err)
+		}
+		for piece := range slices.Chunk(file, size) {
+			pieces.Feed(piece)
+			text, err := pieces.Save()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if pieces, err = ResumeLogReader(text); err != nil {
+				t.Fatal(err)
 			}
 		}
-		if p := r.Progress(); p.Percent < 0 || p.Percent > 100 {
-			t.Errorf("percent %d", p.Percent)
+		now := time.Date(2007, 12, 1, 0, 0, 0, 0, time.UTC)
+		a, b := whole.Report(ReportOptions{Now: now}), pieces.Report(ReportOptions{Now: now})
+		if diff := cmp.Diff(a, b); diff != "" {
+			t.Errorf("in pieces of %d it is another log:\n%s", size, diff)
+		}
+		if a.Percent < 0 || a.Percent > 100 || a.Verdict == VerdictNone || a.Roles == nil || a.Errors == nil {
+			t.Errorf("report %+v", a)
+		}
+		if want, narrow := lineCount(file); narrow && a.Lines != want {
+			t.Errorf("%d lines, want %d", a.Lines, want)
+		}
+		for _, e := range a.Errors {
+			if e.Line < 1 || e.Line > a.Lines || !utf8.ValidString(e.Text) {
+				t.Errorf("error %+v of %d lines", e, a.Lines)
+			}
 		}
 	})
 }
 
-// corpusLogs finds the real logs beside the repository.
-func corpusLogs(t *testing.T) []string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
+// lineCount counts the lines of a file in an encoding of one byte.
+func lineCount(file []byte) (lines int, narrow bool) {
+	r := NewLogReader()
+	if len(file) < 4 {
+		return 0, false
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		if filepath.Dir(dir) == dir {
-			t.Fatal("no go.mod above the test")
-		}
-		dir = filepath.Dir(dir)
+	if _, err := r.Write(file[:4]); err != nil || r.cutter.wide != nil {
+		return 0, false
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "..", "shared", "corpus", "setup-logs", "*.log"))
-	if err != nil {
-		t.Fatal(err)
+	file = bytes.TrimPrefix(file, []byte("\xef\xbb\xbf"))
+	lines = bytes.Count(file, []byte("\n"))
+	if len(file) > 0 && file[len(file)-1] != '\n' {
+		lines++
 	}
-	if len(files) == 0 {
-		t.Skip("the corpus of real setup logs is not here")
-	}
-	return files
+	return lines, true
 }
