@@ -13,6 +13,7 @@ import (
 var tables = map[string]func() Table{
 	rollout.StandaloneServicePack: Standalone,
 	"staging":                     Staging,
+	OrganizationLook:              LookingAtTheOrganization,
 }
 
 // sized makes the runbooks whose names hold how many nodes and clustered mailbox

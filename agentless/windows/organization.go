@@ -113,7 +113,7 @@ func (h *Host) ReadOrganization(ctx context.Context, task, what string) (Organiz
 	}
 	o, err := organizationOf(records)
 	if err != nil {
-		return o, fmt.Errorf("output of task %s: %w", task, err)
+		return o, fmt.Errorf("output of task %s: %w: %w", task, ErrTruncated, err)
 	}
 	o.Whole, o.Replicated = what == OrganizationAll, what != OrganizationVersions
 	return o, nil
@@ -310,10 +310,10 @@ func (h *Host) ReadTemplates(ctx context.Context, task string) (Templates, error
 	}
 	t := Templates{SHA256: records.Get("sha256"), All: len(records.All("more")) == 0}
 	if t.Count, err = strconv.Atoi(records.Get("templates")); err != nil {
-		return t, fmt.Errorf("output of task %s: %w", task, err)
+		return t, fmt.Errorf("output of task %s: %w: %w", task, ErrTruncated, err)
 	}
 	if t.SHA256 != "" && !sumForm.MatchString(t.SHA256) {
-		return t, fmt.Errorf("output of task %s: %q is no SHA-256", task, t.SHA256)
+		return t, fmt.Errorf("output of task %s: %w: %q is no SHA-256", task, ErrTruncated, t.SHA256)
 	}
 	return t, nil
 }
