@@ -25,6 +25,9 @@ func ByName(name string) (Table, bool) {
 	if make, ok := tables[name]; ok {
 		return make(), true
 	}
+	if make, ok := fixTables[name]; ok {
+		return make(), true
+	}
 	for form, make := range sized {
 		prefix, suffix, _ := strings.Cut(form, "#")
 		var nodes, servers int

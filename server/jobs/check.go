@@ -87,7 +87,19 @@ func runBook(name string) (runbook.Table, bool) {
 	if table, ok := runbook.ByName(name); ok || name != store.BookChecking {
 		return table, ok
 	}
-	return runbook.Table{}, false
+	whole, staging := runbook.Standalone(), runbook.Staging()
+	table := runbook.Table{Name: store.BookChecking, Version: 1, Words: "A host is checked outside upgrades"}
+	for _, from := range []struct {
+		table runbook.Table
+		step  string
+	}{{whole, "facts"}, {whole, "preflight"}, {staging, runbook.Tidy}} {
+		step, ok := from.table.Step(from.step)
+		if !ok {
+			return table, false
+		}
+		table.Steps = append(table.Steps, step)
+	}
+	return table, true
 }
 
 // runOnce does one bounded action and saves what came out of it.
@@ -109,6 +121,8 @@ func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Le
 	work := &prepared{}
 	work.Memory = partOf(r.Memory, step.Name)
 	switch {
+	case !ok && r.Ended != "": // nothing of it is left to remove
+		c.save.To = r.Ended
 	case !known || !ok:
 		c.save.To = rollout.Failed
 		c.save.Message = fmt.Sprintf("This version of Wavekeeper has no runbook %s with a step %q", r.Runbook, r.Step)
@@ -130,6 +144,7 @@ func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Le
 		f := &c.save.Findings[i]
 		f.Text, f.Evidence, f.Remedy = work.secrets.redact(f.Text), work.secrets.redact(f.Evidence), work.secrets.redact(f.Remedy)
 	}
+	work.secrets.redactFacts(c.save.Facts)
 	c.save.Message, c.save.Remedy = work.secrets.redact(c.save.Message), work.secrets.redact(c.save.Remedy)
 	for k, v := range c.save.Memory {
 		c.save.Memory[k] = work.secrets.redact(v)
@@ -175,6 +190,7 @@ func (e *Engine) runStep(ctx context.Context, r store.Run, lease store.Lease, wo
 		return *bar.out(r.State), nil
 	}
 	if err != nil {
+		e.log.Warn("step of a run came to nothing", "run", r.ID, "host", r.Host.Name, "step", step.Name, "err", err)
 		out, err = unrecorded(err)
 	}
 	return out, err
@@ -226,6 +242,7 @@ func (c *runCourse) step(table runbook.Table) (runbook.Step, bool) {
 	case len(table.Steps) == 0:
 		return runbook.Step{}, false
 	case c.run.Ended != "":
+		c.save.Step = runbook.Tidy
 		return table.Step(runbook.Tidy)
 	case c.run.Step == "":
 		c.save.Step = table.Steps[0].Name

@@ -89,8 +89,9 @@ func New(o Options) (*Engine, error) {
 	river.AddWorker(workers, &contacter{engine: e})
 	river.AddWorker(workers, &hostSweeper{engine: e})
 	river.AddWorker(workers, &stager{engine: e})
+	river.AddWorker(workers, &runner{engine: e})
 	client, err := river.NewClient(riverpgxv5.New(o.Store.Pool()), &river.Config{
-		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}, store.StageQueue: {MaxWorkers: max(2, o.Workers/stagedPart)}},
+		Queues:                      map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: o.Workers}, store.StageQueue: {MaxWorkers: max(2, o.Workers/stagedPart)}, store.RunQueue: {MaxWorkers: max(2, o.Workers/runWorkers)}},
 		Workers:                     workers,
 		JobTimeout:                  jobLimit,
 		RescueStuckJobsAfter:        rescueAfter,

@@ -82,7 +82,7 @@ func (e *Engine) sweepHost(ctx context.Context, host int64, lease store.Lease) (
 	removed, err := runbook.Sweep(ctx, way.windows(), installation, func(task string) bool {
 		upgrade, ok := upgradeOfTask(installation, task)
 		if !ok {
-			return !e.stagingEnded(ctx, installation, task)
+			return !e.stagingEnded(ctx, installation, task) && !e.runEnded(ctx, installation, task)
 		}
 		may, err := e.store.IntendRemoval(ctx, lease, upgrade, task)
 		if err != nil {
@@ -107,6 +107,18 @@ func (e *Engine) stagingEnded(ctx context.Context, installation, task string) bo
 	}
 	g, err := e.store.StagingByID(ctx, id)
 	return err == nil && !g.Open()
+}
+
+// runEnded reports whether a task is one of a run outside upgrades that has ended.
+func (e *Engine) runEnded(ctx context.Context, installation, task string) bool {
+	rest, ours := strings.CutPrefix(task, "wk-"+installation+"-r")
+	digits, _, whole := strings.Cut(rest, "-")
+	id, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || !ours || !whole {
+		return false
+	}
+	r, err := e.store.RunByID(ctx, id)
+	return err == nil && !r.Open()
 }
 
 // upgradeOfTask reads the upgrade from a host task's name, wk-INSTALLATION-uN-.

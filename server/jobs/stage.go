@@ -88,6 +88,9 @@ func (e *Engine) stageNow(ctx context.Context, g store.Staging) (bool, error) {
 	if err != nil || busy != "" {
 		return false, err
 	}
+	if runs, err := e.store.RunOnHost(ctx, g.Host.ID); err != nil || runs != "" {
+		return false, err
+	}
 	most := e.media.Hosts
 	if most == 0 {
 		most = stagedAtOnce

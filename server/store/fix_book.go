@@ -83,10 +83,10 @@ func (s *Store) onFix(ctx context.Context, p FixPage, f func(*txn) error) error 
 			return err
 		}
 		busy, err := t.q.ServerInWorkOnHost(ctx, p.Host)
-		if err == nil {
+		if err == nil && busy != "" {
 			return rollout.Conflict("%s is in work on this host.", busy)
 		}
-		if !errors.Is(err, pgx.ErrNoRows) {
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
 		run, err := t.q.RunByID(ctx, p.Run)

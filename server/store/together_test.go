@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
@@ -473,10 +475,37 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			_, err := d.Store.ImportInventory(ctx, a, exchange.Inventory{}, nil, store.ImportOptions{})
 			return err
 		},
-		"PauseRollout":      func(a store.Actor) error { return d.Store.PauseRollout(ctx, a, d.rollout, "x") },
-		"PauseWave":         func(a store.Actor) error { return d.Store.PauseWave(ctx, a, wave, "x") },
-		"RecordPreparation": func(a store.Actor) error { return d.Store.RecordPreparation(ctx, a, "sp1", "x") },
-		"RejectRevision":    func(a store.Actor) error { return d.Store.RejectRevision(ctx, a, revision, "x") },
+		"AskChecks": func(a store.Actor) error {
+			_, err := d.Store.AskChecks(ctx, a, store.CheckAsk{Servers: []int64{1}, Package: "sp1"})
+			return err
+		},
+		"AskOrganization": func(a store.Actor) error {
+			_, err := d.Store.AskOrganization(ctx, a, 1, "x")
+			return err
+		},
+		"CancelChecks": func(a store.Actor) error { return d.Store.CancelChecks(ctx, a, 1, "x") },
+		"AskFix": func(a store.Actor) error {
+			_, err := d.Store.AskFix(ctx, a, store.FixAsk{Name: "start-msdtc", Server: 1, Host: 1, Reason: "x"})
+			return err
+		},
+		"DecideFix": func(a store.Actor) error { return d.Store.DecideFix(ctx, a, 1, true, "x") },
+		"UndoFix":   func(a store.Actor) error { return d.Store.UndoFix(ctx, a, 1, "x") },
+		"AskWaiver": func(a store.Actor) error {
+			_, err := d.Store.AskWaiver(ctx, a, store.WaiverAsk{Server: 1, Package: "sp1", Rule: "x", Severity: "warning", Text: "x", Waivable: true, Reason: "x", Until: time.Now().Add(time.Hour)})
+			return err
+		},
+		"DecideWaiver":   func(a store.Actor) error { return d.Store.DecideWaiver(ctx, a, 1, true, "x") },
+		"WithdrawWaiver": func(a store.Actor) error { return d.Store.WithdrawWaiver(ctx, a, 1, "x") },
+		"EnterOrganizationFact": func(a store.Actor) error {
+			return d.Store.EnterOrganizationFact(ctx, a, "schema", json.RawMessage("1"), "x")
+		},
+		"DropOrganizationFact": func(a store.Actor) error { return d.Store.DropOrganizationFact(ctx, a, "schema", "x") },
+		"SetPolicy":            func(a store.Actor) error { return d.Store.SetPolicy(ctx, a, "x", 1, "x") },
+		"ResetPolicy":          func(a store.Actor) error { return d.Store.ResetPolicy(ctx, a, "x", "x") },
+		"PauseRollout":         func(a store.Actor) error { return d.Store.PauseRollout(ctx, a, d.rollout, "x") },
+		"PauseWave":            func(a store.Actor) error { return d.Store.PauseWave(ctx, a, wave, "x") },
+		"RecordPreparation":    func(a store.Actor) error { return d.Store.RecordPreparation(ctx, a, "sp1", "x") },
+		"RejectRevision":       func(a store.Actor) error { return d.Store.RejectRevision(ctx, a, revision, "x") },
 		"RequestProbes": func(a store.Actor) error {
 			_, err := d.Store.RequestProbes(ctx, a, nil)
 			return err
