@@ -44,7 +44,7 @@ var prerequisiteErrors = []KnownError{
 		Words:  "The directory is prepared from a computer that is not in the site and domain of the schema master.",
 		Remedy: "Run PrepareSchema and PrepareAD on a computer in the schema master's site and domain, wait for replication, and run Setup again.",
 		Source: readiness + ": NotInSchemaMasterSite; learn.microsoft.com bb288907",
-		Any:    []string{"notinschemamastersite", "notinschemamasterdomain", "not in the same domain and site as the schema master", "not in the same domain and active directory site as the schema master", "same site as the schema master"}, Pattern: `(?i)NotInSchemaMaster(Site|Domain)\].*\[Value:"True"\]|same (domain and )?(active directory )?site as the schema master|same domain and (active directory )?site as the schema master`,
+		Any:    []string{"notinschemamastersite", "notinschemamasterdomain", "not in the same domain and site as the schema master", "not in the same domain and active directory site as the schema master", "same site as the schema master", "same domain and site as the schema master"}, Pattern: `(?i)NotInSchemaMaster(Site|Domain)\].*\[Value:"True"\]|same (domain and )?(active directory )?site as the schema master|same domain and (active directory )?site as the schema master`,
 	},
 	{
 		Rule: "single-label-domain", Confidence: Seen,

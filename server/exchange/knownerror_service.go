@@ -21,7 +21,7 @@ var serviceErrors = []KnownError{
 		Words:  "MSExchangeTransport did not come to run: half-disabled IPv6 on Windows Server 2008, no way to the certificate revocation list, or another cause at its start.",
 		Remedy: "Enable IPv6 fully or disable it fully in the registry (KB952842), see that crl.microsoft.com answers or is not asked, start the service by hand, and run Setup again.",
 		Source: "isoppe.jp ?p=2896 (Exchange 2010, Japanese); KB952842",
-		Any:    []string{"'msexchangetransport'", "’msexchangetransport’", "\"msexchangetransport\""}, Pattern: `(?i)MSExchangeTransport.*['’"]Running['’"]`,
+		Any:    []string{"'msexchangetransport'", "’msexchangetransport’", "\"msexchangetransport\""}, Pattern: `(?i)[^:]['’"]MSExchangeTransport.*[^:]['’"]Running['’"]`,
 	},
 	{
 		Rule: "service-not-running", Confidence: Successor,

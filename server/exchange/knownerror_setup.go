@@ -23,7 +23,7 @@ var setupErrors = []KnownError{
 		Words:  "Unified Messaging language packs other than en-US are installed.",
 		Remedy: "Remove each with the Setup of the build that is installed (Setup.com /RemoveUmLanguagePack:culture), then run the upgrade again; add packs of the new level afterwards.",
 		Source: readiness + ": AdditionalUMLangPackExists; " + founding,
-		Any:    []string{"additionalumlangpackexists"}, Pattern: `(?i)AdditionalUMLangPackExists(\]|[^\]]*$|.*"True")`,
+		Any:    []string{"additionalumlangpackexists"}, Pattern: `(?i)AdditionalUMLangPackExists(\].*\[Value:"True"\]|[^\]]*$)`,
 	},
 	{
 		Rule: "server-fqdn-is-mail-domain", Confidence: Successor,
@@ -142,6 +142,6 @@ var setupErrors = []KnownError{
 		Words:  "Setup wants to make an object of Active Directory that exists already.",
 		Remedy: "Look at the object that the error names: what an earlier run left is removed or corrected by a person, then Setup is run again.",
 		Source: reviewer + ": ExceptionADOperationFailedAlreadyExist",
-		Any:    []string{"adobjectalreadyexistsexception", "object already exists", "entry_exists", "already exists on"}, InErrors: true, Pattern: `(?i)ADObjectAlreadyExists|\(ENTRY_EXISTS\)|already exists`,
+		Any:    []string{"adobjectalreadyexistsexception", "object already exists", "entry_exists", "already exists"}, InErrors: true, Pattern: `(?i)ADObjectAlreadyExists|\(ENTRY_EXISTS\)|already exists`,
 	},
 }

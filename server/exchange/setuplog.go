@@ -107,7 +107,7 @@ func (r *LogReader) Progress() LogProgress {
 	run := &r.state.Run
 	return LogProgress{
 		Phase: run.phase(), Percent: run.Percent, Verdict: run.Verdict, VerdictText: run.Sentence,
-		Errors: run.errors(), Warnings: run.Warnings, Lines: run.Lines, Stamp: run.Stamp,
+		Errors: run.errors(), Warnings: run.Warnings, Lines: run.Lines, Stamp: string(run.Last.Text),
 	}
 }
 

@@ -29,7 +29,10 @@ type block struct {
 	Lines []string `json:"lines,omitempty"`
 	Bytes int      `json:"bytes,omitempty"`
 	Open  bool     `json:"open,omitempty"`
-	Known bool     `json:"known,omitempty"`
+	// Marked is a block with a token of an error. One that only repeats an error
+	// record of a cmdlet is quoted when there is no other: most of them are none.
+	Marked bool `json:"marked,omitempty"`
+	Known  bool `json:"known,omitempty"`
 }
 
 // Bounds of what is quoted.
@@ -39,16 +42,22 @@ const (
 	mostBlockBytes = 4 << 10
 )
 
-// block takes a line into the newest block of errors where it belongs to it.
+// block takes a line into the newest block of errors where it belongs to it, and
+// reports whether that is marked as an error.
 func (run *logRun) block(p parsed, number int, marks mark) (inside bool) {
 	b := &run.Block
-	begins := p.severity == errorLine || marks.has(markRecord) && p.depth >= 0 || marks.has(markEvent) || run.returned(p)
+	begins := p.severity == errorLine || marks.has(markEvent) || run.returned(p)
 	if marks.has(markFailed) && p.depth < 0 && run.Kind == kindConsole {
 		begins = begins || bytes.HasSuffix(bytes.TrimSpace(p.text), []byte("FAILED"))
 	}
+	record := marks.has(markRecord) && p.depth >= 0 && !begins
 	switch {
+	case record && b.Open && !b.Marked, record && !b.Open:
+		if !b.Open {
+			*b = block{Line: number, Open: true}
+		}
 	case begins && !b.Open:
-		*b = block{Line: number, Open: true}
+		*b = block{Line: number, Open: true, Marked: true}
 		if run.Kind == kindMSI {
 			b.Line -= len(run.Recent)
 			for _, line := range run.Recent {
@@ -56,6 +65,7 @@ func (run *logRun) block(p parsed, number int, marks mark) (inside bool) {
 			}
 		}
 	case begins:
+		b.Marked = true
 	case b.Open && p.severity == referenceLine:
 	case b.Open && run.Kind == kindConsole && (marks.has(markWork|markFailure) || len(p.text) == 0), b.Open && p.depth >= 0, b.Open && run.Kind == kindMSI:
 		b.Open = false
@@ -65,7 +75,7 @@ func (run *logRun) block(p parsed, number int, marks mark) (inside bool) {
 	if b.Open {
 		b.add(clipped(p.text))
 	}
-	return b.Open
+	return b.Open && b.Marked
 }
 
 // returned is a custom action of Windows Installer that came to nothing.
@@ -100,7 +110,7 @@ func (run *logRun) recognise(p parsed, number int, hits []uint16, inBlock bool) 
 	if best < 0 {
 		return
 	}
-	if inBlock {
+	if run.Block.Open {
 		run.Block.Known = true
 	}
 	rule := knownErrors[best].Rule

@@ -75,8 +75,11 @@ func (r *LogReader) Report(o ReportOptions) LogReport {
 	first, begun := run.First.in(rep.Dates)
 	last, ended := run.Last.in(rep.Dates)
 	rep.Started, rep.LastStamp = run.First.said(rep.Dates), run.Last.said(rep.Dates)
-	if begun && ended && last.At > first.At {
-		rep.Elapsed = time.Duration(last.At-first.At) * time.Second
+	switch {
+	case begun && ended:
+		rep.Elapsed = between(first, last)
+	case between(run.First.Day, run.Last.Day) == between(run.First.Month, run.Last.Month):
+		rep.Elapsed = between(run.First.Day, run.Last.Day)
 	}
 	age := time.Duration(-1)
 	if ended && !o.Now.IsZero() {
@@ -116,7 +119,15 @@ func (s span) in(order DateOrder) (reading, bool) {
 	case s.Day.OK && s.Day == s.Month:
 		return s.Day, true
 	}
-	return s.Month, false
+	return reading{}, false
+}
+
+// between is the time from one moment to another; 0 where it is not known.
+func between(first, last reading) time.Duration {
+	if !first.OK || !last.OK || last.At < first.At {
+		return 0
+	}
+	return time.Duration(last.At-first.At) * time.Second
 }
 
 // said is the moment for people and programs.
@@ -124,5 +135,5 @@ func (s span) said(order DateOrder) string {
 	if r, ok := s.in(order); ok {
 		return r.written()
 	}
-	return s.Text
+	return string(s.Text)
 }

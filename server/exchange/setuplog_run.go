@@ -25,7 +25,6 @@ type logRun struct {
 	Lines    int      `json:"lines"`
 	Warnings int      `json:"warnings,omitempty"`
 	Marked   int      `json:"marked,omitempty"` // lines marked as errors
-	Stamp    string   `json:"stamp,omitempty"`  // the newest, as written
 	First    span     `json:"first"`
 	Last     span     `json:"last"`
 	Known    []known  `json:"known,omitempty"`
@@ -38,7 +37,7 @@ type logRun struct {
 
 // span is one moment as written and in both readings.
 type span struct {
-	Text  string  `json:"text,omitempty"`
+	Text  []byte  `json:"text,omitempty"`
 	Day   reading `json:"day"`
 	Month reading `json:"month"`
 }
@@ -141,7 +140,7 @@ func (r *LogReader) begin(p parsed, marks mark) {
 	switch {
 	case marks.has(markMSIBegin):
 		run.kind(kindMSI)
-		r.msiTime(p.text, &run.First)
+		r.msiTime(p.text)
 	case p.depth >= 0:
 		run.kind(kindSetup)
 	default:
@@ -169,15 +168,12 @@ func (r *LogReader) when(p parsed) {
 	if p.stamp == nil {
 		return
 	}
-	r.moment(p.when, p.stamp, true)
+	r.moment(p.when, p.stamp)
 }
 
-func (r *LogReader) moment(m moment, text []byte, stamp bool) {
+func (r *LogReader) moment(m moment, text []byte) {
 	run := &r.state.Run
-	if stamp {
-		run.Stamp = string(text)
-	}
-	at := span{Text: string(text)}
+	at := span{Text: append(run.Last.Text[:0], text...)} // the same bytes for each line
 	at.Day, at.Month = m.seconds()
 	d := &r.state.Dates
 	if at.Day.OK || at.Month.OK {
@@ -187,14 +183,15 @@ func (r *LogReader) moment(m moment, text []byte, stamp bool) {
 		d.Day.follow(at.Day)
 		d.Month.follow(at.Month)
 	}
-	if run.First.Text == "" {
+	if run.First.Text == nil {
 		run.First = at
+		run.First.Text = bytes.Clone(text)
 	}
 	run.Last = at
 }
 
 // msiTime reads the moment of "=== Verbose logging started: 30.11.2007  17:35:15  Build type".
-func (r *LogReader) msiTime(text []byte, into *span) {
+func (r *LogReader) msiTime(text []byte) {
 	_, rest, ok := bytes.Cut(text, []byte("ed: "))
 	if !ok {
 		return
@@ -208,8 +205,7 @@ func (r *LogReader) msiTime(text []byte, into *span) {
 	}
 	var m moment
 	if m.read(rest) >= 5 {
-		r.moment(m, rest, false)
-		*into = r.state.Run.Last
+		r.moment(m, rest)
 	}
 }
 
@@ -241,7 +237,7 @@ func (r *LogReader) ends(p parsed, marks mark) {
 			run.end(VerdictFailure, message)
 		}
 	case marks.has(markMSIEnd):
-		r.msiTime(p.text, &run.Last)
+		r.msiTime(p.text)
 	}
 	if marks.has(markEnd) && bytesFold(message, "end of setup") {
 		run.Finished, run.Boxed = true, false
