@@ -9,13 +9,21 @@ import (
 	"strings"
 
 	"wavekeeper/agentless/windows"
+	rules "wavekeeper/server/preflight"
 )
 
 // preflight proves everything that Setup needs. Two host tasks run first, one
 // after the other: SYSTEM compares the media, the run-as account shows what
 // it can do. Then the rules look at the host, and the step ends with all
 // findings. It may be repeated as often as one likes.
-func preflight(ctx context.Context, w *Work) (Outcome, error) {
+func preflight(ctx context.Context, w *Work) (Outcome, error) { return proveAll(ctx, w, false) }
+
+// preflightOrganization is preflight for the preparation of the organization.
+func preflightOrganization(ctx context.Context, w *Work) (Outcome, error) {
+	return proveAll(ctx, w, true)
+}
+
+func proveAll(ctx context.Context, w *Work, organizing bool) (Outcome, error) {
 	w.fresh()
 	if w.Attempt > 1 { // Setup may have begun in an earlier one
 		if out, err := disarm(ctx, w, ""); err != nil || out.Kind != Done {
@@ -28,25 +36,59 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Memory["canary"] == "" {
 		return proveCanary(ctx, w)
 	}
-	seen, err := look(ctx, w)
+	subject, facts, err := subjectOf(ctx, w)
 	if err != nil {
 		return trouble("look at the host", err)
 	}
-	findings := findingsOf(w, seen)
+	if missing := missingOf(subject); len(missing) > 0 && w.raise("unread") <= askedAgain {
+		out := again("The host did not tell everything that is needed: %s", list(missing))
+		out.After, out.troubled = later, true
+		return out, nil
+	}
+	subject.Organizing = organizing
+	out := judged(w, subject)
+	out.Facts = facts
+	if slices.ContainsFunc(out.Findings, func(f Finding) bool { return f.Rule == interruptedRule && f.Blocks() }) {
+		out.Evidence = collect(ctx, w)
+	}
+	return out, nil
+}
+
+const (
+	interruptedRule = "interrupted-setup" // the rule that finds what an earlier Setup left
+	askedAgain      = 3                   // how often a host is asked for what it did not tell and a rule cannot do without
+)
+
+// missingOf lists the facts that are not known and without which a rule blocks.
+func missingOf(s rules.Subject) []string {
+	var out []string
+	for _, f := range rules.Judge(s) {
+		if f.Unknown && f.Severity == Blocker {
+			out = append(out, f.Rule)
+		}
+	}
+	return out
+}
+
+// judged is the outcome of the rules over what is known.
+func judged(w *Work, s rules.Subject) Outcome {
+	findings := rules.Judge(s)
 	var blockers, remedies []string
-	broken := false
 	for _, f := range findings {
-		if f.Severity == Blocker {
-			blockers = append(blockers, f.Text)
-			if f.Remedy != "" && !slices.Contains(remedies, f.Remedy) {
-				remedies = append(remedies, f.Remedy)
-			}
-			broken = broken || f.Rule == interruptedRule
+		if !f.Blocks() {
+			continue
+		}
+		blockers = append(blockers, f.Text)
+		if f.Remedy != "" && !slices.Contains(remedies, f.Remedy) {
+			remedies = append(remedies, f.Remedy)
 		}
 	}
 	out := Outcome{Kind: Done, Findings: findings, Percent: 100, Message: fmt.Sprintf("%d rules passed or were noted", len(findings))}
-	if lowest, err := lowestBuild(seen.roles); err == nil {
-		out.Build = lowest.String()
+	if waived := waivedOf(findings); len(waived) > 0 {
+		out.Message += "; waived: " + list(waived)
+	}
+	if build := w.Memory["build"]; build != "" {
+		out.Build = build
 	}
 	if len(blockers) > 0 {
 		out.Kind = Failed
@@ -57,10 +99,17 @@ func preflight(ctx context.Context, w *Work) (Outcome, error) {
 		}
 		out.Remedy = "Cure what blocks and run again; " + unchanged + ". " + strings.Join(remedies, " ")
 	}
-	if broken {
-		out.Evidence = collect(ctx, w)
+	return out
+}
+
+func waivedOf(findings []Finding) []string {
+	var out []string
+	for _, f := range findings {
+		if f.Waived {
+			out = append(out, f.Rule)
+		}
 	}
-	return out, nil
+	return out
 }
 
 // proved is what a task of preflight showed, kept in memory until the end.

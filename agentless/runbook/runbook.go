@@ -7,11 +7,11 @@ package runbook
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"wavekeeper/agentless/windows"
 	"wavekeeper/server/exchange"
+	rules "wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 )
 
@@ -99,15 +99,18 @@ type Work struct {
 	Upgrade      int64
 	Run          int64 // of a run outside upgrades, whose Upgrade is 0
 	Attempt      int
-	Prepared     bool                         // the organization is recorded as prepared for the package
-	Unwinding    bool                         // the attempt came to nothing: what it changed is put back
-	Memory       map[string]string            // of this step; a tick changes it, the caller saves it after the tick
-	Notes        map[string]map[string]string // memory of the other steps of this upgrade, by step name; only read
-	Policy       Policy                       // values that an organization may choose otherwise
-	Waived       []string                     // rules that a person waived for this server, on the record
-	Organization map[string]json.RawMessage   // facts of the organization, by name
-	Ledger       []Entry                      // entries of this upgrade that are not put back
-	Markers      []Marker                     // cleared on the host in this upgrade and not put back
+	Prepared     bool                             // the organization is recorded as prepared for the package
+	Unwinding    bool                             // the attempt came to nothing: what it changed is put back
+	Memory       map[string]string                // of this step; a tick changes it, the caller saves it after the tick
+	Notes        map[string]map[string]string     // memory of the other steps of this upgrade, by step name; only read
+	Policy       Policy                           // values that an organization may choose otherwise
+	Waived       []string                         // rules that a person waived for this server, on the record
+	Organization map[string]rules.Fact            // facts of the organization, by name
+	Known        map[string]map[string]rules.Fact // facts of each host as they are kept, by host and name; what a step just learned is not among them
+	Domains      []string                         // of the organization's runbook: the domains to be prepared; none = all
+	Fleet        rules.Fleet                      // what rules want to know of the other servers; of steps whose name begins with preflight
+	Ledger       []Entry                          // entries of this upgrade that are not put back
+	Markers      []Marker                         // cleared on the host in this upgrade and not put back
 	Book         Book
 	Hooks        Hooks // nil = none is bound to any point
 	Now          time.Time
@@ -130,6 +133,7 @@ func (w *Work) taskName(word string) string {
 type Policy struct {
 	QueueLimit int           // messages in a transport's queues at which it counts as drained
 	DrainFor   time.Duration // how long draining is waited for
+	Rules      rules.Policy  // what rules of preflight compare with
 }
 
 // Book is what must be in the database before an effect may happen on a host.
@@ -181,25 +185,18 @@ const (
 )
 
 // Severity weighs a finding.
-type Severity string
+type Severity = rules.Severity
 
 // The severities. A pass is kept as evidence.
 const (
-	Blocker Severity = "blocker"
-	Warning Severity = "warning"
-	Info    Severity = "info"
-	Pass    Severity = "pass"
+	Blocker = rules.Blocker
+	Warning = rules.Warning
+	Info    = rules.Info
+	Pass    = rules.Pass
 )
 
 // Finding is what one rule of preflight found.
-type Finding struct {
-	Rule     string // stable id, "dotnet20-sp1"
-	Severity Severity
-	Text     string // what was found, for people
-	Evidence string // the values it rests on
-	Remedy   string // what to do; empty for a pass
-	Source   string // where the rule comes from
-}
+type Finding = rules.Finding
 
 // Fact is one thing learned about the host; Value is JSON-able.
 type Fact = windows.Fact

@@ -37,7 +37,7 @@ func TestServerIsTakenToServicePack1(t *testing.T) {
 		t.Errorf("%d lines of the setup log, the last: %v", len(f.logged), f.logged[max(0, len(f.logged)-3):])
 	}
 	for _, finding := range f.out["preflight"].Findings {
-		if finding.Severity != runbook.Pass {
+		if finding.Severity != runbook.Pass && finding.Severity != runbook.Info && !finding.Unknown {
 			t.Errorf("finding %s: %s (%s)", finding.Rule, finding.Text, finding.Evidence)
 		}
 	}

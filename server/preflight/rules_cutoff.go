@@ -2,6 +2,8 @@ package preflight
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"wavekeeper/server/exchange"
 )
@@ -71,12 +73,16 @@ func ruleFirewall(s Subject) verdict {
 	f := s.Facts.Firewall.Value
 	evidence := fmt.Sprintf("%s %s, %s; filters: domain %s, standard %s, public %s", orNone(f.Service), f.State, f.Start, tri(f.Enabled.Domain), tri(f.Enabled.Standard), tri(f.Enabled.Public))
 	filters := func(b *bool) bool { return b == nil || *b } // a profile that is not set filters
+	profiles := []*bool{f.Enabled.Domain, f.Enabled.Standard}
+	if !strings.EqualFold(f.Service, "SharedAccess") { // Windows Server 2003 has no public profile
+		profiles = append(profiles, f.Enabled.Public)
+	}
 	switch {
 	case f.Service == "":
 		return blocks("There is no firewall service: Setup cannot write its exceptions", evidence, "Find out why it is gone.")
 	case f.State == running:
 		return pass("The firewall's service runs", evidence)
-	case filters(f.Enabled.Domain) || filters(f.Enabled.Standard) || filters(f.Enabled.Public):
+	case slices.ContainsFunc(profiles, filters):
 		return blocks("The firewall's service does not run; Setup wants it, and once started it would filter and may cut the host off", evidence,
 			"A person decides: turn filtering off in every profile (netsh firewall set opmode disable on 2003, netsh advfirewall set allprofiles state off on 2008), or add exceptions for WinRM first. Then waive this, or run again.")
 	}

@@ -24,6 +24,16 @@ var hostRules = []Rule{
 		Severity: Warning, Unknown: Warning, Waivable: true, test: ruleFactsFresh,
 	},
 	{
+		Name: "facts-understood", Words: "Every fact that was told is understood", Source: "the table of facts: each has one shape",
+		Severity: Warning, Unknown: Warning, Waivable: true,
+		test: func(s Subject) verdict {
+			if len(s.Unreadable) > 0 {
+				return warns("Facts were told that are not understood; they count as not known", strings.Join(s.Unreadable, "; "), "Report it: the host's answer or this version of Wavekeeper is odd.")
+			}
+			return pass("Every fact is understood", "")
+		},
+	},
+	{
 		Name: "wmi", Words: "WMI answers", Source: "the questions of preflight; that Setup's own checks ask WMI is remembered",
 		Severity: Warning, Unknown: Info, Waivable: true,
 		test: func(s Subject) verdict {

@@ -46,11 +46,11 @@ var softwareRules = []Rule{
 	{
 		Name: "powershell2", Words: "Windows PowerShell 2.0 is there only where the service pack of Exchange knows it",
 		Source:   "remembered: supportability matrix of Exchange (KB968930); a policy value",
-		Severity: Warning, Unknown: Info, Waivable: true, Needs: []string{"powershell"},
+		Severity: Info, Unknown: Info, Waivable: true, Needs: []string{"powershell"},
 		test: func(s Subject) verdict {
 			p := s.Facts.PowerShell.Value
 			if v, ok := version(p.Version); ok && v[0] == 2 && s.Package.Target.ServicePack() < s.Policy.Of(PowerShell2Level) {
-				return warns(fmt.Sprintf("Windows PowerShell 2.0 is installed, which is supported from SP%d on as far as is remembered", s.Policy.Of(PowerShell2Level)), "version "+p.Version, "Uninstall KB968930, or go to the later service pack.")
+				return notes(fmt.Sprintf("Windows PowerShell 2.0 is installed, which is supported from SP%d on as far as is remembered", s.Policy.Of(PowerShell2Level)), "version "+p.Version, "Uninstall KB968930, or go to the later service pack.")
 			}
 			return pass("The version of Windows PowerShell suits the package", "version "+p.Version)
 		},

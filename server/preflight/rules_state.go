@@ -6,7 +6,8 @@ import (
 	"wavekeeper/server/exchange"
 )
 
-const foreignRemedy = "Find out whose Setup it was, and read its log. Cure its cause and run the same Setup again on the host, or clear the marks by the decision on the upgrade's page."
+const foreignRemedy = "Find out whose Setup it was and run it to its end on the host, then mark the server as repaired or run again. " +
+	"Where it refuses to begin, clear Action and Watermark: the old values are kept and can be put back."
 
 // stateRules ask what an earlier Setup or an update left, and what runs now.
 var stateRules = []Rule{

@@ -71,6 +71,7 @@ func roles(list ...exchange.Role) func(*Subject) {
 var trips = []tripCase{
 	{rule: "reachable", tripDo: func(s *Subject) { s.Unread = true }},
 	{rule: "facts-fresh", nearDo: func(s *Subject) { s.Now = noon.Add(23 * time.Hour) }, tripDo: func(s *Subject) { s.Now = noon.Add(23*time.Hour + time.Second) }},
+	{rule: "facts-understood", tripDo: func(s *Subject) { s.Unreadable = []string{"fact disks: ..."} }},
 	{rule: "wmi", tripDo: func(s *Subject) { s.WithoutWMI = []string{"services: sc.exe"} }},
 	{rule: "windows", trip: said{"os_service_pack": `1`}},
 	{rule: "windows", pkg: "rtm-ru7", near: said{"os_service_pack": `1`}, trip: said{"os_service_pack": `0`}},
@@ -189,6 +190,7 @@ var trips = []tripCase{
 	{rule: "forefront", node: true, near: said{"forefront": `{"installed":false,"version":"11.0","services":[]}`}, trip: said{"forefront": `{"installed":true,"version":"11.0","services":[]}`}},
 	{rule: "firewall", near: said{"firewall": `{"service":"MpsSvc","state":"Running","start":"Auto","enabled":{"domain":true,"standard":true,"public":true}}`}, trip: said{"firewall": `{"service":"MpsSvc","state":"Stopped","start":"Auto","enabled":{"domain":true,"standard":true,"public":true}}`}},
 	{rule: "firewall", near: said{"firewall": `{"service":"MpsSvc","state":"Stopped","start":"Auto","enabled":{"domain":false,"standard":false,"public":false}}`}, trip: said{"firewall": `{"service":"MpsSvc","state":"Stopped","start":"Auto","enabled":{"domain":false,"standard":false,"public":null}}`}},
+	{rule: "firewall", near: said{"firewall": `{"service":"SharedAccess","state":"Stopped","start":"Disabled","enabled":{"domain":false,"standard":false,"public":null}}`}, trip: said{"firewall": `{"service":"SharedAccess","state":"Stopped","start":"Disabled","enabled":{"domain":null,"standard":false,"public":null}}`}},
 	{rule: "revocation", near: swap("revocation", `"ms":120`, `"ms":15000`), trip: swap("revocation", `"ms":120`, `"ms":15001`)},
 	{rule: "revocation", trip: swap("revocation", `"crl":"ok","ms":90`, `"crl":"error 80072EE7","ms":90`)},
 	{rule: "canary", tripDo: func(s *Subject) { s.Canary.LDAP = "error x" }},

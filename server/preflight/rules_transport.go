@@ -117,6 +117,9 @@ var clientRules = []Rule{
 		Severity: Info, Unknown: Warning, Waivable: true, Kinds: []string{ServicePack}, Roles: []string{clientAccess}, Needs: []string{"pop3", "imap4"},
 		test: func(s Subject) verdict {
 			evidence := fmt.Sprintf("POP3 %s, IMAP4 %s", s.Facts.POP3.Value.LoginType, s.Facts.IMAP4.Value.LoginType)
+			if s.Facts.POP3.Value.LoginType == "" || s.Facts.IMAP4.Value.LoginType == "" {
+				return notes("How POP3 and IMAP4 let people log in cannot be asked before SP1, and Setup sets it anew", evidence, "The runbook keeps their configuration files; compare them afterwards.")
+			}
 			if !strings.EqualFold(s.Facts.POP3.Value.LoginType, "SecureLogin") || !strings.EqualFold(s.Facts.IMAP4.Value.LoginType, "SecureLogin") {
 				return notes("POP3 or IMAP4 allows weaker logins, which Setup takes back", evidence, "The runbook puts the values back after Setup.")
 			}

@@ -37,6 +37,7 @@ type Subject struct {
 	RemovesPacks bool     // the runbook takes Unified Messaging language packs out and brings them back in
 	Controller   string   // the domain controller that Setup is told to use; "" = none
 	WithoutWMI   []string // what had to be read without WMI, in words; empty = WMI answers
+	Unreadable   []string // facts that were told and not understood, in words
 	Waived       []string // rules that a person waived for this server
 	Now          time.Time
 }
