@@ -86,6 +86,7 @@ func (h *host) freshFacts() {
 func (h *host) freshVersions() {
 	p := h.platform
 	h.versionFile(p.system32()+`\msi.dll`, p.either("4.5.6001.22159", "4.5.6002.18005").(string), "Microsoft Corporation")
+	h.versionFile(p.system32()+`\ntdll.dll`, p.version+".0", "Microsoft Corporation")
 	h.versionFile(p.system32()+`\mmc.exe`, p.either("5.2.3790.4136", p.version+".18005").(string), "Microsoft Corporation")
 }
 

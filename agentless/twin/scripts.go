@@ -17,10 +17,11 @@ var reviewed = []struct {
 	name, version, sum string
 	run                func(*records, []string) int
 }{
-	{"canary", "3", "798ad807ffc86505f728cef529244456d9c1f32c309b91227244c4fc4607810e", scriptCanary},
+	{"canary", "4", "887feaae14987d704dd11ae0ff3c2afaf508089289f2076348cbea94cbb294ee", scriptCanary},
 	{"cluster-act", "1", "36e441f125cb0b92f9aeccb410c093a59649fda3194d31a17f394b5688b0b6cd", scriptClusterAct},
 	{"cluster-look", "1", "dbedeb779c3b775a315f0bfaab6d993590c31ded6906f61e3827b5e7dfb00f22", scriptClusterLook},
 	{"exchange-act", "1", "5bd17ca8ed2fa24aabfe23e512d278385acab145b9bb783a0b753f4d9e078632", scriptExchangeAct},
+	{"exchange-look", "1", "2c0e3356cfd53ec8730274b7a4e9c5dab4e003dbcbd60cfbf0ef59a6cfae0036", scriptExchangeLook},
 	{"file-hash", "3", "935515487830fe36c64711f35f74420002bf9135aae18c42637dd85fb2d81fee", scriptFileHash},
 	{"file-read", "3", "15b714b2bb3249efc912d4ccf9d322c611b5b14866f6263c2bbab3eef227c047", scriptFileRead},
 	{"file-write", "3", "965c5fff5dfe18f0e37f311e5892faba9e52bf2730bfbc27ff2b5bbff738456e", scriptFileWrite},
@@ -252,7 +253,7 @@ func scriptFolderList(r *records, args []string) int {
 }
 
 // scriptCanary says who a host task runs as and whether it reaches AD.
-func scriptCanary(r *records, _ []string) int {
+func scriptCanary(r *records, args []string) int {
 	who := r.c.s.who
 	sids := []string{"S-1-1-0", "S-1-5-32-544", "S-1-5-32-545", "S-1-5-11"}
 	switch {
@@ -273,5 +274,6 @@ func scriptCanary(r *records, _ []string) int {
 		ldap = "error System.DirectoryServices.DirectoryServicesCOMException 80072020" // ERROR_DS_OPERATIONS_ERROR
 	}
 	r.put("ldap", ldap)
+	r.c.s.h.tellRevocation(r, hive, argument(args, 0), argument(args, 1))
 	return 0
 }

@@ -179,6 +179,7 @@ func (h *host) addService(s *service) {
 	}
 	h.state.Services = append(h.state.Services, s)
 	h.serviceProgram(s)
+	h.serviceKey(servicesKey + `\` + s.Name)
 }
 
 // service finds a service by its short name; the caller holds the lock, as for

@@ -33,7 +33,8 @@ type state struct {
 	Progress   progress          `json:"progress"`
 	SetupBroke bool              `json:"setup_broke,omitempty"` // the last Setup failed or did not end
 	Acting     *acting           `json:"acting,omitempty"`
-	Disabled   map[string]string `json:"disabled,omitempty"`    // start modes of services that an aborted Setup left disabled
+	World      *world            `json:"world,omitempty"`
+	Disabled   map[string]string `json:"disabled,omitempty"` // start modes of services that an aborted Setup left disabled
 }
 
 // disk is one fixed disk of Win32_LogicalDisk.

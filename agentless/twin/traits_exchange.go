@@ -1,5 +1,13 @@
 package twin
 
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
 // storeKey is the information store's key.
 const storeKey = servicesKey + `\MSExchangeIS`
 
@@ -46,6 +54,105 @@ var exchangeTraits = []trait{
 		}
 		return nil
 	}},
+	{name: "connector-fqdn", words: "the default receive connector has another FQDN than the server (topic 2e6d2fc3): connector-fqdn=mail.contoso.com", shape: func(h *host, fqdn string) error {
+		if len(h.world().Connectors) == 0 {
+			return fmt.Errorf("no receive connectors here")
+		}
+		h.world().Connectors[0].FQDN = fqdn
+		return nil
+	}},
+	{name: "connector-name", words: "a receive connector has a name: connector-name=contoso.com (the founding document's)", shape: func(h *host, name string) error {
+		h.world().Connectors = append(h.world().Connectors, worldConnector{name, h.fqdn(), "Tls", []string{"10.0.0.4:25"}})
+		return nil
+	}},
+	{name: "smtp-domain", words: "the organization accepts mail of a domain: smtp-domain=cas1.contoso.com", shape: func(h *host, domain string) error {
+		h.world().Domains = append(h.world().Domains, domain)
+		return nil
+	}},
+	{name: "address-policy", words: "an e-mail address policy gives addresses of a domain: address-policy=cas1.contoso.com", shape: func(h *host, domain string) error {
+		h.world().Templates = append(h.world().Templates, "smtp:%m@"+domain)
+		return nil
+	}},
+	{name: "certificate-ends", words: "the certificate ends in so many days: certificate-ends=-3", shape: func(h *host, days string) error {
+		n, err := strconv.Atoi(days)
+		h.world().Certificates[0].NotAfter = time.Now().UTC().AddDate(0, 0, n).Truncate(time.Second)
+		return err
+	}},
+	{name: "certificate-none", words: "no certificate serves SMTP", shape: func(h *host, _ string) error {
+		h.world().Certificates[0].Services = "None"
+		return nil
+	}},
+	{name: "certificate-no-key", words: "the certificate lacks its private key", shape: func(h *host, _ string) error {
+		h.world().Certificates[0].PrivateKey = false
+		return nil
+	}},
+	{name: "certificate-names", words: "the certificate is not for the server's name", shape: func(h *host, _ string) error {
+		h.world().Certificates[0].Names = []string{"mail.contoso.com"}
+		h.world().Certificates[0].Subject = "CN=mail.contoso.com"
+		return nil
+	}},
+	{name: "agent", words: "a transport agent of another maker: agent=Example Archive Agent", shape: func(h *host, name string) error {
+		path := h.platform.programFiles() + `\Example\agent.dll`
+		h.versionFile(path, "1.0.0.0", "Example Software")
+		h.world().Agents = append(h.world().Agents, worldAgent{name, true, 1 + len(h.world().Agents), path})
+		return nil
+	}},
+	{name: "um-calls", words: "so many calls are under way", shape: func(h *host, n string) error {
+		h.acts().Calls = atoi(n)
+		return nil
+	}},
+	{name: "um-default-language", words: "the dial plan speaks another language: um-default-language=de-DE", shape: func(h *host, culture string) error {
+		h.world().Plans["Main Dial Plan"] = culture
+		return nil
+	}},
+	{name: "backup-age", words: "so many hours ago the last full backup ended; never when 0", shape: func(h *host, hours string) error {
+		return h.shapeDatabases(func(d *worldDatabase) {
+			d.LastFull = time.Time{}
+			if n := atoi(hours); n > 0 {
+				d.LastFull = time.Now().UTC().Add(-time.Duration(n) * time.Hour).Truncate(time.Second)
+			}
+		})
+	}},
+	{name: "backup-running", words: "a backup runs", shape: func(h *host, _ string) error {
+		return h.shapeDatabases(func(d *worldDatabase) { d.Running = true })
+	}},
+	{name: "dismounted", words: "the databases are not mounted", shape: func(h *host, _ string) error {
+		return h.shapeDatabases(func(d *worldDatabase) { d.Mounted = false })
+	}},
+	{name: "no-public-folders", words: "the server has no public folder database", shape: func(h *host, _ string) error {
+		h.world().Databases = slices.DeleteFunc(h.world().Databases, func(d worldDatabase) bool { return d.Public })
+		return nil
+	}},
+	{name: "no-oab", words: "the server generates no offline address book", shape: func(h *host, _ string) error {
+		h.world().Books = nil
+		return nil
+	}},
+	{name: "oab-orphaned", words: "an offline address book whose server was deleted (readiness rule OffLineABServerDeleted)", shape: func(h *host, _ string) error {
+		h.world().Books = append(h.world().Books, worldBook{"Old Address Book", "OLDMBX DEL:7f1c", "CN=OLDMBX\\0ADEL:7f1c,CN=Deleted Objects,CN=Configuration"})
+		return nil
+	}},
+	{name: "static-dc", words: "Exchange was told which domain controller to use: static-dc=dc2.lab.test", shape: func(h *host, dc string) error {
+		h.world().Config, h.world().Controllers = dc, []string{dc}
+		return nil
+	}},
+	{name: "event-level", words: `an event-log level is raised: event-level=MSExchangeIS\9000 Private\General|High`, shape: func(h *host, value string) error {
+		at, level, _ := strings.Cut(value, "|")
+		h.acts().Levels[at] = level
+		return nil
+	}},
+	{name: "queued", words: "so many messages wait in queues", shape: func(h *host, n string) error {
+		h.acts().Queue = atoi(n)
+		return nil
+	}},
+	{name: "cmdlet-fails", words: "cmdlets of one part of exchange-look fail: cmdlet-fails=books", shape: func(h *host, part string) error {
+		h.world().Broken[part] = "System.InvalidOperationException 80131509"
+		return nil
+	}},
+	{name: "crl-unreachable", words: "the revocation list cannot be reached (KB944752); with a WebExceptionStatus: crl-unreachable=1"},
+	{name: "revocation-off", words: "the run-as account does not check for revocation any more, as an upgrade that died leaves it", shape: func(h *host, _ string) error {
+		h.regPut(`HKU\`+sidRunAs+`\`+publisherKey, dword("State", publisherDefault|publisherNoCheck))
+		return nil
+	}},
 	{name: "install-path-elsewhere", words: "the folder stands in Exchange\\Setup only, where other scripts look for it", shape: func(h *host, _ string) error {
 		h.regForget(exchangeRoot+`\Setup`, "MsiInstallPath")
 		return nil
@@ -59,4 +166,16 @@ var exchangeTraits = []trait{
 		h.regPut(key, text("Watermark", "fdfe6b1a"))
 		return nil
 	}},
+}
+
+// shapeDatabases changes every database of the server.
+func (h *host) shapeDatabases(change func(*worldDatabase)) error {
+	w := h.world()
+	if len(w.Databases) == 0 {
+		return fmt.Errorf("there are no databases here")
+	}
+	for i := range w.Databases {
+		change(&w.Databases[i])
+	}
+	return nil
 }

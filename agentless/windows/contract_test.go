@@ -152,7 +152,7 @@ func TestEveryScriptHasItsLineInTheListOfWhatWasNeverRun(t *testing.T) {
 
 // settles is how a line of UNPROVEN.md can be settled on a real host: the words
 // that its table explains.
-var settles = regexp.MustCompile(`^(explain: |exec: |probe|preflight|upgrade|by hand: |by hand |rare)`)
+var settles = regexp.MustCompile(`^(explain: |exec: |probe|check|preflight|upgrade|by hand: |by hand |rare)`)
 
 // TestEveryUnprovenLineSaysWhatSettlesIt, and names constants that there are.
 func TestEveryUnprovenLineSaysWhatSettlesIt(t *testing.T) {

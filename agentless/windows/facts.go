@@ -43,6 +43,9 @@ func (h *Host) Facts(ctx context.Context) ([]Fact, error) {
 		if h.detours() > before || row.Ask == queryOS && a.os != nil && a.os.Via != "" {
 			source += withoutWMI
 		}
+		if no := new(NoWMI); row.later && errors.As(err, &no) {
+			source = row.Ask + noAnswer
+		}
 		facts = append(facts, Fact{Name: row.Name, Value: value, Source: source, At: time.Now().UTC()})
 	}
 	if told == 0 {
@@ -62,6 +65,9 @@ func (h *Host) stillWelcome(ctx context.Context, denied error) error {
 
 // withoutWMI ends the source of a fact that was read the second way.
 const withoutWMI = " (without WMI)"
+
+// noAnswer ends the source of a fact that only WMI knows, where it does not answer.
+const noAnswer = " (WMI does not answer)"
 
 // gone reports whether an error says that asking more is useless.
 func gone(err error) bool {

@@ -125,6 +125,10 @@ type fileVersion struct{ Version, Company string }
 // (WBEM_E_QUOTA_VIOLATION), and each name costs the provider a look at one file.
 const filesAtOnce = 16
 
+// alwaysThere is asked for in each query: an answer without it is none, since a
+// damaged WMI finds no files.
+const alwaysThere = `\system32\ntdll.dll`
+
 // filesAtMost bounds the files of one round.
 const filesAtMost = 160
 
@@ -143,10 +147,22 @@ func (a *asked) look(ctx context.Context, paths ...string) error {
 	if len(a.looked)+len(fresh) > filesAtMost {
 		return fmt.Errorf("more than %d files to look at", filesAtMost)
 	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	os, err := a.system(ctx)
+	if err != nil {
+		return err
+	}
+	surely := strings.ToLower(os.WindowsDirectory + alwaysThere)
 	for part := range slices.Chunk(fresh, filesAtOnce) {
-		rows, err := a.host.query(ctx, queryFiles(part))
+		wql := queryFiles(append(part[:len(part):len(part)], surely))
+		rows, err := a.host.query(ctx, wql)
 		if err != nil {
 			return err
+		}
+		if !slices.ContainsFunc(rows, func(r winrm.Instance) bool { return strings.EqualFold(r.Str("Name"), surely) }) {
+			return &NoWMI{Why: fmt.Errorf("%s: %w", wql, errNothing)}
 		}
 		for _, r := range rows {
 			a.files[strings.ToLower(r.Str("Name"))] = fileVersion{r.Str("Version"), r.Str("Manufacturer")}

@@ -2,6 +2,7 @@ package windows
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -271,6 +272,9 @@ func readSessions(ctx context.Context, a *asked) (any, error) {
 	all, err := a.processes(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if len(all) > 0 && all[0].Via == ViaPrograms {
+		return nil, &NoWMI{Why: errors.New("nobody says who runs a program")}
 	}
 	out := []SessionFact{}
 	for _, s := range SessionsOf(all) {

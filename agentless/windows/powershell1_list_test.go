@@ -41,10 +41,13 @@ var psCmdlets = map[string][]string{
 	// Test-MAPIConnectivity -Server as remembered.
 	"Disable-UMServer": {"-Identity", "-Immediate", "-Confirm"}, "Enable-UMServer": {"-Identity", "-Confirm"}, "Get-UMServer": {"-Identity"},
 	"Get-PopSettings": {"-Server"}, "Get-ImapSettings": {"-Server"}, "Set-PopSettings": {"-Server", "-LoginType"}, "Set-ImapSettings": {"-Server", "-LoginType"},
+	// technet aa996950, bb123536, aa996573, bb125096, bb124924, aa998329, bb124338, bb124370 and aa996951.
+	"Get-AcceptedDomain": {}, "Get-EmailAddressPolicy": {}, "Get-ExchangeCertificate": {}, "Get-OfflineAddressBook": {}, "Get-TransportAgent": {},
+	"Get-MailboxDatabase": {"-Server", "-Status"}, "Get-PublicFolderDatabase": {"-Server", "-Status"}, "Get-UMActiveCalls": {"-Server"}, "Get-UMDialPlan": {},
 	"Get-EventLogLevel": {}, "Set-EventLogLevel": {"-Identity", "-Level"}, "Get-Queue": {"-Server"}, "Get-ReceiveConnector": {"-Server"},
 	"Test-ServiceHealth": {"-Server"}, "Test-MAPIConnectivity": {"-Server"},
 	"Get-ClusteredMailboxServerStatus": {"-Identity"},
-	"Get-ExchangeServer":               {"-Identity"},
+	"Get-ExchangeServer":               {"-Identity", "-Status"},
 	"Get-StorageGroupCopyStatus":       {"-Server"},
 	"Move-ClusteredMailboxServer":      {"-Identity", "-TargetMachine", "-MoveComment", "-Confirm"},
 	"Start-ClusteredMailboxServer":     {"-Identity", "-Confirm"},
@@ -61,11 +64,12 @@ var psScopes = words(`$global`)
 // PowerShell 1.0). A type without members is only cast to.
 var netStatic = map[string]string{
 	"string": "Join", "int": "", "long": "", "void": "", // accelerators of 1.0, void by System.Void
-	"BitConverter":        "ToString",
-	"Console":             "In Out",
-	"Convert":             "FromBase64String ToBase64String",
-	"DateTime":            "UtcNow",
-	"Diagnostics.Process": "EnterDebugMode GetProcesses",
+	"BitConverter":                "ToString",
+	"Console":                     "In Out",
+	"Convert":                     "FromBase64String ToBase64String",
+	"DateTime":                    "UtcNow",
+	"Diagnostics.FileVersionInfo": "GetVersionInfo",
+	"Diagnostics.Process":         "EnterDebugMode GetProcesses",
 	"DirectoryServices.ActiveDirectory.ActiveDirectorySite": "GetComputerSite",   // 2.0
 	"DirectoryServices.ActiveDirectory.Domain":              "GetComputerDomain", // 2.0
 	"Environment":                              "GetEnvironmentVariable NewLine OSVersion",
@@ -123,6 +127,9 @@ var netMembers = words(`
 	Add AddRange AllowAutoRedirect ContentLength GetResponse GetResponseStream Headers KeepAlive Proxy ReadWriteTimeout Response StatusCode Timeout UserAgent
 	AddMinutes AvailableFreeSpace ContainsKey EndsWith Get Split Substring Count
 	psbase Guid Properties RefreshCache
+	CompanyName Method Ticks TotalMilliseconds
+	AssemblyPath BackupInProgress CertificateDomains DefaultLanguage DialPlans DistinguishedName DomainName Enabled EnabledEmailAddressTemplates HasPrivateKey
+	IsSelfSigned Languages LastFullBackup Mounted NotAfter Priority Server Services StaticConfigDomainController StaticDomainControllers Subject Thumbprint
 	ClientTimeout Filter FindAll PageSize PropertiesToLoad SearchRoot SearchScope ServerTimeLimit
 	AddSeconds IndexOf Sort ToArray
 	Connect DeleteTask GetFolder GetTask GetTasks LastTaskResult RegisterTask Run State

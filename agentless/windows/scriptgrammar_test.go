@@ -31,10 +31,11 @@ func longestCalls(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	return map[string][]string{
-		"canary":              {},
+		"canary":              {strings.Repeat("'", 200), "60000"},
 		"cluster-act":         {"move-group", strings.Repeat("'", 80), strings.Repeat("n", 15), strings.Repeat("'", 200)},
 		"cluster-look":        {strings.Repeat("'", 15*8), "1"},
 		"exchange-act":        {"set-log-level", strings.Repeat("n", 15), strings.Repeat("'", 200), "Medium"},
+		"exchange-look":       {strings.Repeat("n", 16*8), strings.Join(exchangeParts, ",")},
 		"file-hash":           {longestPath},
 		"file-read":           {longestPath, "-9223372036854775808", strconv.Itoa(maxRead)},
 		"file-write":          {longestPath, "2147483647", strings.Repeat("A", 4*((writeChunk+2)/3)), "1"},

@@ -1,9 +1,9 @@
-# wavekeeper: canary 3
-# in: nothing
-# out: user; sids by comma; elevated 0|1; hkcu, .DEFAULT or its SID; ldap, ok or error with a code; error
+# wavekeeper: canary 4
+# in: list, address of a revocation list to ask for, none when empty; wait in milliseconds
+# out: user; sids by comma; elevated 0|1; hkcu, .DEFAULT or its SID; ldap, ok or error with a code; revocation, the State of Software Publishing of this hive, nothing where there is none; crl, ok or error with a code; ms, how long the list took; error
 # exit: 0; 1 with error
 # on: 2003, 2008, 2008 R2
-function wk_canary([string]$n) {
+function wk_canary([string]$n, [string]$list, [string]$wait) {
     function put([string]$name, $value) {
         $global:wkCount = $global:wkCount + 1
         [Console]::Out.WriteLine('#' + $n + ' ' + $name + '=' + [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes([string]$value)))
@@ -32,6 +32,30 @@ function wk_canary([string]$n) {
         trap { $global:wkLdap = 'error ' + (why $_); continue }
         bind
     }
+    function fetch {
+        $request = [Net.WebRequest]::Create($list)
+        $request.Method = 'HEAD'
+        $request.Timeout = [int]$wait
+        $request.KeepAlive = $false
+        $answer = $request.GetResponse()
+        $answer.Close()
+    }
+    function try_fetch {
+        trap {
+            $e = $_.Exception
+            while ($e.InnerException -ne $null) {
+                if ($e.GetType().FullName -eq 'System.Net.WebException') { break }
+                $e = $e.InnerException
+            }
+            $global:wkList = 'error ' + (why $_)
+            if ($e.GetType().FullName -eq 'System.Net.WebException') {
+                $global:wkList = 'error ' + [string][int]$e.Status
+                if ($e.Response -ne $null) { $global:wkList = 'error HTTP ' + [string][int]$e.Response.StatusCode }
+            }
+            continue
+        }
+        fetch
+    }
     $me = [Security.Principal.WindowsIdentity]::GetCurrent()
     $sid = $me.User.Value
     $sids = ''
@@ -53,10 +77,24 @@ function wk_canary([string]$n) {
     }
     $global:wkLdap = 'ok'
     try_bind
+    $state = ''
+    $key = [Microsoft.Win32.Registry]::Users.OpenSubKey($hive + '\Software\Microsoft\Windows\CurrentVersion\WinTrust\Trust Providers\Software Publishing')
+    if ($key -ne $null) {
+        $state = [string]$key.GetValue('State')
+        $key.Close()
+    }
     put 'user' $me.Name
     put 'sids' $sids
     put 'elevated' $elevated
     put 'hkcu' $hive
     put 'ldap' $global:wkLdap
+    put 'revocation' $state
+    if ($list -ne '') {
+        $global:wkList = 'ok'
+        $began = [DateTime]::UtcNow
+        try_fetch
+        put 'crl' $global:wkList
+        put 'ms' ([int]([DateTime]::UtcNow - $began).TotalMilliseconds)
+    }
     end_records
 }
