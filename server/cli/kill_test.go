@@ -247,7 +247,7 @@ func furnished(t *testing.T, db storetest.DB, journal *truth, k *killed, csv str
 	must(err)
 	f.rollout, err = db.Store.SubmitRevision(ctx, people["lead"], revision, f.hash, f.book)
 	must(err)
-	must(db.Store.RecordPreparation(ctx, people["lead"], "sp1", "PrepareAD ran"))
+	must(db.Store.RecordPreparation(ctx, people["lead"], "sp1", "", "PrepareAD ran"))
 	return f
 }
 

@@ -318,7 +318,7 @@ func (s *server) planPrepared(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Store.RecordPreparation(r.Context(), v.actor(r), plan.Package, strings.TrimSpace(r.PostFormValue("reason"))); err != nil {
+	if err := s.Store.RecordPreparation(r.Context(), v.actor(r), plan.Package, r.PostFormValue("done_by"), strings.TrimSpace(r.PostFormValue("reason"))); err != nil {
 		return err
 	}
 	return s.done(w, r, planHref(plan.ID)+"#prepared", "Recorded in your name.")

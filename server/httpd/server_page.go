@@ -36,15 +36,15 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	clock := v.clock(s.Now())
-	build := one.Build
+	build, seen := one.Build, false
 	var hosts []page.Host
 	for _, h := range one.Hosts {
 		facts, err := s.Store.Facts(r.Context(), h.ID)
 		if err != nil {
 			return err
 		}
-		if read, ok := store.LowestBuild(facts["roles"].Value); ok {
-			build = read
+		if read, ok := store.LowestBuild(facts["roles"].Value, facts["exsetup_version"].Value); ok && (!seen || read.Compare(build) < 0) {
+			build, seen = read, true
 		}
 		shown := hostView(h, facts, clock)
 		if shown.Contact, err = s.contactView(r, h.ID, clock); err != nil {

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -19,13 +18,13 @@ func (e *Engine) fillRun(ctx context.Context, r store.Run, lease store.Lease, wo
 	work.Work = runbook.Work{
 		Host: work.way.windows(), Node: r.Host.Name, Nodes: []string{r.Host.Name}, Server: first, RunAs: runas, Installation: knows.Installation,
 		Run: r.ID, Attempt: 1, Prepared: knows.Prepared, Memory: work.Memory, Notes: notesOfRun(r.Memory), Now: now,
-		Organization: map[string]json.RawMessage{}, Book: stagingBook{lease: lease, now: e.now},
+		Organization: map[string]preflight.Fact{}, Policy: runbook.Policy{Rules: knows.Policy}, Book: stagingBook{lease: lease, now: e.now},
 	}
 	for _, s := range knows.Servers {
 		work.Servers = append(work.Servers, s.Server)
 	}
 	for _, f := range knows.Facts {
-		work.Organization[f.Name] = f.Value
+		work.Organization[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
 	}
 	if r.Fix != 0 {
 		page := store.FixPage{Lease: lease, Run: r.ID, Generation: r.Generation, Fix: r.Fix, Host: r.Host.Name}
@@ -70,17 +69,6 @@ func notesOfRun(memory map[string]string) map[string]map[string]string {
 		notes[step][key] = v
 	}
 	return notes
-}
-
-// findingsOf are a step's findings as they are kept.
-func findingsOf(found []runbook.Finding) []preflight.Finding {
-	all := make([]preflight.Finding, 0, len(found))
-	for _, f := range found {
-		all = append(all, preflight.Finding{
-			Rule: f.Rule, Severity: preflight.Severity(f.Severity), Text: f.Text, Evidence: f.Evidence, Remedy: f.Remedy, Source: f.Source,
-		})
-	}
-	return all
 }
 
 // countFindings says in words what a check found.

@@ -187,7 +187,7 @@ func (w *world) submit(t *testing.T, inv exchange.Inventory) {
 	if w.rollout, err = w.Store.SubmitRevision(ctx, lead, revision, w.hash, w.book); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Store.RecordPreparation(ctx, lead, "sp1", "PrepareAD ran"); err != nil {
+	if err := w.Store.RecordPreparation(ctx, lead, "sp1", "", "PrepareAD ran"); err != nil {
 		t.Fatal(err)
 	}
 }

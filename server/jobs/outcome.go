@@ -17,7 +17,7 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 	c := course{w: w, table: table, now: now}
 	c.save = store.TickSave{
 		Upgrade: w.ID, Rollout: w.Rollout, Generation: w.Generation, Wave: w.Wave, Server: w.Server.Name, ServerID: w.ServerID,
-		From: w.State, To: rollout.Running, Unwinding: w.Unwinding, Hooked: w.Hooked, Message: cmp.Or(out.Headline, out.Message), Remedy: out.Remedy,
+		From: w.State, To: rollout.Running, Unwinding: w.Unwinding, Hooked: w.Hooked, Kind: w.Kind, Message: cmp.Or(out.Headline, out.Message), Remedy: out.Remedy,
 		Phase: out.Phase, Build: out.Build, Heard: (out.Kind != runbook.OutOfSight || out.Answers) && !out.Unheard,
 		Step: w.Step, StepFrom: c.step(w.Step).State, StepTo: rollout.Running, StepMessage: out.Message, Show: w.Step,
 		Log: out.Log,

@@ -25,7 +25,10 @@ type install struct {
 }
 
 // installs says what the step installs: the plan's package, or its second one.
-func installs(w store.UpgradeWork, step rollout.Step) (install, error) {
+func installs(book rollout.Runbook, w store.UpgradeWork, step rollout.Step) (install, error) {
+	if w.Decision != "" { // it is about the step that waits
+		step, _ = book.Step(w.Step)
+	}
 	first, err := packageOf(w, w.Package)
 	if err != nil {
 		return install{}, err
@@ -154,6 +157,21 @@ func (e *Engine) answers(ctx context.Context, w store.UpgradeWork, host store.Ho
 	defer way.done(ctx)
 	_, err = way.conn.Identify(ctx)
 	return err == nil
+}
+
+// know fills in what is kept of hosts, organization and policy. A step without
+// return decides by its host alone.
+func (e *Engine) know(ctx context.Context, w store.UpgradeWork, step rollout.Step, work *prepared) error {
+	if step.NoReturn {
+		return nil
+	}
+	known, err := e.store.Known(ctx, w, strings.HasPrefix(step.Name, "preflight"))
+	if err != nil {
+		return err
+	}
+	work.Known, work.Organization, work.Waived, work.Fleet = known.Hosts, known.Organization, known.Waived, known.Fleet
+	work.Policy = runbook.Policy{Rules: known.Policy}
+	return nil
 }
 
 // put says in what is saved on which host the step worked.

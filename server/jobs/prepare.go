@@ -26,7 +26,7 @@ type prepared struct {
 // host is not contacted.
 func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.Lease, work *prepared) *runbook.Outcome {
 	step, _ := e.step(w)
-	install, err := installs(w, step.Step)
+	install, err := installs(e.plain(w), w, step.Step)
 	if err != nil {
 		return &runbook.Outcome{Kind: runbook.Failed, Message: err.Error()}
 	}
@@ -88,6 +88,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Servers:      w.Servers,
 		Package:      install.pkg,
 		Then:         install.then,
+		Domains:      w.Domains,
 		Media:        install.media,
 		RunAs:        runbook.Account{Name: runas.name, Password: runas.password},
 		Installation: w.Installation,
@@ -111,6 +112,10 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		if m.Host == host.Name {
 			work.Markers = append(work.Markers, runbook.Marker{Role: m.Role, Name: m.Name, Kind: m.Kind, Value: m.Value})
 		}
+	}
+	if err := e.know(ctx, w, step.Step, work); err != nil {
+		e.log.Warn("what is known not loaded", "rollout", w.Rollout, "server", w.Server.Name, "err", err)
+		return &runbook.Outcome{Kind: runbook.Again, After: errorPause, Message: "What is known of the host could not be read. The program's log says why."}
 	}
 	if err := e.bring(ctx, w, lease, work, install.manifest); err != nil {
 		e.log.Warn("media not prepared", "rollout", w.Rollout, "server", w.Server.Name, "err", err)

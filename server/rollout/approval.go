@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,7 +10,7 @@ import (
 )
 
 // ApprovalFormat names the canonical form of what an approval binds.
-const ApprovalFormat = "wavekeeper-approval/2"
+const ApprovalFormat = "wavekeeper-approval/3"
 
 // ApprovalContent is what an approval says about one server. Its digest is
 // compared in the transaction that starts the server, and what is done on its
@@ -19,9 +20,13 @@ const ApprovalFormat = "wavekeeper-approval/2"
 type ApprovalContent struct {
 	Format        string         `json:"format"`
 	Revision      string         `json:"revision"` // hash of the plan revision
+	Kind          string         `json:"kind"`     // of the plan, see PlanKind
+	Domains       []string       `json:"domains"`  // of the preparation of the organization: those prepared; none = all
 	Wave          int            `json:"wave"`
 	Server        string         `json:"server"`
+	Servers       []string       `json:"servers"` // all that are upgraded as one: of a cluster every clustered mailbox server
 	FQDN          string         `json:"fqdn"`
+	Cluster       string         `json:"cluster"` // CCR, SCC or empty
 	Hosts         []ApprovalHost `json:"hosts"`
 	Roles         []string       `json:"roles"`
 	Site          string         `json:"site"`
@@ -35,9 +40,26 @@ type ApprovalContent struct {
 	Folder        string         `json:"folder"` // of the media on the hosts
 	SetupSHA256   string         `json:"setup_sha256"`
 	Manifest      string         `json:"manifest_sha256"` // of the media, every file's hash in it; "" = what lies on the hosts, without media
+	Then          ApprovalThen   `json:"then"`            // the second package; empty = there is none
 	Profile       string         `json:"profile"`
 	RunAs         string         `json:"run_as"`   // account name
 	Services      []string       `json:"services"` // that are stopped for the time of Setup
+	Hooks         []ApprovalHook `json:"hooks"`    // the user's own, at the points that the runbook comes to
+}
+
+// ApprovalThen is the second package of a plan with its media, as the first has them.
+type ApprovalThen struct {
+	Package     string `json:"package"`
+	Folder      string `json:"folder"`
+	SetupSHA256 string `json:"setup_sha256"`
+	Manifest    string `json:"manifest_sha256"`
+}
+
+// ApprovalHook is one hook that is bound to a point of the runbook.
+type ApprovalHook struct {
+	Point  string `json:"point"`
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"` // of the file, or of the webhook's settings
 }
 
 // ApprovalHost is where a server's host is reached.
@@ -50,7 +72,11 @@ type ApprovalHost struct {
 // normal puts the lists in the order in which they are hashed.
 func (c ApprovalContent) normal() ApprovalContent {
 	c.Format = ApprovalFormat
-	c.Roles, c.Services = sorted(c.Roles), sorted(c.Services)
+	c.Roles, c.Services, c.Servers, c.Domains = sorted(c.Roles), sorted(c.Services), sorted(c.Servers), sorted(c.Domains)
+	c.Hooks = append([]ApprovalHook{}, c.Hooks...)
+	slices.SortFunc(c.Hooks, func(a, b ApprovalHook) int {
+		return cmp.Or(strings.Compare(a.Point, b.Point), strings.Compare(a.Name, b.Name), strings.Compare(a.SHA256, b.SHA256))
+	})
 	c.Hosts = append([]ApprovalHost{}, c.Hosts...)
 	slices.SortFunc(c.Hosts, func(a, b ApprovalHost) int { return strings.Compare(a.Name, b.Name) })
 	return c
@@ -94,9 +120,13 @@ func (c ApprovalContent) fields() []approvalField {
 	c = c.normal()
 	return []approvalField{
 		{"plan revision", c.Revision},
+		{"kind of plan", c.Kind},
+		{"domains", strings.Join(c.Domains, ", ")},
 		{"wave", fmt.Sprint(c.Wave)},
 		{"server", c.Server},
+		{"servers upgraded as one", strings.Join(c.Servers, ", ")},
 		{"full name", c.FQDN},
+		{"cluster", c.Cluster},
 		{"hosts", hostWords(c.Hosts)},
 		{"roles", strings.Join(c.Roles, "+")},
 		{"AD site", c.Site},
@@ -110,10 +140,23 @@ func (c ApprovalContent) fields() []approvalField {
 		{"package folder", c.Folder},
 		{"hash of setup.com", c.SetupSHA256},
 		{"hash of the media's manifest", c.Manifest},
+		{"second package", c.Then.Package},
+		{"folder of the second package", c.Then.Folder},
+		{"hash of the second package", c.Then.SetupSHA256},
+		{"hash of the manifest of the second package", c.Then.Manifest},
 		{"profile", c.Profile},
 		{"run-as account", c.RunAs},
 		{"services", strings.Join(c.Services, ", ")},
+		{"hooks", hookWords(c.Hooks)},
 	}
+}
+
+func hookWords(hooks []ApprovalHook) string {
+	words := make([]string, len(hooks))
+	for i, h := range hooks {
+		words[i] = fmt.Sprintf("%s at %s (SHA-256 %s)", h.Name, h.Point, h.SHA256)
+	}
+	return strings.Join(words, ", ")
 }
 
 func hostWords(hosts []ApprovalHost) string {

@@ -12,9 +12,10 @@ func TestApprovalDigestAndDiffCoverEveryField(t *testing.T) {
 		Revision: "r", Wave: 1, Server: "MBX1", Hosts: []ApprovalHost{{"MBX1", "10.0.0.1", 5985}}, Roles: []string{"Mailbox"}, Site: "A",
 		StartingBuild: "8.0.685.25", Runbook: "standalone-service-pack", Version: 1, Steps: "s", Package: "sp1", SetupSHA256: "h", RunAs: "CONTOSO\\svc",
 		FQDN: "mbx1.contoso.com", Language: "en-US", Arch: "x64", Folder: `C:\sp1`, Profile: "default", Services: []string{"Backup"},
+		Servers: []string{"MBX1"}, Domains: []string{"contoso.com"}, Then: ApprovalThen{Package: "sp1-ru9"}, Hooks: []ApprovalHook{{"drain", "lb", "h"}},
 	}
 	digest, err := base.Digest()
-	const golden = "e52c0000fa5324c7e490d794168332a04fc7c826bdce5309f87256a230e96f2a"
+	const golden = "25a6479b37699fb72eadcde346aa62d90b1259553ea0b2e587e97d4b1f4d4402"
 	if err != nil || digest != golden {
 		t.Errorf("digest %s, %v, want %s", digest, err, golden)
 	}
@@ -36,6 +37,20 @@ func TestApprovalDigestAndDiffCoverEveryField(t *testing.T) {
 		other, err := changed.Digest()
 		if words := base.Diff(changed); err != nil || other == digest || len(words) != 1 {
 			t.Errorf("%s changed: digest %s, words %q, %v", name, other, words, err)
+		}
+	}
+	for i := range reflect.TypeFor[ApprovalThen]().NumField() {
+		changed := base
+		reflect.ValueOf(&changed.Then).Elem().Field(i).SetString("other")
+		if words := base.Diff(changed); len(words) != 1 {
+			t.Errorf("the second package's %s changed: words %q", reflect.TypeFor[ApprovalThen]().Field(i).Name, words)
+		}
+	}
+	for _, hook := range []ApprovalHook{{"undrain", "lb", "h"}, {"drain", "other", "h"}, {"drain", "lb", "other"}} {
+		changed := base
+		changed.Hooks = []ApprovalHook{hook}
+		if words := base.Diff(changed); len(words) != 1 {
+			t.Errorf("the hook became %v: words %q", hook, words)
 		}
 	}
 	if words := base.Diff(base); len(words) != 0 {

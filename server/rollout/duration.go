@@ -14,24 +14,35 @@ const (
 	servicePackBase = 35 // preflight, stopping services (almost five minutes), files, verification
 	rollupBase      = 20
 	perLanguage     = 6 // one UM language pack removed and added again
+	perMove         = 8 // a clustered mailbox server stopped, moved, upgraded and started: an estimate
 	boxesPerMinute  = 400
 )
 
 // duration gives the minutes that half of such upgrades, and nine in ten,
 // should not exceed.
-func duration(u *unit, p exchange.Package) (p50, p90 int) {
+func duration(u *unit, g goal) (p50, p90 int) {
+	p50 = minutesFor(u, g.first)
+	if g.then != nil {
+		p50 += minutesFor(u, *g.then)
+	}
+	if u.server.Cluster != exchange.Standalone { // node by node
+		p50 = p50*len(u.server.Nodes) + perMove*len(u.members)
+	}
+	return p50, p50 * 9 / 5
+}
+
+func minutesFor(u *unit, p exchange.Package) int {
 	roles := 0
 	for _, r := range u.server.Roles {
 		roles += roleMinutes[r]
 	}
 	roles += u.boxes / boxesPerMinute
 	if p.Kind == exchange.Rollup {
-		p50 = rollupBase + roles/3
-	} else {
-		p50 = servicePackBase + roles
-		if u.server.Has(exchange.UnifiedMessaging) {
-			p50 += perLanguage * len(u.server.UMLanguages)
-		}
+		return rollupBase + roles/3
 	}
-	return p50, p50 * 9 / 5
+	minutes := servicePackBase + roles
+	if u.server.Has(exchange.UnifiedMessaging) {
+		minutes += perLanguage * len(u.server.UMLanguages)
+	}
+	return minutes
 }

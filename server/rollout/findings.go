@@ -32,7 +32,9 @@ var planRules = []struct {
 	find     func(m *maker) (servers []string, text string)
 }{
 	{"x86-is-not-supported", Blocker, findBlocked("x86-is-not-supported", "the 32-bit version of Exchange 2007 is for test systems and is not upgraded here; these servers are in no wave")},
-	{"cluster-has-no-runbook", Blocker, findBlocked("cluster-has-no-runbook", "clusters are in no wave until their runbook exists; upgrade them by hand")},
+	{"cluster-nodes-are-not-known", Blocker, findBlocked("cluster-nodes-are-not-known", "a cluster is upgraded node by node and its nodes are not in the inventory; these servers are in no wave")},
+	{"cluster-has-no-passive-node", Blocker, findBlocked("cluster-has-no-passive-node", "a cluster is upgraded by way of a node that holds no clustered mailbox server, and it has none; these servers are in no wave")},
+	{"only-the-second-package-is-missing", Blocker, findBlocked("only-the-second-package-is-missing", "these servers are at the service pack already and only the rollup is missing; plan the rollup by itself for them")},
 	{"package-does-not-fit", Blocker, findBlocked("package-does-not-fit", "a rollup belongs to one service pack level and these servers are at another; install that service pack first")},
 	{"floor-leaves-nothing-to-start", Blocker, findFloor},
 	{"waits-for-server-in-no-wave", Warning, findHeld},
@@ -84,7 +86,7 @@ func findNoBuild(m *maker) ([]string, string) {
 }
 
 func findReached(m *maker) ([]string, string) {
-	return m.gather("already at "+m.plan.Package.Words+" or newer; they are in no wave and satisfy what waits for them", func(u *unit) bool { return u.reached })
+	return m.gather("already at "+m.plan.Target().Words+" or newer; they are in no wave and satisfy what waits for them", func(u *unit) bool { return u.reached })
 }
 
 // siteRole is what a floor is about.
@@ -166,7 +168,7 @@ func findFloor(m *maker) ([]string, string) {
 // findHeld names the servers in waves that wait for a server that no wave
 // upgrades: blocked, or outside the plan and below the target.
 func findHeld(m *maker) ([]string, string) {
-	all := units(append(slices.Clone(m.plan.Servers), serversOf(m.outside)...), m.plan.Package)
+	all := units(append(slices.Clone(m.plan.Servers), serversOf(m.outside)...), m.plan.goal())
 	inPlan := map[string]bool{}
 	for _, u := range m.units {
 		inPlan[u.name] = u.todo()

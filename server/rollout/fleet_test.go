@@ -87,6 +87,10 @@ func randomFleet(t *rapid.T) []exchange.Server {
 			s.Roles = []exchange.Role{exchange.Mailbox}
 			s.Cluster = exchange.SCC
 			s.Nodes = []exchange.Node{{Name: "NA", Address: "a"}, {Name: "NB", Address: "b"}}
+		case 2, 3:
+			s.Roles = []exchange.Role{exchange.Mailbox}
+			s.Cluster = exchange.SCC
+			s.Nodes = []exchange.Node{{Name: "PA", Address: "a"}, {Name: "PB", Address: "b"}, {Name: "PC", Address: "c"}}
 		}
 		out[i] = s
 	}
@@ -112,10 +116,43 @@ type judge struct {
 	bySite bool
 	target exchange.Build
 	facing map[string]bool
+	full   map[string]bool // clusters without a passive node, by their first server
+}
+
+// merged has each cluster once, under its first server by name, with the lowest
+// build of all; members are its servers, and full those clusters that have as
+// many servers as nodes.
+func merged(servers []exchange.Server) (list []exchange.Server, members map[string][]string, full map[string]bool) {
+	members, full = map[string][]string{}, map[string]bool{}
+	first := map[string]int{}
+	all := slices.Clone(servers)
+	slices.SortFunc(all, func(a, b exchange.Server) int { return strings.Compare(a.Name, b.Name) })
+	for _, s := range all {
+		if s.Cluster == "" {
+			members[s.Name] = []string{s.Name}
+			list = append(list, s)
+			continue
+		}
+		key := fmt.Sprint(s.Nodes)
+		at, ok := first[key]
+		if !ok {
+			at = len(list)
+			first[key] = at
+			list = append(list, s)
+		}
+		one := &list[at]
+		if s.Build.Compare(one.Build) < 0 {
+			one.Build = s.Build
+		}
+		members[one.Name] = append(members[one.Name], s.Name)
+		full[one.Name] = len(members[one.Name]) >= len(s.Nodes)
+	}
+	return list, members, full
 }
 
 func newJudge(servers []exchange.Server, ruleset, scope string, target exchange.Build) judge {
 	j := judge{bySite: scope == "site", target: target, facing: map[string]bool{}}
+	_, _, j.full = merged(servers)
 	c, h, m, u, e := exchange.ClientAccess, exchange.HubTransport, exchange.Mailbox, exchange.UnifiedMessaging, exchange.EdgeTransport
 	if ruleset == "standard" {
 		j.order = []exchange.Role{c, h, m, u, e}
@@ -185,5 +222,5 @@ func (j judge) breaks(a, b exchange.Server) bool {
 }
 
 func (j judge) todo(s exchange.Server) bool {
-	return s.Arch != "x86" && s.Cluster == exchange.Standalone && (s.Build.IsZero() || s.Build.Compare(j.target) < 0)
+	return s.Arch != "x86" && !j.full[s.Name] && (s.Build.IsZero() || s.Build.Compare(j.target) < 0)
 }

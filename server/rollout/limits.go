@@ -20,6 +20,7 @@ type limits struct {
 	of        map[siteRole][]*unit
 	service   map[string]service // by unit
 	pilots    map[siteRole]*pilot
+	witness   witnesses
 	unsure    []string // units to look at: a start depends on whether they are in service
 }
 
@@ -57,6 +58,7 @@ func newLimits(d *decision, list []*unit) limits {
 		policy: d.s.Plan.Policy, now: d.now, workSite: map[string]int{}, have: population(list), inService: map[siteRole]int{},
 		vouched: map[siteRole]int{}, of: map[siteRole][]*unit{}, service: map[string]service{}, pilots: map[siteRole]*pilot{},
 	}
+	l.witness = newWitnesses(d, list)
 	for _, u := range list {
 		up := d.upgrades[u.name]
 		if up != nil {
@@ -139,6 +141,7 @@ func (l *limits) take(u *unit) {
 	for _, r := range u.server.Roles {
 		l.pilot(u, r).begun = true
 	}
+	l.witness.begins(u)
 	l.count(u, -1)
 	s := l.service[u.name]
 	s.out = true

@@ -12,7 +12,8 @@ type Options struct {
 	Scope   string // ScopeOrganization (default when empty) or ScopeSite
 	RuleSet string // "" = standard
 	Policy  *Policy
-	Full    bool // the report lists every server in "after", not only 20
+	Then    *exchange.Package // a second package, installed after the first; nil = none
+	Full    bool              // the report lists every server in "after", not only 20
 	// Outside holds servers of the organization that are not in the plan; they
 	// count for the floor, and what they hold back is a finding.
 	Outside []exchange.Server
@@ -36,9 +37,12 @@ func Make(servers []exchange.Server, p exchange.Package, opt Options) (Plan, Rep
 	if opt.Policy != nil {
 		policy = *opt.Policy
 	}
-	plan := Plan{Package: p, Scope: scope, RuleSet: rules.Ref, Policy: policy, Servers: oneSpelling(servers)}
-	m := maker{plan: &plan, rules: rules, units: units(plan.Servers, p)}
-	m.outside = units(opt.Outside, p)
+	if err := follows(p, opt.Then); err != nil {
+		return Plan{}, Report{}, err
+	}
+	plan := Plan{Package: p, Then: opt.Then, Scope: scope, RuleSet: rules.Ref, Policy: policy, Servers: oneSpelling(servers)}
+	m := maker{plan: &plan, rules: rules, units: units(plan.Servers, plan.goal())}
+	m.outside = units(opt.Outside, plan.goal())
 	m.order = newOrder(m.units, rules, scope, p, false, (*unit).todo)
 	m.tensions = m.order.tensions()
 	m.order.number()
@@ -49,6 +53,22 @@ func Make(servers []exchange.Server, p exchange.Package, opt Options) (Plan, Rep
 		return Plan{}, Report{}, err
 	}
 	return plan, m.report(hash, opt.Full), nil
+}
+
+// follows refuses a second package that does not go over the first: a rollup of
+// the very service pack.
+func follows(p exchange.Package, then *exchange.Package) error {
+	switch {
+	case then == nil:
+		return nil
+	case p.Kind != exchange.ServicePack || then.Kind != exchange.Rollup:
+		return Invalid("A plan takes one package, or a service pack and a rollup of it.")
+	case then.Target.ServicePack() != p.Target.ServicePack() || !then.Target.AtLeast(p.Target):
+		return Invalid("%s is no rollup of %s.", then.Words, p.Words)
+	case then.Withdrawn:
+		return Invalid("%s was withdrawn by Microsoft.", then.Words)
+	}
+	return nil
 }
 
 // maker holds what Make knows while it writes the report.

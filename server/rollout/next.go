@@ -77,6 +77,8 @@ type outsideUnit struct {
 	triedAt    time.Time
 	readError  string
 	refreshing bool
+	elsewhere  bool
+	witness    string
 	Health
 }
 
@@ -105,7 +107,7 @@ func newDecision(s Snapshot, now time.Time) (*decision, error) {
 	for i := range s.Upgrades {
 		d.upgrades[s.Upgrades[i].Server] = &s.Upgrades[i]
 	}
-	list := units(servers, s.Plan.Package)
+	list := units(servers, s.Plan.goal())
 	for _, u := range list {
 		d.units[u.name] = u
 		if d.upgrades[u.name] == nil {
@@ -125,7 +127,7 @@ func outsideOf(u *unit, known map[string]OutsideServer) *outsideUnit {
 	for _, name := range u.members {
 		o := known[name]
 		if out == nil {
-			out = &outsideUnit{o.Build, o.Doubts, o.ReadAt, o.ReadTriedAt, o.ReadError, o.Refreshing, o.Health}
+			out = &outsideUnit{o.Build, o.Doubts, o.ReadAt, o.ReadTriedAt, o.ReadError, o.Refreshing, o.InWorkElsewhere, o.Witness, o.Health}
 			continue
 		}
 		if o.Build.Compare(out.build) < 0 {
@@ -137,6 +139,8 @@ func outsideOf(u *unit, known map[string]OutsideServer) *outsideUnit {
 		}
 		out.readError = cmp.Or(out.readError, o.ReadError)
 		out.refreshing = out.refreshing || o.Refreshing
+		out.elsewhere = out.elsewhere || o.InWorkElsewhere
+		out.witness = cmp.Or(out.witness, o.Witness)
 		out.Health = out.joined(o.Health)
 	}
 	return out
@@ -201,9 +205,11 @@ func (d *decision) moveWave(i int) {
 
 // broken reports whether an upgrade counts for its wave's threshold: also while
 // a failed one still puts back what it changed, and while a person's decision
-// about it is carried out. What a person accepted counts no more.
+// about it is carried out. What a person accepted counts no more, and what a hook
+// of the user's stopped never did.
 func (u *UpgradeStatus) broken() bool {
-	return !u.Accepted && (u.State.Broken() || u.Failing || u.Returns.Broken())
+	hooked := u.Hooked && (u.State == Failed || u.Failing || u.Returns == Failed)
+	return !u.Accepted && !hooked && (u.State.Broken() || u.Failing || u.Returns.Broken())
 }
 
 func (d *decision) mayOpen(i int) bool {

@@ -52,7 +52,9 @@ func TestEveryUnblockedFleetEnds(t *testing.T) {
 			clear(w.outage)
 			for name := range w.elsewhere {
 				delete(w.elsewhere, name)
-				*w.health(name) = rollout.Health{}
+				for _, member := range w.members[name] {
+					*w.health(member) = rollout.Health{}
+				}
 			}
 			if w.s.State == rollout.RolloutPaused {
 				w.moveRollout(rollout.ResumeRollout)

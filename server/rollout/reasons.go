@@ -15,7 +15,13 @@ func (d *decision) reasons(u *UpgradeStatus) []Reason {
 	if u.NotLetIn != "" {
 		return []Reason{plainReason("host-does-not-let-us-in", u.NotLetIn)}
 	}
+	if d.s.Plan.Kind == OfOrganization {
+		return d.organizationReasons(u)
+	}
 	if reasons := append(u.elsewhereReasons(), u.unwaived(slices.Concat(d.approvalReasons(u), d.orderReasons(u), u.mediaReasons()))...); len(reasons) > 0 {
+		return reasons
+	}
+	if reasons := d.limits.witnessReasons(d.units[u.Server]); len(reasons) > 0 {
 		return reasons
 	}
 	reasons := u.unwaived(d.limits.reasons(d.units[u.Server], u))
@@ -24,6 +30,17 @@ func (d *decision) reasons(u *UpgradeStatus) []Reason {
 		reasons = d.readingReasons(u)
 	}
 	return reasons
+}
+
+// organizationReasons says what keeps the preparation of the organization from
+// starting. It takes nothing out of service, so that no limit and no order holds
+// it; it is what others wait for.
+func (d *decision) organizationReasons(u *UpgradeStatus) []Reason {
+	if reasons := append(u.elsewhereReasons(), u.unwaived(append(d.approvalReasons(u), u.mediaReasons()...))...); len(reasons) > 0 {
+		return reasons
+	}
+	reasons, _ := d.factReasons(u)
+	return u.unwaived(reasons)
 }
 
 // elsewhereReasons is what another rollout does on the server, or left there:
@@ -43,11 +60,24 @@ func (u *UpgradeStatus) unwaived(reasons []Reason) []Reason {
 	return slices.DeleteFunc(reasons, func(r Reason) bool { return slices.Contains(u.Waived, r.Rule) })
 }
 
+// unprepared says what of the organization the plan's Setup would still change
+// by itself; "" = nothing. What was read of it counts more than what was recorded.
+func (d *decision) unprepared() string {
+	switch {
+	case d.s.Plan.Kind == OfOrganization || d.s.Plan.Package.Kind != exchange.ServicePack:
+		return ""
+	case len(d.s.Unprepared) > 0:
+		return "The first Setup of " + d.s.Plan.Package.Words + " would still change the organization itself: " + strings.Join(d.s.Unprepared, "; ") + ". Prepare it first, with a plan of its own."
+	case !d.s.Prepared:
+		return "Nobody recorded that the organization is prepared for " + d.s.Plan.Package.Words + "; the first Setup would prepare it unasked."
+	}
+	return ""
+}
+
 func (d *decision) approvalReasons(u *UpgradeStatus) []Reason {
 	var out []Reason
-	if !d.s.Prepared && d.s.Plan.Package.Kind == exchange.ServicePack {
-		out = append(out, plainReason("organization-is-not-prepared",
-			"Nobody recorded that the organization is prepared for "+d.s.Plan.Package.Words+"; the first Setup would prepare it unasked."))
+	if missing := d.unprepared(); missing != "" {
+		out = append(out, plainReason("organization-is-not-prepared", missing))
 	}
 	switch u.Approval {
 	case ApprovalMatching:
@@ -92,7 +122,7 @@ func (d *decision) unmetOf(c *class) unmet {
 			continue
 		}
 		o := d.outside[u.name]
-		reached := o.reached(d.s.Plan.Package.Target)
+		reached := o.reached(d.s.Plan.Target().Target)
 		fresh := d.fresh(o.readAt)
 		if reached && fresh {
 			if !within(o.readAt, d.now, FactsFresh/2) {
@@ -170,7 +200,7 @@ func (d *decision) classReasons(waiting *class, waived []string) []Reason {
 			continue
 		}
 		slices.Sort(r.Servers)
-		r.Text = fmt.Sprintf("Waits for %s to be verified at %s or newer: %s.", shortList(r.Servers), d.s.Plan.Package.Words, g.rule.Reason)
+		r.Text = fmt.Sprintf("Waits for %s to be verified at %s or newer: %s.", shortList(r.Servers), d.s.Plan.Target().Words, g.rule.Reason)
 		if gone := d.skippedOf(r.Servers); len(gone) > 0 {
 			r.Text += fmt.Sprintf(" %s skipped in this rollout, so that cannot come in it: skip what waits, or stop the rollout and plan anew what is left, skipped servers included.", wasOrWere(gone))
 		}

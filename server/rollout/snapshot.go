@@ -12,9 +12,12 @@ import (
 type Snapshot struct {
 	Plan     Plan         // the revision's content, see ReadPlan
 	State    RolloutState // of the rollout
-	Prepared bool         // a person recorded that the organization is prepared for the package
-	Waves    []WaveStatus // every wave, by number
-	Upgrades []UpgradeStatus
+	Prepared bool         // it is on record that the organization is prepared for the package
+	// Unprepared is what of the organization the package would still change, by
+	// what was read of it, in words; empty = nothing, or nothing was read.
+	Unprepared []string
+	Waves      []WaveStatus // every wave, by number
+	Upgrades   []UpgradeStatus
 	// Outside holds the servers of the organization that have no upgrade in
 	// this rollout: at the target when it was planned, blocked, or not chosen.
 	// They count for the order and for the floor.
@@ -57,11 +60,14 @@ type UpgradeStatus struct {
 	VerifiedAt    time.Time // zero unless verified at the target
 	BackInService bool      // begun and not done, but its services were proven to run again
 	Accepted      bool      // broken, and a person resumed the wave knowing of it
+	Hooked        bool      // failed because a hook of the user's did: it does not count for the wave's threshold
 	Failing       bool      // failed already; what it changed is being put back
 	Returns       State     // where it goes when the decision step in work has ended; "" = none is
 
 	InWorkElsewhere bool // another rollout has the server in work
 	OwedElsewhere   bool // another rollout changed something on it that is not put back
+
+	Witness string // of a cluster: the host of its file share witness, upper case without a domain; "" = none or not known
 
 	NotLetIn string // why nothing is sent to one of its hosts until a person decides, one sentence; "" = nothing keeps us out
 
@@ -82,6 +88,9 @@ type OutsideServer struct {
 	ReadError   string
 	ReadTriedAt time.Time
 	Refreshing  bool
+
+	InWorkElsewhere bool   // another rollout has it in work
+	Witness         string // as UpgradeStatus has it
 
 	Health
 }

@@ -26,11 +26,27 @@ type unit struct {
 	priority int      // minutes from its start to the end of what waits for it
 }
 
+// goal is what a plan installs: a package, and perhaps a second one after it.
+type goal struct {
+	first exchange.Package
+	then  *exchange.Package
+}
+
+func (p Plan) goal() goal { return goal{p.Package, p.Then} }
+
+// target is what a server is at when it is done.
+func (g goal) target() exchange.Package {
+	if g.then != nil {
+		return *g.then
+	}
+	return g.first
+}
+
 // siteKey is how site names are compared.
 func siteKey(site string) string { return strings.ToLower(site) }
 
 // units groups servers into units, sorted by name.
-func units(servers []exchange.Server, p exchange.Package) []*unit {
+func units(servers []exchange.Server, g goal) []*unit {
 	list := slices.Clone(servers)
 	slices.SortFunc(list, func(a, b exchange.Server) int { return strings.Compare(a.Name, b.Name) })
 	spelling := map[string]string{}
@@ -55,7 +71,7 @@ func units(servers []exchange.Server, p exchange.Package) []*unit {
 		out = append(out, &all[i])
 	}
 	for _, u := range out {
-		u.judge(p)
+		u.judge(g)
 	}
 	return out
 }
@@ -86,18 +102,35 @@ func (u *unit) face(s exchange.Server) {
 }
 
 // judge says whether the unit has anything to do and whether it can be done.
-func (u *unit) judge(p exchange.Package) {
-	u.reached = u.build.AtLeast(p.Target)
-	u.minutes, u.slow = duration(u, p)
+func (u *unit) judge(g goal) {
+	u.reached = u.build.AtLeast(g.target().Target)
+	u.minutes, u.slow = duration(u, g)
+	cluster := u.server.Cluster != exchange.Standalone
 	switch {
 	case u.reached:
 	case u.server.Arch == "x86":
 		u.blocked = "x86-is-not-supported"
-	case u.server.Cluster != exchange.Standalone:
-		u.blocked = "cluster-has-no-runbook"
-	case !p.Applies(u.build):
+	case cluster && len(u.server.Nodes) < 2:
+		u.blocked = "cluster-nodes-are-not-known"
+	case cluster && len(u.members) >= len(u.server.Nodes):
+		u.blocked = "cluster-has-no-passive-node"
+	case g.then != nil && !u.build.IsZero() && u.build.AtLeast(g.first.Target):
+		u.blocked = "only-the-second-package-is-missing"
+	case !g.first.Applies(u.build):
 		u.blocked = "package-does-not-fit"
 	}
+}
+
+// hosts are the names of the machines that the unit is on.
+func (u *unit) hosts() []string {
+	if u.server.Cluster == exchange.Standalone {
+		return []string{u.name}
+	}
+	var hosts []string
+	for _, n := range u.server.Nodes {
+		hosts = append(hosts, strings.ToUpper(n.Name))
+	}
+	return hosts
 }
 
 // todo reports whether the unit belongs in a wave.

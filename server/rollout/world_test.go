@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,6 +27,8 @@ type world struct {
 	holds   int
 	mild    bool // nobody stops the rollout for good
 
+	members   map[string][]string  // the servers of a unit, by its first
+	witness   map[string]string    // of a cluster: the server that holds its file share witness
 	outage    map[string]bool      // the truth: out of service by no doing of ours
 	elsewhere map[string]bool      // in work in another rollout
 	untouched map[string]bool      // only verified so far: Setup never began
@@ -36,8 +39,14 @@ func newWorld(t *rapid.T, mild bool) *world {
 	servers := randomFleet(t)
 	policy := randomPolicy(t)
 	if mild {
+		clusters := map[string]bool{}
 		for i := range servers {
-			servers[i].Arch, servers[i].Cluster, servers[i].Nodes = "x64", "", nil
+			servers[i].Arch = "x64"
+			if key := fmt.Sprint(servers[i].Nodes); servers[i].Cluster != "" && clusters[key] {
+				servers[i].Cluster, servers[i].Nodes = "", nil // each cluster keeps a passive node
+			} else {
+				clusters[key] = true
+			}
 		}
 		if policy.Floor.Percent > 0 {
 			policy.Floor = rollout.Floor{Percent: 50}
@@ -52,7 +61,7 @@ func newWorld(t *rapid.T, mild bool) *world {
 	w := &world{
 		t: t, j: newJudge(servers, "standard", scope, pkg.Target), now: time.Date(2008, 1, 7, 20, 0, 0, 0, time.UTC), servers: map[string]exchange.Server{},
 		build: map[string]exchange.Build{}, ends: map[string]time.Time{}, fails: map[string]bool{},
-		mild: mild, outage: map[string]bool{}, elsewhere: map[string]bool{}, untouched: map[string]bool{}, seen: map[string]time.Time{},
+		mild: mild, witness: map[string]string{}, outage: map[string]bool{}, elsewhere: map[string]bool{}, untouched: map[string]bool{}, seen: map[string]time.Time{},
 		s: rollout.Snapshot{Plan: plan, State: rollout.RolloutWaiting, Prepared: rapid.Bool().Draw(t, "prepared") || mild},
 	}
 	for i, names := range plan.Waves {
@@ -62,16 +71,46 @@ func newWorld(t *rapid.T, mild bool) *world {
 		}
 	}
 	for _, s := range servers {
-		w.servers[s.Name], w.build[s.Name] = s, s.Build
-		if s.Build.IsZero() {
-			w.build[s.Name] = rtm
-		}
 		if plan.WaveOf(s.Name) == 0 {
 			w.s.Outside = append(w.s.Outside, rollout.OutsideServer{Server: s})
 		}
 	}
+	var units []exchange.Server
+	units, w.members, _ = merged(servers)
+	for _, s := range units {
+		w.servers[s.Name], w.build[s.Name] = s, s.Build
+		if s.Build.IsZero() {
+			w.build[s.Name] = rtm
+		}
+	}
+	w.drawWitnesses()
 	return w
 }
+
+// drawWitnesses gives clusters the host of a file share witness, or none.
+func (w *world) drawWitnesses() {
+	for _, name := range w.names() {
+		if w.servers[name].Cluster == "" || rapid.Bool().Draw(w.t, "no witness") {
+			continue
+		}
+		holder := w.anyServer()
+		if holder == name || w.servers[holder].Cluster != "" {
+			continue
+		}
+		w.witness[name] = holder
+		if u := w.upgrade(name); u != nil {
+			u.Witness = holder
+		}
+		for i := range w.s.Outside {
+			if w.s.Outside[i].Server.Name == name {
+				w.s.Outside[i].Witness = holder
+			}
+		}
+	}
+}
+
+// busy says that a unit is in work, or was begun and is not back.
+func (w *world) busy(name string) bool { return w.ours(name) || w.elsewhere[name] }
 
 func (w *world) upgrade(name string) *rollout.UpgradeStatus {
 	for i := range w.s.Upgrades {
@@ -109,8 +148,18 @@ func (w *world) moveRollout(e rollout.RolloutEvent) {
 
 // turn asks Next and applies its answer.
 func (w *world) turn() {
+	for i := range w.s.Outside {
+		w.s.Outside[i].InWorkElsewhere = false
+	}
 	for name := range w.elsewhere {
-		*w.health(name) = rollout.Health{Down: true, HealthAt: w.now}
+		for _, member := range w.members[name] {
+			*w.health(member) = rollout.Health{Down: true, HealthAt: w.now}
+			for i := range w.s.Outside {
+				if w.s.Outside[i].Server.Name == member {
+					w.s.Outside[i].InWorkElsewhere = true
+				}
+			}
+		}
 	}
 	for i := range w.s.Upgrades {
 		w.s.Upgrades[i].InWorkElsewhere = w.elsewhere[w.s.Upgrades[i].Server]
@@ -160,7 +209,7 @@ func (w *world) turn() {
 func (w *world) start(name string) {
 	u := w.upgrade(name)
 	w.move(u, rollout.Start)
-	u.StartedAt, u.BackInService, u.Accepted = w.now, false, false
+	u.StartedAt, u.BackInService, u.Accepted, u.Hooked = w.now, false, false, false
 	delete(w.untouched, name)
 	w.ends[name] = w.now.Add(time.Duration(rapid.IntRange(5, 120).Draw(w.t, "minutes")) * time.Minute)
 	w.fails[name] = rapid.IntRange(0, 5).Draw(w.t, "fails") == 0
@@ -184,24 +233,23 @@ func (w *world) look(name string) {
 	if w.elsewhere[name] {
 		return
 	}
-	h := w.health(name)
-	*h = rollout.Health{HealthAt: w.now}
 	delete(w.seen, name)
-	if w.outage[name] {
-		if h.Down = name[len(name)-1]%2 == 0; !h.Down { // by the services, or by no answer
-			h.Unseen = true
+	for _, member := range w.members[name] {
+		h := w.health(member)
+		*h = rollout.Health{HealthAt: w.now}
+		if w.outage[name] {
+			if h.Down = name[len(name)-1]%2 == 0; !h.Down { // by the services, or by no answer
+				h.Unseen = true
+			}
 		}
-		return
 	}
-	w.seen[name] = w.now
+	if !w.outage[name] {
+		w.seen[name] = w.now
+	}
 }
 
 func (w *world) read(name string) {
-	for other, s := range w.servers {
-		if other == name || s.Cluster != "" && w.servers[name].Cluster != "" {
-			w.look(other)
-		}
-	}
+	w.look(name)
 	if u := w.upgrade(name); u != nil {
 		if u.ReadTriedAt = w.now; u.ReadError == "" {
 			u.Build, u.ReadAt = w.build[name], w.now
@@ -209,8 +257,8 @@ func (w *world) read(name string) {
 		return
 	}
 	for i := range w.s.Outside {
-		if o := &w.s.Outside[i]; o.Server.Name == name || o.Server.Cluster != "" {
-			o.Build, o.ReadAt, o.ReadTriedAt = w.build[o.Server.Name], w.now, w.now
+		if o := &w.s.Outside[i]; slices.Contains(w.members[name], o.Server.Name) {
+			o.Build, o.ReadAt, o.ReadTriedAt = w.build[name], w.now, w.now
 		}
 	}
 }
@@ -231,6 +279,9 @@ func (w *world) pass(d time.Duration) {
 				u.Health, w.seen[u.Server] = rollout.Health{HealthAt: w.now}, w.now
 			}
 			continue
+		}
+		if u.Returns == "" && !u.Failing && !w.untouched[u.Server] {
+			u.Hooked = rapid.IntRange(0, 3).Draw(w.t, "a hook failed") == 0
 		}
 		if !u.Failing && u.Returns == "" && rapid.Bool().Draw(w.t, "puts back") {
 			u.Failing, w.ends[u.Server] = true, w.now.Add(5*time.Minute)
@@ -299,6 +350,9 @@ func (w *world) judgeAction(a rollout.Action) {
 		if o.Returns != "" {
 			standing = o.Returns
 		}
+		if o.Hooked && (o.Failing || standing == rollout.Failed) {
+			continue // a hook's failure stops its server alone
+		}
 		if o.Wave == u.Wave && !o.Accepted && (o.Failing || slices.Contains([]rollout.State{rollout.Failed, rollout.Interrupted, rollout.Unknown}, standing)) {
 			broken++
 		}
@@ -321,6 +375,11 @@ func (w *world) judgeStart(name string) {
 	if w.now.Sub(u.ReadAt) > 30*time.Minute || u.ReadError != "" && u.ReadAt.IsZero() {
 		w.t.Fatalf("%s starts on facts of %s", name, u.ReadAt)
 	}
+	for cluster, holder := range w.witness {
+		if cluster == name && w.busy(holder) || holder == name && w.busy(cluster) {
+			w.t.Fatalf("%s starts, and %s holds the witness of %s", name, holder, cluster)
+		}
+	}
 	running, inSite := 1, 1
 	for other, s := range w.servers {
 		if other == name {
@@ -332,7 +391,7 @@ func (w *world) judgeStart(name string) {
 				inSite++
 			}
 		}
-		if w.j.precedes(s, me) && w.build[other].Compare(sp1) < 0 && !w.hidden(s) {
+		if w.j.precedes(s, me) && w.build[other].Compare(sp1) < 0 {
 			w.t.Fatalf("%s starts before %s reached the target: %+v, %+v, %s", name, other, w.upgrade(other), s, w.build[other])
 		}
 	}
@@ -345,9 +404,9 @@ func (w *world) judgeStart(name string) {
 	for _, r := range me.Roles {
 		have, serving := 0, 0
 		for _, s := range w.servers {
-			if strings.EqualFold(s.Site, me.Site) && s.Has(r) && !w.hidden(s) {
+			if strings.EqualFold(s.Site, me.Site) && s.Has(r) {
 				have++
-				if s.Name != name && w.unitServes(s) {
+				if s.Name != name && w.serves(s.Name) {
 					serving++
 				}
 			}
@@ -356,26 +415,6 @@ func (w *world) judgeStart(name string) {
 			w.t.Fatalf("%s leaves %d of %d %s servers in service", name, serving, have, r)
 		}
 	}
-}
-
-// unitServes is serves of all CMS of a cluster.
-func (w *world) unitServes(s exchange.Server) bool {
-	for other, o := range w.servers {
-		if s.Cluster != "" && o.Cluster != "" && !w.serves(other) {
-			return false
-		}
-	}
-	return w.serves(s.Name)
-}
-
-// hidden says that a CMS counts under another of its cluster.
-func (w *world) hidden(s exchange.Server) bool {
-	for _, o := range w.servers {
-		if s.Cluster != "" && o.Cluster != "" && o.Name < s.Name {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *world) approve(number int) {
@@ -435,6 +474,7 @@ func (w *world) meddle() {
 	case 10:
 		if rollout.UpgradeTable.Allows(u.State, rollout.Retry) {
 			w.move(u, rollout.Retry)
+			u.Hooked = false
 		}
 	case 11:
 		if u.State == rollout.Running {
@@ -451,7 +491,9 @@ func (w *world) meddle() {
 	case 15:
 		if w.elsewhere[any] {
 			delete(w.elsewhere, any)
-			*w.health(any) = rollout.Health{} // the store forgets what was seen before
+			for _, member := range w.members[any] {
+				*w.health(member) = rollout.Health{} // the store forgets what was seen before
+			}
 		} else if o := w.upgrade(any); o == nil || !inWork(o.State) {
 			w.elsewhere[any] = true
 			delete(w.seen, any)
@@ -467,7 +509,7 @@ func (w *world) meddle() {
 	case 17:
 		if u.State.MayVerify() && !w.elsewhere[u.Server] {
 			w.move(u, rollout.Repair)
-			u.Accepted, u.BackInService, u.Failing = false, false, false
+			u.Accepted, u.BackInService, u.Failing, u.Hooked = false, false, false, false
 			if u.StartedAt.IsZero() {
 				u.StartedAt, w.untouched[u.Server] = w.now, true
 			}
@@ -480,13 +522,15 @@ func (w *world) meddle() {
 	}
 }
 
-func (w *world) anyServer() string {
+func (w *world) anyServer() string { return rapid.SampledFrom(w.names()).Draw(w.t, "server") }
+
+func (w *world) names() []string {
 	names := make([]string, 0, len(w.servers))
 	for name := range w.servers {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	return rapid.SampledFrom(names).Draw(w.t, "server")
+	return names
 }
 
 // accept is what resuming a wave says of those that did not succeed in it.

@@ -28,7 +28,7 @@ type fit struct {
 // approvalContents builds what approvals bind from the rows of this
 // transaction, for one server or (0) for all of the rollout.
 func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, books rollout.Books, server int64) ([]approvable, error) {
-	rows, err := t.q.ApprovalSubjects(ctx, db.ApprovalSubjectsParams{Package: r.Package, RolloutID: r.ID, ServerID: server})
+	rows, err := t.q.ApprovalSubjects(ctx, db.ApprovalSubjectsParams{Package: r.Package, ThenPackage: r.ThenPackage, RolloutID: r.ID, ServerID: server})
 	if err != nil {
 		return nil, fmt.Errorf("load what is approved: %w", err)
 	}
@@ -40,6 +40,11 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, books r
 	for _, h := range hosts {
 		by[h.UpgradeID] = append(by[h.UpgradeID], rollout.ApprovalHost{Name: h.Name, Address: h.Address, Port: h.Port})
 	}
+	plan, err := rollout.ReadPlan([]byte(r.RevisionContent))
+	if err != nil {
+		return nil, err
+	}
+	hooks := t.s.hooksNow(ctx)
 	out := make([]approvable, 0, len(rows))
 	all := hashed{books: books}
 	for _, row := range rows {
@@ -47,15 +52,20 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, books r
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, approvable{
+		one := approvable{
 			wave: row.WaveID, server: row.ServerID, name: row.Name, begun: row.StartedAt != nil,
 			content: rollout.ApprovalContent{
+				Kind: string(plan.Kind), Domains: plan.Domains, Servers: row.Servers, Cluster: row.Cluster, Hooks: hooksOf(plain.book, hooks),
 				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, FQDN: row.Fqdn, Hosts: by[row.UpgradeID], Roles: row.Roles,
 				Site: row.Site, StartingBuild: row.Build, Runbook: plain.book.Name, Version: plain.book.Version, Steps: plain.hash, Package: r.Package,
 				Language: row.Language, Arch: row.Arch, Folder: row.Folder, SetupSHA256: row.SetupSha256, Manifest: row.ManifestSha256, Profile: row.Profile,
 				RunAs: row.RunAs, Services: row.Services,
 			},
-		})
+		}
+		if r.ThenPackage != "" {
+			one.content.Then = rollout.ApprovalThen{Package: r.ThenPackage, Folder: row.ThenFolder, SetupSHA256: row.ThenSha256, Manifest: row.ThenManifest}
+		}
+		out = append(out, one)
 	}
 	return out, nil
 }

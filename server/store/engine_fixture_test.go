@@ -90,7 +90,7 @@ func submit(t *testing.T) submitted {
 	if d.rollout, err = d.Store.SubmitRevision(t.Context(), d.lead, revision, d.hash, book); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.Store.RecordPreparation(t.Context(), d.lead, "sp1", "PrepareAD ran"); err != nil {
+	if err := d.Store.RecordPreparation(t.Context(), d.lead, "sp1", "", "PrepareAD ran"); err != nil {
 		t.Fatal(err)
 	}
 	return d

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
 )
@@ -57,8 +58,8 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, books rollo
 		rollout: id, row: r, at: now, waves: map[int]db.WavesOfRolloutRow{}, upgrades: map[string]db.UpgradesOfRolloutRow{},
 		snapshot: rollout.Snapshot{Plan: plan, State: rollout.RolloutState(r.State)},
 	}
-	if v.snapshot.Prepared, err = t.q.IsPrepared(ctx, plan.Package.Name); err != nil {
-		return nil, fmt.Errorf("load preparation: %w", err)
+	if err := t.loadPrepared(ctx, &v.snapshot); err != nil {
+		return nil, err
 	}
 	waves, err := t.q.WavesOfRollout(ctx, id)
 	if err != nil {
@@ -86,7 +87,7 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, books rollo
 		f := fleet.by[name]
 		v.snapshot.Outside = append(v.snapshot.Outside, rollout.OutsideServer{
 			Server: f.server, Build: f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
-			Health: f.health(now), Doubts: f.doubts,
+			Health: f.health(now), Doubts: f.doubts, InWorkElsewhere: f.elsewhere, Witness: f.witness,
 		})
 	}
 	return v, nil
@@ -116,9 +117,9 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			Server: u.Server, Wave: u.Wave, State: rollout.State(u.State),
 			Approval: rollout.ApprovalNone,
 			Build:    f.build, ReadAt: f.readAt, ReadError: f.readError, ReadTriedAt: f.triedAt, Refreshing: f.refreshing,
-			BackInService: slices.Contains(safe, u.ID), Accepted: u.Accepted,
+			BackInService: slices.Contains(safe, u.ID), Accepted: u.Accepted, Hooked: u.Hooked, Witness: f.witness,
 			Failing: u.Unwinding && !u.Skipping && u.State != string(rollout.Failed), Returns: rollout.State(u.Returns),
-			InWorkElsewhere: f.elsewhere, OwedElsewhere: f.owed, NotLetIn: barred[u.Server],
+			InWorkElsewhere: f.elsewhere || f.preparing, OwedElsewhere: f.owed, NotLetIn: barred[u.Server],
 			Health: f.health(v.at),
 		}
 		if u.StartedAt == nil {
@@ -154,6 +155,10 @@ type reading struct {
 	triedAt    time.Time
 	refreshing bool
 	elsewhere  bool      // in work in another rollout
+	preparing  bool      // another rollout prepares the organization on it, which takes it out of nothing
+	clusterAt  time.Time // when its cluster was looked at last; zero = never
+	cluster    preflight.Cluster
+	witness    string    // host of the file share witness, upper case; "" = none or not known
 	owed       bool      // another rollout changed something that is not put back
 	until      time.Time // the last one elsewhere ended
 	doubts     []string
@@ -191,10 +196,14 @@ func (t *txn) fleet(ctx context.Context, id int64, now time.Time) (fleet, error)
 			if build, err := exchange.ParseBuild(r.Build); err == nil {
 				one.server.Build, one.build = build, build
 			}
-			one.elsewhere, one.owed, one.until = r.Elsewhere, r.Owed, r.ElsewhereUntil
+			one.elsewhere, one.preparing, one.owed, one.until = r.Elsewhere, r.Preparing, r.Owed, r.ElsewhereUntil
 		}
 		one.add(r, now, t.s.askedFor())
 		all.by[r.Name] = one
+	}
+	for name, one := range all.by {
+		one.judgeCluster()
+		all.by[name] = one
 	}
 	return all, nil
 }
@@ -206,7 +215,8 @@ func (one *reading) add(r db.FleetRow, now time.Time, askedFor time.Duration) {
 	one.hosts++
 	var at time.Time
 	found, ok := configuredOf(r.RolesFact, one.server.Roles)
-	lowest := found.Lowest
+	lowest := exchange.InstalledBuild(found.Lowest, textOf(r.Exsetup))
+	one.lookCluster(r)
 	one.doubts = append(one.doubts, found.Doubts()...)
 	if ok && r.RolesAt != nil && !r.RolesAt.After(now.Add(clockSlack)) { // in the future = before the clock was set back
 		at = *r.RolesAt
@@ -234,12 +244,21 @@ func (one *reading) add(r db.FleetRow, now time.Time, askedFor time.Duration) {
 	}
 }
 
-// LowestBuild reads the fact "roles" (role -> configured, unpacked, action,
-// watermark) and returns the lowest configured build. It reports false when no
-// role says one.
-func LowestBuild(fact json.RawMessage) (exchange.Build, bool) {
-	c, ok := configuredOf(fact, nil)
-	return c.Lowest, ok
+// LowestBuild reads the facts "roles" (role -> configured, unpacked, action,
+// watermark) and "exsetup_version" and returns the build that is installed by
+// both, see exchange.InstalledBuild. It reports false when no role says one.
+func LowestBuild(roles, exsetup json.RawMessage) (exchange.Build, bool) {
+	c, ok := configuredOf(roles, nil)
+	return exchange.InstalledBuild(c.Lowest, textOf(exsetup)), ok
+}
+
+// textOf reads a fact that is a text; "" when it is none.
+func textOf(fact json.RawMessage) string {
+	var text string
+	if len(fact) == 0 || json.Unmarshal(fact, &text) != nil {
+		return ""
+	}
+	return text
 }
 
 // configuredOf reads the fact "roles" of a host that should hold the roles of

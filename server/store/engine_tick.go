@@ -24,6 +24,7 @@ type TickSave struct {
 
 	From, To  rollout.State // of the upgrade
 	Unwinding bool
+	Kind      rollout.PlanKind
 	Hooked    bool   // a hook of the user's failed: the wave's threshold does not count it
 	Message   string // for people
 	Remedy    string
@@ -121,6 +122,9 @@ func (s *Store) SaveTick(ctx context.Context, lease Lease, k TickSave) error {
 			if err := t.appendEvent(ctx, e); err != nil {
 				return err
 			}
+		}
+		if err := t.prepares(ctx, k); err != nil {
+			return err
 		}
 		if k.To == rollout.Done || k.To == rollout.Skipped {
 			if err := t.settled(ctx, k); err != nil {
@@ -241,7 +245,7 @@ func (t *txn) saveTickFinds(ctx context.Context, k TickSave) error {
 		}
 	}
 	// The server before its hosts, as an import locks them.
-	if k.To == rollout.Done && k.Build != "" {
+	if k.To == rollout.Done && k.Build != "" && k.Kind == rollout.OfServers {
 		if err := t.q.SetServerBuild(ctx, db.SetServerBuildParams{Build: k.Build, ID: k.ServerID}); err != nil {
 			return fmt.Errorf("save build of %s: %w", k.Server, err)
 		}

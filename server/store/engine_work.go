@@ -35,15 +35,18 @@ type UpgradeWork struct {
 	Servers  []exchange.Server // all servers on its hosts, by name
 	Hosts    []HostAddress     // by name
 
-	Runbook      string    // the name of the one by which it goes
-	Package      string    // "sp1"
-	Then         string    // the plan's second package, "sp1-ru9"; "" = there is none
-	Folder       string    // of the media on the host; approved, as the next two
-	SetupSHA256  string    // "" = nothing is approved
-	Manifest     string    // SHA-256 of the approved media's; "" = the package has none of its own
-	ThenMedia    ThenMedia // of the second package; approved, too
-	RunAs        string    // account name; another one must not be used
-	Prepared     bool      // the organization is recorded as prepared for the package
+	Runbook      string                 // the name of the one by which it goes
+	Package      string                 // "sp1"
+	Then         string                 // the plan's second package, "sp1-ru9"; "" = there is none
+	Folder       string                 // of the media on the host; approved, as the next two
+	SetupSHA256  string                 // "" = nothing is approved
+	Manifest     string                 // SHA-256 of the approved media's; "" = the package has none of its own
+	ThenMedia    ThenMedia              // of the second package; approved, too
+	RunAs        string                 // account name; another one must not be used
+	Hooks        []rollout.ApprovalHook // approved
+	Kind         rollout.PlanKind
+	Domains      []string // approved; of the preparation of the organization
+	Prepared     bool     // the organization is recorded as prepared for the package
 	Installation string
 
 	Steps  []StepWork    // those of decisions among them, from position 10001
@@ -115,7 +118,7 @@ func (s *Store) loadWork(ctx context.Context, upgrade, generation int64) (Upgrad
 	w := UpgradeWork{
 		ID: u.ID, Rollout: u.RolloutID, Generation: u.Generation, Wave: u.Wave, State: rollout.State(u.State), Step: u.Step,
 		Unwinding: u.Unwinding, Skipping: u.Skipping, Hooked: u.Hooked, Message: u.Message, Remedy: u.Remedy, Percent: u.Percent, Phase: u.Phase,
-		ServerID: u.ServerID, Runbook: u.Runbook, Package: u.Package, Then: u.ThenPackage,
+		ServerID: u.ServerID, Runbook: u.Runbook, Kind: rollout.PlanKind(u.Kind), Package: u.Package, Then: u.ThenPackage,
 		Decision: u.Decision, Returns: rollout.State(u.Returns), Repaired: u.Repaired, OutputAt: u.OutputAt, HeardAt: u.LastHeardAt,
 	}
 	if w.Now, err = s.q.DatabaseTime(ctx); err != nil {
@@ -234,8 +237,15 @@ func (s *Store) loadUnit(ctx context.Context, w *UpgradeWork) error {
 // take lets what was approved stand over what the rows say.
 func (w *UpgradeWork) take(a rollout.ApprovalContent) {
 	w.Folder, w.SetupSHA256, w.Manifest, w.RunAs = a.Folder, a.SetupSHA256, a.Manifest, a.RunAs
+	w.ThenMedia = ThenMedia{Folder: a.Then.Folder, SHA256: a.Then.SetupSHA256, Manifest: a.Then.Manifest}
+	w.Hooks, w.Domains = a.Hooks, a.Domains
 	w.Server.FQDN, w.Server.Language, w.Server.Arch = a.FQDN, a.Language, a.Arch
 	w.Server.Profile, w.Server.Services = a.Profile, a.Services
+	for i, one := range w.Servers {
+		if one.Name == w.Server.Name {
+			w.Servers[i] = w.Server
+		}
+	}
 	for i, h := range w.Hosts {
 		for _, host := range a.Hosts {
 			if host.Name == h.Name {

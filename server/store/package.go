@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -100,6 +101,9 @@ func checkFolder(folder string) error {
 // Preparation is the record that the organization is prepared for a package.
 type Preparation struct {
 	Package, By, Reason string
+	DoneBy              string          // who prepared it, when it was not this program; "" = not told
+	Rollout             int64           // the one that prepared it; 0 = none of ours
+	Versions            json.RawMessage // of schema, organization and domains, as they were known then
 	At                  time.Time
 }
 
@@ -111,14 +115,16 @@ func (s *Store) Preparations(ctx context.Context) (map[string]Preparation, error
 	}
 	all := map[string]Preparation{}
 	for _, r := range rows {
-		all[r.Package] = Preparation{Package: r.Package, By: r.RecordedBy, Reason: r.Reason, At: r.At}
+		all[r.Package] = Preparation{Package: r.Package, By: r.RecordedBy, Reason: r.Reason, DoneBy: r.DoneBy, Rollout: orZero(r.RolloutID), Versions: r.Versions, At: r.At}
 	}
 	return all, nil
 }
 
 // RecordPreparation records that the organization (schema and configuration in
-// Active Directory) is prepared for the package: by whom, and how that is known.
-func (s *Store) RecordPreparation(ctx context.Context, actor Actor, pkg, reason string) error {
+// Active Directory) is prepared for the package: by whom, how that is known, and
+// with which versions by what is known of it.
+func (s *Store) RecordPreparation(ctx context.Context, actor Actor, pkg, doneBy, reason string) error {
+	doneBy = strings.TrimSpace(doneBy)
 	known, err := exchange.PackageByName(pkg)
 	if err != nil {
 		return fmt.Errorf("record preparation: %w", rollout.Invalid("%s", err))
@@ -127,12 +133,18 @@ func (s *Store) RecordPreparation(ctx context.Context, actor Actor, pkg, reason 
 		return fmt.Errorf("record preparation: %w", rollout.Invalid("Say how it is known that the organization is prepared."))
 	}
 	err = s.inTxBy(ctx, actor, func(t *txn) error {
-		err := t.q.SetPreparation(ctx, db.SetPreparationParams{Package: known.Name, RecordedBy: actor.Name, Reason: reason})
+		versions, err := t.versions(ctx)
 		if err != nil {
 			return err
 		}
-		t.record(actor, Record{What: "organization.prepared", Subject: known.Name, Reason: reason})
-		return nil
+		err = t.q.SetPreparation(ctx, db.SetPreparationParams{Package: known.Name, RecordedBy: actor.Name, Reason: reason, Versions: versions, DoneBy: doneBy})
+		if err != nil {
+			return err
+		}
+		t.record(actor, Record{
+			What: "organization.prepared", Subject: known.Name, Reason: reason, Detail: map[string]any{"done_by": doneBy, "versions": string(versions)},
+		})
+		return t.releaseHeld(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("record preparation for %s: %w", known.Name, err)

@@ -46,6 +46,7 @@ type serverLineRow struct {
 	Tags           []string
 	Mailboxes      int
 	Facts          []string
+	Files          []string // the file version of ExSetup.exe beside each of Facts, as JSON; "" = not read
 	FactsAt        *time.Time
 	Outcome        string
 	ProbedAt       *time.Time
@@ -59,17 +60,19 @@ type serverLineRow struct {
 // is shown as stopped, not as waiting.
 const serverLines = `
 SELECT s.id, s.name, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.tags, s.mailboxes,
-       COALESCE(h.facts, '{}') AS facts, h.facts_at, COALESCE(h.outcome, '') AS outcome, h.probed_at,
+       COALESCE(h.facts, '{}') AS facts, COALESCE(h.files, '{}') AS files, h.facts_at, COALESCE(h.outcome, '') AS outcome, h.probed_at,
        COALESCE(l.build, '') AS upgrade_build, COALESCE(l.rollout_id, 0)::bigint AS rollout, COALESCE(l.plan_name, '') AS plan_name, COALESCE(l.state, '') AS state
 FROM server s
 LEFT JOIN LATERAL (
     SELECT array_agg(f.value::text) FILTER (WHERE f.value IS NOT NULL) AS facts,
+           array_agg(COALESCE(x.value::text, '')) FILTER (WHERE f.value IS NOT NULL) AS files,
            CASE WHEN count(*) = count(o.facts_at) THEN min(o.facts_at) END AS facts_at,
            max(o.last_probe_at) AS probed_at,
            max(o.last_probe_outcome) FILTER (WHERE o.last_probe_outcome <> 'done') AS outcome
     FROM server_host sh
     JOIN host o ON o.id = sh.host_id
     LEFT JOIN fact f ON f.host_id = o.id AND f.name = 'roles'
+    LEFT JOIN fact x ON x.host_id = o.id AND x.name = 'exsetup_version'
     WHERE sh.server_id = s.id
 ) h ON true
 LEFT JOIN LATERAL (
@@ -111,8 +114,8 @@ func (s *Store) ServerLines(ctx context.Context) ([]ServerLine, error) {
 // knownBuild returns the lowest build read from the hosts, else what the last
 // upgrade verified, else what was imported.
 func knownBuild(r serverLineRow) (build exchange.Build, read bool, err error) {
-	for _, fact := range r.Facts {
-		if b, ok := LowestBuild(json.RawMessage(fact)); ok && (!read || b.Compare(build) < 0) {
+	for i, fact := range r.Facts {
+		if b, ok := LowestBuild(json.RawMessage(fact), json.RawMessage(r.Files[i])); ok && (!read || b.Compare(build) < 0) {
 			build, read = b, true
 		}
 	}

@@ -93,10 +93,10 @@ func TestPackageAndPreparationAreRecorded(t *testing.T) {
 			t.Errorf("%s: %v, want ErrInvalid", name, err)
 		}
 	}
-	if err := s.RecordPreparation(t.Context(), erika, "sp1", " "); !errors.Is(err, rollout.ErrInvalid) {
+	if err := s.RecordPreparation(t.Context(), erika, "sp1", "", " "); !errors.Is(err, rollout.ErrInvalid) {
 		t.Errorf("a preparation without a reason: %v, want ErrInvalid", err)
 	}
-	if err := s.RecordPreparation(t.Context(), erika, "sp1", "setup /PrepareAD ran on Friday"); err != nil {
+	if err := s.RecordPreparation(t.Context(), erika, "sp1", "", "setup /PrepareAD ran on Friday"); err != nil {
 		t.Fatal(err)
 	}
 	prepared, err := s.Preparations(t.Context())

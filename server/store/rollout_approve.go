@@ -105,7 +105,7 @@ func ownWork(text string) error {
 
 // hasMedia reports whether hosts of the wave fetch their package.
 func hasMedia(content WaveContent) bool {
-	return slices.ContainsFunc(content.Servers, func(c rollout.ApprovalContent) bool { return c.Manifest != "" })
+	return slices.ContainsFunc(content.Servers, func(c rollout.ApprovalContent) bool { return c.Manifest != "" || c.Then.Manifest != "" })
 }
 
 // knownMedia refuses to approve a Setup that nobody can recognize.
@@ -113,6 +113,9 @@ func knownMedia(content WaveContent) error {
 	for _, c := range content.Servers {
 		if c.SetupSHA256 == "" || c.Folder == "" {
 			return rollout.Conflict("No media of %s is known for %s (language %s, architecture %s): register the package first.", c.Package, c.Server, c.Language, c.Arch)
+		}
+		if c.Then.Package != "" && (c.Then.SetupSHA256 == "" || c.Then.Folder == "") {
+			return rollout.Conflict("No media of %s is known for %s (language %s, architecture %s): register the package first.", c.Then.Package, c.Server, c.Language, c.Arch)
 		}
 	}
 	return nil

@@ -126,7 +126,7 @@ func TestStampChangesWithThePassword(t *testing.T) {
 func TestTextThatPostgresCannotKeepIsNoInternalError(t *testing.T) {
 	t.Parallel()
 	s := storetest.New(t).Store
-	err := s.RecordPreparation(t.Context(), erika, "sp1", "because\x00")
+	err := s.RecordPreparation(t.Context(), erika, "sp1", "", "because\x00")
 	if !errors.Is(err, rollout.ErrInvalid) {
 		t.Errorf("a reason with a NUL: %v, want ErrInvalid", err)
 	}

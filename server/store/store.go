@@ -48,6 +48,7 @@ type Store struct {
 	q     *db.Queries
 	river *river.Client[pgx.Tx] // inserts jobs and works none
 	ttl   time.Duration         // of leases
+	hooks Hooks                 // nil = there are none
 }
 
 // Open connects to the database at url (a Postgres URL or key=value string)

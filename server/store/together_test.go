@@ -504,7 +504,7 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 		"ResetPolicy":          func(a store.Actor) error { return d.Store.ResetPolicy(ctx, a, "x", "x") },
 		"PauseRollout":         func(a store.Actor) error { return d.Store.PauseRollout(ctx, a, d.rollout, "x") },
 		"PauseWave":            func(a store.Actor) error { return d.Store.PauseWave(ctx, a, wave, "x") },
-		"RecordPreparation":    func(a store.Actor) error { return d.Store.RecordPreparation(ctx, a, "sp1", "x") },
+		"RecordPreparation":    func(a store.Actor) error { return d.Store.RecordPreparation(ctx, a, "sp1", "", "x") },
 		"RejectRevision":       func(a store.Actor) error { return d.Store.RejectRevision(ctx, a, revision, "x") },
 		"RequestProbes": func(a store.Actor) error {
 			_, err := d.Store.RequestProbes(ctx, a, nil)

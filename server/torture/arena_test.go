@@ -209,7 +209,7 @@ func (a *arena) submit(t testing.TB) {
 	must(t, err)
 	a.rollout, err = a.Store.SubmitRevision(ctx, a.lead, revision, hash, a.book)
 	must(t, err)
-	must(t, a.Store.RecordPreparation(ctx, a.lead, a.options.Package, "PrepareAD ran"))
+	must(t, a.Store.RecordPreparation(ctx, a.lead, a.options.Package, "", "PrepareAD ran"))
 }
 
 func (a *arena) person(t testing.TB, name string, roles ...string) store.Actor {

@@ -12,27 +12,40 @@ import (
 
 const approvalSubjects = `-- name: ApprovalSubjects :many
 SELECT u.id AS upgrade_id, u.runbook, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
-       s.language, s.arch, s.profile, s.services,
+       s.language, s.arch, s.profile, s.services, s.cluster,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        COALESCE(m.manifest_sha256, '')::text AS manifest_sha256,
+       COALESCE(k2.folder, '')::text AS then_folder,
+       COALESCE(k2.setup_sha256, '')::text AS then_sha256,
+       COALESCE(m2.manifest_sha256, '')::text AS then_manifest,
+       ARRAY(
+           SELECT DISTINCT o.name
+           FROM server_host mine
+           JOIN server_host theirs ON theirs.host_id = mine.host_id
+           JOIN server o ON o.id = theirs.server_id
+           WHERE mine.server_id = s.id
+           ORDER BY o.name)::text[] AS servers,
        COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
 LEFT JOIN package k ON lower(k.name) = lower($1::text) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
 LEFT JOIN media m ON m.id = k.media_id
+LEFT JOIN package k2 ON lower(k2.name) = lower($2::text) AND lower(k2.language) = lower(s.language) AND k2.arch = s.arch
+LEFT JOIN media m2 ON m2.id = k2.media_id
 LEFT JOIN profile p ON lower(p.name) = lower(s.profile)
 LEFT JOIN credential c ON c.profile_id = p.id AND c.purpose = 'runas'
-WHERE u.rollout_id = $2
-  AND ($3::bigint = 0 OR u.server_id = $3::bigint)
+WHERE u.rollout_id = $3
+  AND ($4::bigint = 0 OR u.server_id = $4::bigint)
 ORDER BY s.name
 `
 
 type ApprovalSubjectsParams struct {
-	Package   string
-	RolloutID int64
-	ServerID  int64
+	Package     string
+	ThenPackage string
+	RolloutID   int64
+	ServerID    int64
 }
 
 type ApprovalSubjectsRow struct {
@@ -51,15 +64,25 @@ type ApprovalSubjectsRow struct {
 	Arch           string
 	Profile        string
 	Services       []string
+	Cluster        string
 	Folder         string
 	SetupSha256    string
 	ManifestSha256 string
+	ThenFolder     string
+	ThenSha256     string
+	ThenManifest   string
+	Servers        []string
 	RunAs          string
 }
 
 // The rows as they are now that approvals' digests are built from; server 0 = all.
 func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsParams) ([]ApprovalSubjectsRow, error) {
-	rows, err := q.db.Query(ctx, approvalSubjects, arg.Package, arg.RolloutID, arg.ServerID)
+	rows, err := q.db.Query(ctx, approvalSubjects,
+		arg.Package,
+		arg.ThenPackage,
+		arg.RolloutID,
+		arg.ServerID,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -83,9 +106,14 @@ func (q *Queries) ApprovalSubjects(ctx context.Context, arg ApprovalSubjectsPara
 			&i.Arch,
 			&i.Profile,
 			&i.Services,
+			&i.Cluster,
 			&i.Folder,
 			&i.SetupSha256,
 			&i.ManifestSha256,
+			&i.ThenFolder,
+			&i.ThenSha256,
+			&i.ThenManifest,
+			&i.Servers,
 			&i.RunAs,
 		); err != nil {
 			return nil, err

@@ -641,3 +641,20 @@ type Wave struct {
 	EndedAt    *time.Time
 	StopReason string
 }
+
+type Webhook struct {
+	ID          int64
+	Name        string
+	Url         string
+	Points      []string
+	Networks    []string
+	Ca          string
+	Sealed      []byte
+	KeyID       string
+	Sha256      string
+	AllowedBy   string
+	AllowedAt   time.Time
+	Reason      string
+	ForbiddenBy string
+	ForbiddenAt *time.Time
+}

@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 )
 
 const packageFor = `-- name: PackageFor :one
@@ -162,20 +163,31 @@ func (q *Queries) SetPackage(ctx context.Context, arg SetPackageParams) error {
 
 const setPreparation = `-- name: SetPreparation :exec
 
-INSERT INTO preparation (package, recorded_by, reason)
-VALUES ($1, $2, $3)
+INSERT INTO preparation (package, recorded_by, reason, versions, done_by, rollout_id)
+VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (package) DO UPDATE
-SET recorded_by = excluded.recorded_by, reason = excluded.reason, at = now()
+SET recorded_by = excluded.recorded_by, reason = excluded.reason, versions = excluded.versions, done_by = excluded.done_by,
+    rollout_id = excluded.rollout_id, at = now()
 `
 
 type SetPreparationParams struct {
 	Package    string
 	RecordedBy string
 	Reason     string
+	Versions   json.RawMessage
+	DoneBy     string
+	RolloutID  *int64
 }
 
 // what lies there already is registered by hand, without a medium
 func (q *Queries) SetPreparation(ctx context.Context, arg SetPreparationParams) error {
-	_, err := q.db.Exec(ctx, setPreparation, arg.Package, arg.RecordedBy, arg.Reason)
+	_, err := q.db.Exec(ctx, setPreparation,
+		arg.Package,
+		arg.RecordedBy,
+		arg.Reason,
+		arg.Versions,
+		arg.DoneBy,
+		arg.RolloutID,
+	)
 	return err
 }

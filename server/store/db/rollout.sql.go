@@ -461,6 +461,33 @@ func (q *Queries) RolloutsAwaitingHost(ctx context.Context, hostID int64) ([]int
 	return items, nil
 }
 
+const rolloutsInWork = `-- name: RolloutsInWork :many
+SELECT id
+FROM rollout
+WHERE state IN ('waiting', 'running')
+ORDER BY id
+`
+
+func (q *Queries) RolloutsInWork(ctx context.Context) ([]int64, error) {
+	rows, err := q.db.Query(ctx, rolloutsInWork)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const serverIDs = `-- name: ServerIDs :many
 SELECT id, name
 FROM server

@@ -172,19 +172,26 @@ const fleet = `-- name: Fleet :many
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
        h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
-       d.value AS services_down,
-       EXISTS (SELECT 1 FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1
+       d.value AS services_down, x.value AS exsetup, c.value AS cluster_fact, c.at AS cluster_at,
+       EXISTS (SELECT 1 FROM upgrade u JOIN rollout ro ON ro.id = u.rollout_id JOIN revision v ON v.id = ro.revision_id JOIN plan p ON p.id = v.plan_id
+               WHERE u.server_id = s.id AND u.rollout_id <> $1 AND p.kind = 'organization'
+               AND u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')) AS preparing,
+       EXISTS (SELECT 1 FROM upgrade u JOIN rollout ro ON ro.id = u.rollout_id JOIN revision v ON v.id = ro.revision_id JOIN plan p ON p.id = v.plan_id
+               WHERE u.server_id = s.id AND u.rollout_id <> $1 AND p.kind = ''
                AND (u.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
                     OR u.state IN ('waiting', 'held') AND u.started_at IS NOT NULL
                        AND EXISTS (SELECT 1 FROM step st WHERE st.upgrade_id = u.id AND st.no_return AND st.state <> 'done' AND st.memory ->> 'created' IS NOT NULL))) AS elsewhere,
        EXISTS (SELECT 1 FROM upgrade u JOIN ledger l ON l.upgrade_id = u.id AND l.restored_at IS NULL
                WHERE u.server_id = s.id AND u.rollout_id <> $1) AS owed,
-       COALESCE((SELECT max(u.ended_at) FROM upgrade u WHERE u.server_id = s.id AND u.rollout_id <> $1), 'epoch')::timestamptz AS elsewhere_until
+       COALESCE((SELECT max(u.ended_at) FROM upgrade u JOIN rollout ro ON ro.id = u.rollout_id JOIN revision v ON v.id = ro.revision_id JOIN plan p ON p.id = v.plan_id
+                 WHERE u.server_id = s.id AND u.rollout_id <> $1 AND p.kind = ''), 'epoch')::timestamptz AS elsewhere_until
 FROM server s
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
 LEFT JOIN fact f ON f.host_id = h.id AND f.name = 'roles'
 LEFT JOIN fact d ON d.host_id = h.id AND d.name = 'services_down'
+LEFT JOIN fact x ON x.host_id = h.id AND x.name = 'exsetup_version'
+LEFT JOIN fact c ON c.host_id = h.id AND c.name = 'cluster'
 ORDER BY s.name, h.name
 `
 
@@ -214,6 +221,10 @@ type FleetRow struct {
 	RolesFact        []byte
 	RolesAt          *time.Time
 	ServicesDown     []byte
+	Exsetup          []byte
+	ClusterFact      []byte
+	ClusterAt        *time.Time
+	Preparing        bool
 	Elsewhere        bool
 	Owed             bool
 	ElsewhereUntil   time.Time
@@ -255,6 +266,10 @@ func (q *Queries) Fleet(ctx context.Context, rolloutID int64) ([]FleetRow, error
 			&i.RolesFact,
 			&i.RolesAt,
 			&i.ServicesDown,
+			&i.Exsetup,
+			&i.ClusterFact,
+			&i.ClusterAt,
+			&i.Preparing,
 			&i.Elsewhere,
 			&i.Owed,
 			&i.ElsewhereUntil,

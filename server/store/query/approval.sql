@@ -26,16 +26,28 @@ ORDER BY s.server_id;
 -- name: ApprovalSubjects :many
 -- The rows as they are now that approvals' digests are built from; server 0 = all.
 SELECT u.id AS upgrade_id, u.runbook, u.wave_id, w.number AS wave, u.started_at, s.id AS server_id, s.name, s.fqdn, s.roles, s.site, s.build,
-       s.language, s.arch, s.profile, s.services,
+       s.language, s.arch, s.profile, s.services, s.cluster,
        COALESCE(k.folder, '')::text AS folder,
        COALESCE(k.setup_sha256, '')::text AS setup_sha256,
        COALESCE(m.manifest_sha256, '')::text AS manifest_sha256,
+       COALESCE(k2.folder, '')::text AS then_folder,
+       COALESCE(k2.setup_sha256, '')::text AS then_sha256,
+       COALESCE(m2.manifest_sha256, '')::text AS then_manifest,
+       ARRAY(
+           SELECT DISTINCT o.name
+           FROM server_host mine
+           JOIN server_host theirs ON theirs.host_id = mine.host_id
+           JOIN server o ON o.id = theirs.server_id
+           WHERE mine.server_id = s.id
+           ORDER BY o.name)::text[] AS servers,
        COALESCE(c.account, '')::text AS run_as
 FROM upgrade u
 JOIN wave w ON w.id = u.wave_id
 JOIN server s ON s.id = u.server_id
 LEFT JOIN package k ON lower(k.name) = lower(@package::text) AND lower(k.language) = lower(s.language) AND k.arch = s.arch
 LEFT JOIN media m ON m.id = k.media_id
+LEFT JOIN package k2 ON lower(k2.name) = lower(@then_package::text) AND lower(k2.language) = lower(s.language) AND k2.arch = s.arch
+LEFT JOIN media m2 ON m2.id = k2.media_id
 LEFT JOIN profile p ON lower(p.name) = lower(s.profile)
 LEFT JOIN credential c ON c.profile_id = p.id AND c.purpose = 'runas'
 WHERE u.rollout_id = @rollout_id

@@ -18,10 +18,11 @@ SET folder = excluded.folder, setup_sha256 = excluded.setup_sha256, added_by = e
     media_id = NULL; -- what lies there already is registered by hand, without a medium
 
 -- name: SetPreparation :exec
-INSERT INTO preparation (package, recorded_by, reason)
-VALUES (@package, @recorded_by, @reason)
+INSERT INTO preparation (package, recorded_by, reason, versions, done_by, rollout_id)
+VALUES (@package, @recorded_by, @reason, @versions, @done_by, sqlc.narg('rollout_id'))
 ON CONFLICT (package) DO UPDATE
-SET recorded_by = excluded.recorded_by, reason = excluded.reason, at = now();
+SET recorded_by = excluded.recorded_by, reason = excluded.reason, versions = excluded.versions, done_by = excluded.done_by,
+    rollout_id = excluded.rollout_id, at = now();
 
 -- name: PreparationFor :one
 SELECT *

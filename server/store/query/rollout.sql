@@ -126,6 +126,12 @@ SELECT clock_timestamp()::timestamptz;
 -- name: IsPrepared :one
 SELECT EXISTS (SELECT 1 FROM preparation WHERE lower(package) = lower(@package::text));
 
+-- name: RolloutsInWork :many
+SELECT id
+FROM rollout
+WHERE state IN ('waiting', 'running')
+ORDER BY id;
+
 -- name: RolloutsAwaitingHost :many
 -- The running rollouts that asked for a host's facts, and have servers to start.
 SELECT r.id

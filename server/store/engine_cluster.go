@@ -1,0 +1,49 @@
+package store
+
+import (
+	"encoding/json"
+	"strings"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// lookCluster keeps the newest look at the cluster of a server's nodes.
+func (one *reading) lookCluster(r db.FleetRow) {
+	if len(r.ClusterFact) == 0 || r.ClusterAt == nil || !r.ClusterAt.After(one.clusterAt) {
+		return
+	}
+	var c preflight.Cluster
+	if json.Unmarshal(r.ClusterFact, &c) == nil {
+		one.cluster, one.clusterAt = c, *r.ClusterAt
+	}
+}
+
+// judgeCluster lets what was seen of the cluster count: the host of its witness,
+// and the builds of its clustered mailbox servers, which may be older than those
+// of the nodes (/UpgradeCms was not run). A look that is older than the readings
+// by more than what is fresh says nothing of builds.
+func (one *reading) judgeCluster() {
+	if one.clusterAt.IsZero() {
+		return
+	}
+	one.witness = witnessHost(one.cluster.Witness)
+	if one.readAt.Sub(one.clusterAt) > rollout.FactsFresh {
+		return
+	}
+	for _, cms := range one.cluster.CMS {
+		build, err := exchange.ParseBuild(cms.Build)
+		if err == nil && !build.IsZero() && !one.build.IsZero() && build.Compare(one.build) < 0 {
+			one.build = build
+		}
+	}
+}
+
+// witnessHost is the host of a share such as \\HUB01.contoso.com\witness: HUB01.
+func witnessHost(share string) string {
+	host, _, _ := strings.Cut(strings.TrimLeft(share, `\`), `\`)
+	host, _, _ = strings.Cut(host, ".")
+	return strings.ToUpper(host)
+}

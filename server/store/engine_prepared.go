@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store/db"
+)
+
+// loadPrepared fills in whether the organization is prepared for the plan's
+// package: by what is on record, and by what was read of it.
+func (t *txn) loadPrepared(ctx context.Context, s *rollout.Snapshot) error {
+	var err error
+	if s.Prepared, err = t.q.IsPrepared(ctx, s.Plan.Package.Name); err != nil {
+		return fmt.Errorf("load preparation: %w", err)
+	}
+	if s.Plan.Kind == rollout.OfOrganization || s.Plan.Package.Kind != exchange.ServicePack {
+		return nil
+	}
+	rows, err := t.q.OrganizationFacts(ctx)
+	if err != nil {
+		return fmt.Errorf("load facts of the organization: %w", err)
+	}
+	facts := map[string]preflight.Fact{}
+	for _, r := range rows {
+		facts[r.Name] = preflight.Fact{Value: r.Value, Source: r.Source, At: r.At}
+	}
+	s.Unprepared = preflight.Unprepared(s.Plan.Package, facts, s.Plan.Servers)
+	return nil
+}
+
+// prepares writes what an upgrade that prepares the organization learned of it
+// and, when it is done, that it is prepared: whoever waits for that goes on.
+func (t *txn) prepares(ctx context.Context, k TickSave) error {
+	var learned []Fact
+	names := preflight.OrganizationNames()
+	for _, f := range k.Facts {
+		if slices.Contains(names, f.Name) {
+			learned = append(learned, f)
+		}
+	}
+	if len(learned) == 0 && k.To != rollout.Done {
+		return nil
+	}
+	u, err := t.q.UpgradeByID(ctx, k.Upgrade)
+	if err != nil {
+		return fmt.Errorf("load upgrade: %w", err)
+	}
+	for _, f := range learned {
+		if err := t.q.SetOrganizationFact(ctx, db.SetOrganizationFactParams{
+			Name: f.Name, Value: f.Value, Source: "read on " + k.Server, EnteredBy: "rollout " + fmt.Sprint(k.Rollout), Reason: "the plan " + u.PlanName,
+		}); err != nil {
+			return fmt.Errorf("keep fact %s of the organization: %w", f.Name, err)
+		}
+	}
+	if k.To != rollout.Done || u.Kind != string(rollout.OfOrganization) {
+		return nil
+	}
+	versions, err := t.versions(ctx)
+	if err != nil {
+		return err
+	}
+	by := fmt.Sprintf("rollout %d", k.Rollout)
+	if err := t.q.SetPreparation(ctx, db.SetPreparationParams{
+		Package: u.Package, RecordedBy: by, Reason: "Prepared on " + k.Server + " by " + by + ", " + u.PlanName, Versions: versions, RolloutID: &k.Rollout,
+	}); err != nil {
+		return fmt.Errorf("record the preparation: %w", err)
+	}
+	return t.releaseHeld(ctx)
+}
+
+// versions are the facts of the organization that say for what it is prepared.
+func (t *txn) versions(ctx context.Context) (json.RawMessage, error) {
+	rows, err := t.q.OrganizationFacts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load facts of the organization: %w", err)
+	}
+	all := map[string]any{}
+	for _, r := range rows {
+		if slices.Contains([]string{"schema", "organization", "domains"}, r.Name) {
+			all[r.Name] = map[string]any{"value": r.Value, "source": r.Source, "at": r.At.UTC().Format(time.RFC3339)}
+		}
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return nil, fmt.Errorf("encode versions: %w", err)
+	}
+	return text, nil
+}
+
+// releaseHeld asks every rollout in work to look again.
+func (t *txn) releaseHeld(ctx context.Context) error {
+	ids, err := t.q.RolloutsInWork(ctx)
+	if err != nil {
+		return fmt.Errorf("find rollouts in work: %w", err)
+	}
+	for _, id := range ids {
+		if err := t.requestAdvance(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
