@@ -35,6 +35,7 @@ generate: ## regenerate templ pages, SQL code and the README's state diagrams, s
 	$(GO) test -count=1 -run '^TestReadmeDiagrams$$' ./server/rollout -update
 	$(GO) test -count=1 -run '^TestReadmeSettings$$' ./server/cli -update
 	$(GO) test -count=1 -run '^TestReadmeConstants$$' ./agentless/windows -update
+	$(GO) test -count=1 -run '^Test(RulesPage|ReadmeFounding)$$' ./server/preflight -update
 
 assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder
 
