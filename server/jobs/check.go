@@ -263,7 +263,7 @@ func (c *runCourse) after(table runbook.Table, step runbook.Step, out runbook.Ou
 		c.save.Message, c.save.Remedy = headline(out), out.Remedy
 	}
 	if len(out.Findings) > 0 && c.run.Kind == store.RunCheck {
-		c.save.Judged, c.save.Findings = true, findingsOf(out.Findings)
+		c.save.Judged, c.save.Findings = true, slices.Clone(out.Findings)
 		c.save.Message, c.save.Remedy = countFindings(c.save.Findings), ""
 	}
 	goesOn := out.Kind == runbook.Again || out.Kind == runbook.OutOfSight

@@ -81,7 +81,7 @@ func (s *Store) RunByID(ctx context.Context, id int64) (Run, error) {
 		return Run{}, err
 	}
 	all := []Run{run}
-	err = s.addFindings(ctx, all)
+	err = s.addFindings(ctx, all, true)
 	return all[0], err
 }
 
@@ -90,15 +90,21 @@ func (s *Store) RunByID(ctx context.Context, id int64) (Run, error) {
 // package "" = all packages. judged = only those that came to findings, with
 // their findings.
 func (s *Store) LastChecks(ctx context.Context, host int64, pkg string, judged bool, most int) ([]Run, error) {
-	return s.lastRuns(ctx, db.LastRunsParams{Judged: judged, Most: int64(most), HostID: host, Kind: RunCheck, Package: pkg})
+	return s.lastRuns(ctx, db.LastRunsParams{Judged: judged, Most: int64(most), HostID: host, Kind: RunCheck, Package: pkg}, true)
+}
+
+// FleetChecks is the last check of every host for a package that came to
+// findings, and the one before, without what passed.
+func (s *Store) FleetChecks(ctx context.Context, pkg string) ([]Run, error) {
+	return s.lastRuns(ctx, db.LastRunsParams{Judged: true, Most: 2, Kind: RunCheck, Package: pkg}, false)
 }
 
 // LastRuns returns the newest runs of every kind on a host, without findings.
 func (s *Store) LastRuns(ctx context.Context, host int64, most int) ([]Run, error) {
-	return s.lastRuns(ctx, db.LastRunsParams{Most: int64(most), HostID: host})
+	return s.lastRuns(ctx, db.LastRunsParams{Most: int64(most), HostID: host}, false)
 }
 
-func (s *Store) lastRuns(ctx context.Context, by db.LastRunsParams) ([]Run, error) {
+func (s *Store) lastRuns(ctx context.Context, by db.LastRunsParams, passes bool) ([]Run, error) {
 	rows, err := s.q.LastRuns(ctx, by)
 	if err != nil {
 		return nil, fmt.Errorf("load the last runs: %w", err)
@@ -110,7 +116,7 @@ func (s *Store) lastRuns(ctx context.Context, by db.LastRunsParams) ([]Run, erro
 	if !by.Judged {
 		return all, nil
 	}
-	return all, s.addFindings(ctx, all)
+	return all, s.addFindings(ctx, all, passes)
 }
 
 // RunsOfBatch returns the checks of a batch with their findings, by host.
@@ -123,7 +129,7 @@ func (s *Store) RunsOfBatch(ctx context.Context, batch int64) ([]Run, error) {
 	for _, r := range rows {
 		all = append(all, lineOf(db.LastRunsRow(r)))
 	}
-	return all, s.addFindings(ctx, all)
+	return all, s.addFindings(ctx, all, true)
 }
 
 // Batches returns the newest batches of checks.
@@ -159,14 +165,14 @@ func (s *Store) batches(ctx context.Context, by db.BatchesParams) ([]CheckBatch,
 }
 
 // addFindings fills in what the runs found, in the order of the rules.
-func (s *Store) addFindings(ctx context.Context, runs []Run) error {
+func (s *Store) addFindings(ctx context.Context, runs []Run, passes bool) error {
 	ids := make([]int64, 0, len(runs))
 	at := make(map[int64]int, len(runs))
 	for i, r := range runs {
 		ids = append(ids, r.ID)
 		at[r.ID] = i
 	}
-	rows, err := s.q.FindingsOfRuns(ctx, ids)
+	rows, err := s.q.FindingsOfRuns(ctx, db.FindingsOfRunsParams{Runs: ids, Passes: passes})
 	if err != nil {
 		return fmt.Errorf("load findings: %w", err)
 	}

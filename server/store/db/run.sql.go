@@ -200,11 +200,18 @@ const findingsOfRuns = `-- name: FindingsOfRuns :many
 SELECT f.run_id, f.position, f.rule, f.severity, f.text, f.evidence, f.remedy, f.source, f.waivable, f.fix, f.unread, f.facts_at
 FROM check_finding f
 WHERE f.run_id = ANY ($1::bigint[])
+  AND ($2::boolean OR f.severity <> 'pass')
 ORDER BY f.run_id, f.position
 `
 
-func (q *Queries) FindingsOfRuns(ctx context.Context, runs []int64) ([]CheckFinding, error) {
-	rows, err := q.db.Query(ctx, findingsOfRuns, runs)
+type FindingsOfRunsParams struct {
+	Runs   []int64
+	Passes bool
+}
+
+// What passed is left out unless wanted.
+func (q *Queries) FindingsOfRuns(ctx context.Context, arg FindingsOfRunsParams) ([]CheckFinding, error) {
+	rows, err := q.db.Query(ctx, findingsOfRuns, arg.Runs, arg.Passes)
 	if err != nil {
 		return nil, err
 	}

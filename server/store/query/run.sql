@@ -205,9 +205,11 @@ SET position = excluded.position,
     facts_at = excluded.facts_at;
 
 -- name: FindingsOfRuns :many
+-- What passed is left out unless wanted.
 SELECT f.*
 FROM check_finding f
 WHERE f.run_id = ANY (@runs::bigint[])
+  AND (@passes::boolean OR f.severity <> 'pass')
 ORDER BY f.run_id, f.position;
 
 -- name: LastRuns :many

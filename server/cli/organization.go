@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+)
+
+// OrganizationCmd shows and enters what is known of the organization.
+type OrganizationCmd struct {
+	Show OrganizationShowCmd `cmd:"" help:"List what is known of the organization, with its source and age."`
+	Look OrganizationLookCmd `cmd:"" help:"Have the organization read from Active Directory, by a host task on a server that you name."`
+	Set  OrganizationSetCmd  `cmd:"" help:"Enter a fact of the organization by hand, with how it is known."`
+	Drop OrganizationDropCmd `cmd:"" help:"Take a fact of the organization back that is not known any more."`
+}
+
+// OrganizationShowCmd lists facts.
+type OrganizationShowCmd struct {
+	DatabaseFlags
+	JSON bool `name:"json" help:"One JSON object per fact."`
+}
+
+// Run prints one line per fact.
+func (c *OrganizationShowCmd) Run(g *Globals) error {
+	ctx := context.Background()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	facts, err := s.OrganizationFacts(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		for _, f := range facts {
+			line := struct {
+				Name      string          `json:"name"`
+				Value     json.RawMessage `json:"value"`
+				Source    string          `json:"source"`
+				At        string          `json:"at"`
+				EnteredBy string          `json:"entered_by"`
+				Reason    string          `json:"reason"`
+			}{f.Name, f.Value, f.Source, f.At.UTC().Format(time.RFC3339), f.EnteredBy, f.Reason}
+			if err := json.NewEncoder(g.Stdout).Encode(line); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(facts) == 0 {
+		fmt.Fprintln(g.Stdout, "nothing is known of the organization yet; see organization look --help")
+		return nil
+	}
+	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "FACT\tVALUE\tSOURCE\tREAD OR ENTERED\tBY\tREASON")
+	for _, f := range facts {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, printable(string(f.Value)), f.Source, f.At.UTC().Format(time.RFC3339), f.EnteredBy, printable(f.Reason))
+	}
+	return w.Flush()
+}
+
+// OrganizationLookCmd has the organization read.
+type OrganizationLookCmd struct {
+	DatabaseFlags
+	Server string        `required:"" help:"Server on whose host it is read, by name." placeholder:"SERVER"`
+	Reason string        `required:"" help:"Why; it stands on the record." placeholder:"TEXT"`
+	Wait   bool          `default:"true" negatable:"" help:"Wait until it was read. --no-wait only asks: a running coordinator does it."`
+	Within time.Duration `default:"30m" help:"How long to wait at the most."`
+}
+
+// Run asks and waits.
+func (c *OrganizationLookCmd) Run(g *Globals) error {
+	ctx := context.Background()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	one, err := s.ServerByName(ctx, c.Server)
+	if err != nil {
+		return err
+	}
+	id, err := s.AskOrganization(ctx, commandLine(), one.ID, c.Reason)
+	if err != nil {
+		return err
+	}
+	if !c.Wait {
+		fmt.Fprintf(g.Stdout, "asked for the organization on %s, run %d\n", one.Name, id)
+		return nil
+	}
+	runs, err := awaitRuns(ctx, s, []int64{id}, c.Within)
+	if err != nil {
+		return err
+	}
+	r := runs[0]
+	fmt.Fprintf(g.Stdout, "%s: %s\n", r.State, printable(r.Message))
+	if r.State != rollout.Done {
+		if r.Remedy != "" {
+			fmt.Fprintln(g.Stdout, printable(r.Remedy))
+		}
+		return Exit(1)
+	}
+	return nil
+}
+
+// OrganizationSetCmd enters a fact.
+type OrganizationSetCmd struct {
+	DatabaseFlags
+	Name   string `arg:"" help:"Fact: schema, organization, domains, ..."`
+	Value  string `arg:"" help:"Its value as JSON: 10637, true, [\"CONTOSO\"]."`
+	Reason string `required:"" help:"How it is known; it stands on the record." placeholder:"TEXT"`
+}
+
+// Run checks the fact's shape and keeps it.
+func (c *OrganizationSetCmd) Run(g *Globals) error {
+	ctx := context.Background()
+	if err := checkOrganizationFact(c.Name, c.Value); err != nil {
+		return usage(g, err)
+	}
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.EnterOrganizationFact(ctx, commandLine(), c.Name, json.RawMessage(c.Value), c.Reason); err != nil {
+		return err
+	}
+	fmt.Fprintf(g.Stdout, "%s is %s\n", c.Name, c.Value)
+	return nil
+}
+
+// checkOrganizationFact refuses a fact that no rule could read.
+func checkOrganizationFact(name, value string) error {
+	if names := preflight.OrganizationNames(); !slices.Contains(names, name) {
+		return fmt.Errorf("there is no fact %q of an organization%s; there are %s", name, exchange.Near(name, names, ": the nearest is"), strings.Join(names, ", "))
+	}
+	if !json.Valid([]byte(value)) {
+		return fmt.Errorf("%s is no JSON: a number, true, false, a text in double quotes, or a list is wanted", strconv.Quote(value))
+	}
+	if _, errs := preflight.ReadOrganization(map[string]preflight.Fact{name: {Value: json.RawMessage(value)}}); len(errs) > 0 {
+		return fmt.Errorf("not of its shape: %w", errs[0])
+	}
+	return nil
+}
+
+// OrganizationDropCmd takes a fact back.
+type OrganizationDropCmd struct {
+	DatabaseFlags
+	Name   string `arg:"" help:"Fact, see organization show."`
+	Reason string `required:"" help:"Why it is not known any more; it stands on the record." placeholder:"TEXT"`
+}
+
+// Run takes it back.
+func (c *OrganizationDropCmd) Run(g *Globals) error {
+	ctx := context.Background()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	if err := s.DropOrganizationFact(ctx, commandLine(), c.Name, c.Reason); err != nil {
+		return err
+	}
+	fmt.Fprintf(g.Stdout, "%s is not known any more\n", c.Name)
+	return nil
+}

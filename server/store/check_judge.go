@@ -1,0 +1,146 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+)
+
+// Judgement is what the rules say of a host by facts that are stored: nobody
+// asked it. What only a live host can show (its media, a canary) is unknown.
+type Judgement struct {
+	Host     string
+	HostID   int64
+	Oldest   *time.Time // of the facts; nil = there are none
+	Newest   *time.Time
+	Findings []preflight.Finding
+}
+
+// JudgeStored judges the stored facts of every host of a server by the rules of
+// this version, without asking any host. Findings that a waiver accepts are
+// marked so.
+func (s *Store) JudgeStored(ctx context.Context, server, pkg string) ([]Judgement, error) {
+	one, err := s.ServerByName(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	target, err := exchange.PackageByName(pkg)
+	if err != nil {
+		return nil, fmt.Errorf("judge %s: %w", one.Name, rollout.Invalid("%s", err))
+	}
+	subject, err := s.subject(ctx, one, target)
+	if err != nil {
+		return nil, fmt.Errorf("judge %s: %w", one.Name, err)
+	}
+	waivers, err := s.WaiversFor(ctx, one.ID, target.Name)
+	if err != nil {
+		return nil, err
+	}
+	var all []Judgement
+	for _, h := range one.Hosts {
+		facts, err := s.Facts(ctx, h.ID)
+		if err != nil {
+			return nil, err
+		}
+		judged := Judgement{Host: h.Name, HostID: h.ID}
+		known := make(map[string]preflight.Fact, len(facts))
+		for name, f := range facts {
+			known[name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
+			if at := f.At; judged.Oldest == nil || at.Before(*judged.Oldest) {
+				judged.Oldest = &at
+			}
+			if at := f.At; judged.Newest == nil || at.After(*judged.Newest) {
+				judged.Newest = &at
+			}
+		}
+		about := subject
+		var errs []error
+		about.Facts, errs = preflight.ReadFacts(known)
+		about.Unreadable = slices.Clone(subject.Unreadable)
+		for _, err := range errs {
+			about.Unreadable = append(about.Unreadable, err.Error())
+		}
+		if about.Clustered() {
+			about.Node = h.Name
+		}
+		judged.Findings = Accepted(preflight.Judge(about), waivers)
+		all = append(all, judged)
+	}
+	return all, nil
+}
+
+// subject is what is known of a server and the organization, for rules.
+func (s *Store) subject(ctx context.Context, one Server, target exchange.Package) (preflight.Subject, error) {
+	subject := preflight.Subject{
+		Server: one.Server, Package: target, Unread: true,
+		Media: preflight.Media{Language: one.Language, Arch: one.Arch, Folder: DefaultFolder(target.Name, one.Language, one.Arch)},
+	}
+	var err error
+	if subject.Now, err = s.Now(ctx); err != nil {
+		return subject, err
+	}
+	if subject.Policy, err = s.Policy(ctx); err != nil {
+		return subject, err
+	}
+	prepared, err := s.Preparations(ctx)
+	if err != nil {
+		return subject, err
+	}
+	_, subject.Prepared = prepared[target.Name]
+	facts, err := s.OrganizationFacts(ctx)
+	if err != nil {
+		return subject, err
+	}
+	known := make(map[string]preflight.Fact, len(facts))
+	for _, f := range facts {
+		known[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
+	}
+	var errs []error
+	subject.Organization, errs = preflight.ReadOrganization(known)
+	for _, err := range errs {
+		subject.Unreadable = append(subject.Unreadable, err.Error())
+	}
+	return subject, nil
+}
+
+// Accepted marks the findings that waivers accept. A waiver of what has become
+// worse in kind since does not hold.
+func Accepted(findings []preflight.Finding, waivers []Waiver) []preflight.Finding {
+	all := slices.Clone(findings)
+	for i, f := range all {
+		for _, w := range waivers {
+			if w.Rule == f.Rule && f.Waivable && w.Holds(string(f.Severity)) {
+				all[i].Waived = true
+			}
+		}
+	}
+	return all
+}
+
+// FindingToWaive is what the last check of a server for a package found by a
+// rule: of several hosts the gravest.
+func (s *Store) FindingToWaive(ctx context.Context, one Server, pkg, rule string) (preflight.Finding, error) {
+	var found *preflight.Finding
+	for _, h := range one.Hosts {
+		last, err := s.LastChecks(ctx, h.ID, pkg, true, 1)
+		if err != nil {
+			return preflight.Finding{}, err
+		}
+		for _, r := range last {
+			for _, f := range r.Findings {
+				if f.Rule == rule && (found == nil || f.Severity == preflight.Blocker) {
+					found = &f
+				}
+			}
+		}
+	}
+	if found == nil {
+		return preflight.Finding{}, rollout.NotFound("No check of %s for %s found anything by the rule %s. Check the server first.", one.Name, pkg, rule)
+	}
+	return *found, nil
+}
