@@ -14,6 +14,7 @@ var tables = map[string]func() Table{
 	rollout.StandaloneServicePack: Standalone,
 	"staging":                     Staging,
 	OrganizationLook:              LookingAtTheOrganization,
+	CheckingTable:                 Checking,
 }
 
 // sized makes the runbooks whose names hold how many nodes and clustered mailbox

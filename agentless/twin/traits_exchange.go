@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 )
 
@@ -97,10 +96,6 @@ var exchangeTraits = []trait{
 		h.world().Agents = append(h.world().Agents, worldAgent{name, true, 1 + len(h.world().Agents), path})
 		return nil
 	}},
-	{name: "um-calls", words: "so many calls are under way", shape: func(h *host, n string) error {
-		h.acts().Calls = atoi(n)
-		return nil
-	}},
 	{name: "um-default-language", words: "the dial plan speaks another language: um-default-language=de-DE", shape: func(h *host, culture string) error {
 		h.world().Plans["Main Dial Plan"] = culture
 		return nil
@@ -133,15 +128,6 @@ var exchangeTraits = []trait{
 	}},
 	{name: "static-dc", words: "Exchange was told which domain controller to use: static-dc=dc2.lab.test", shape: func(h *host, dc string) error {
 		h.world().Config, h.world().Controllers = dc, []string{dc}
-		return nil
-	}},
-	{name: "event-level", words: `an event-log level is raised: event-level=MSExchangeIS\9000 Private\General|High`, shape: func(h *host, value string) error {
-		at, level, _ := strings.Cut(value, "|")
-		h.acts().Levels[at] = level
-		return nil
-	}},
-	{name: "queued", words: "so many messages wait in queues", shape: func(h *host, n string) error {
-		h.acts().Queue = atoi(n)
 		return nil
 	}},
 	{name: "cmdlet-fails", words: "cmdlets of one part of exchange-look fail: cmdlet-fails=books", shape: func(h *host, part string) error {

@@ -161,7 +161,7 @@ func TestWhatCameLaterIsRefused(t *testing.T) {
 		{"foreach ($pwd in $path) { if ($pwd -ne $null) { put 'a' $pwd } }", "variable $pwd is one of PowerShell's own"},
 		{"put 'a' $host", `variable "$host" is not in the list`},
 		// what must not be for other reasons
-		{"put 'a' $_.Exception.HelpLink", ".Message is not in the list"},
+		{"put 'a' $_.Exception.HelpLink", ".HelpLink is not in the list"},
 		{"Write-Host 'a'", "not looked up"},
 		{"Format-List $path", "not looked up"},
 		{"put 'a' \"$path\"", "expandable_string_literal"},
