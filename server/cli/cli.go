@@ -30,6 +30,7 @@ type Root struct {
 	Credential   CredentialCmd   `cmd:"" help:"Store accounts; their passwords are sealed and never shown."`
 	Package      PackageCmd      `cmd:"" help:"Register where a package's media lie on the hosts."`
 	Media        MediaCmd        `cmd:"" help:"Bring packages' media to the hosts: take them in, list them, say from where hosts fetch them."`
+	Hook         HookCmd         `cmd:"" help:"Say which programs and webhooks run at points of upgrades, and try them."`
 	Preflight    PreflightCmd    `cmd:"" help:"Check servers for a package outside upgrades; exit status 3 when something blocks."`
 	Waiver       WaiverCmd       `cmd:"" help:"List, ask for and withdraw waivers of findings."`
 	Policy       PolicyCmd       `cmd:"" help:"Show and set the values that rules of preflight compare with."`

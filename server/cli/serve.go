@@ -33,6 +33,7 @@ type ServeCmd struct {
 	KeyFlags
 	MediaFlags
 	MediaListenFlags
+	HookDirFlags
 	Listen        string   `default:"127.0.0.1:8080" help:"Address of the console." env:"WAVEKEEPER_LISTEN" placeholder:"HOST:PORT"`
 	MetricsListen string   `name:"metrics-listen" help:"Address of /metrics and /readyz without a token, such as 127.0.0.1:9090. Empty: none; they are at the console's address behind --metrics-token." env:"WAVEKEEPER_METRICS_LISTEN" placeholder:"HOST:PORT"`
 	MetricsToken  string   `name:"metrics-token" help:"Bearer token for /metrics and /readyz at the console's address. Empty: they are not there." env:"WAVEKEEPER_METRICS_TOKEN" placeholder:"TOKEN"`
@@ -64,6 +65,11 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
+	hooks, err := c.dir()
+	if err != nil {
+		return err
+	}
+	s.UseHooks(jobs.HooksNow(s, hooks))
 	if _, err := s.Installation(ctx, c.Demo); err != nil {
 		return err
 	}
@@ -80,7 +86,7 @@ func (c *ServeCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Log: log, Workers: c.Workers, Media: c.media(key, listener)})
+	engine, err := jobs.New(jobs.Options{Store: s, Keys: key, Log: log, Workers: c.Workers, Media: c.media(key, listener), Hooks: hooks})
 	if err != nil {
 		return err
 	}

@@ -33,8 +33,9 @@ type Webhook struct {
 	Networks []string
 	// Secret signs each call; it is never logged and never in an error.
 	Secret []byte
-	// Roots are the certificates that its host is checked against; nil = the system's.
-	Roots *x509.CertPool
+	// CA is the certificates, in PEM, that its host's is checked against; empty =
+	// the system's.
+	CA string
 }
 
 // The headers of a signed call. The signature is "v1=" and the HMAC-SHA256, in
@@ -77,6 +78,9 @@ func (w Webhook) Check() error {
 			return fmt.Errorf("%q is no point; there are %s", p, strings.Join(points, ", "))
 		}
 	}
+	if w.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(w.CA)) {
+		return errors.New("the file of certificates holds none in PEM")
+	}
 	_, err = w.networks()
 	return err
 }
@@ -94,11 +98,11 @@ func (w Webhook) networks() ([]netip.Prefix, error) {
 }
 
 // SHA256 is the hash of all that an approval of the webhook binds: where it
-// leads, the points, the address ranges and which secret signs.
+// leads, the points, the address ranges, the certificates and which secret signs.
 func (w Webhook) SHA256() string {
 	key := sha256.Sum256(append([]byte("wavekeeper webhook secret\x00"), w.Secret...))
 	ranges, named := slices.Sorted(slices.Values(w.Networks)), slices.Sorted(slices.Values(w.Points))
-	content, err := json.Marshal([]any{1, w.Name, w.URL, named, ranges, hex.EncodeToString(key[:])})
+	content, err := json.Marshal([]any{1, w.Name, w.URL, named, ranges, w.CA, hex.EncodeToString(key[:])})
 	if err != nil {
 		return "" // texts alone always have a form
 	}
@@ -212,8 +216,9 @@ func (w Webhook) client(ranges []netip.Prefix) *http.Client {
 		},
 	}
 	settings := &tls.Config{MinVersion: tls.VersionTLS12}
-	if w.Roots != nil {
-		settings.RootCAs = w.Roots
+	if w.CA != "" {
+		settings.RootCAs = x509.NewCertPool()
+		settings.RootCAs.AppendCertsFromPEM([]byte(w.CA))
 	}
 	return &http.Client{
 		Transport: &http.Transport{

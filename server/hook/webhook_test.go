@@ -2,7 +2,7 @@ package hook
 
 import (
 	"context"
-	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
@@ -26,12 +26,14 @@ func webhookAt(t *testing.T, answer http.HandlerFunc) Webhook {
 	server.Listener = listener
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
 	return Webhook{
 		Name: "balancer", URL: "https://" + listener.Addr().String() + "/drain?token=hidden", Points: []string{"drain"},
-		Networks: []string{"127.0.166.0/24"}, Secret: []byte("sixteen bytes or more"), Roots: roots,
+		Networks: []string{"127.0.166.0/24"}, Secret: []byte("sixteen bytes or more"), CA: pemOf(server),
 	}
+}
+
+func pemOf(server *httptest.Server) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}))
 }
 
 func TestWebhookIsSignedOverTimeAndBody(t *testing.T) {
@@ -52,9 +54,7 @@ func TestWebhookIsSignedOverTimeAndBody(t *testing.T) {
 		_, _ = io.WriteString(rw, "drained")
 	}))
 	t.Cleanup(server.Close)
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	w.Name, w.URL, w.Points, w.Networks, w.Roots = "lb", server.URL, []string{"drain"}, []string{"127.0.0.0/8"}, roots
+	w.Name, w.URL, w.Points, w.Networks, w.CA = "lb", server.URL, []string{"drain"}, []string{"127.0.0.0/8"}, pemOf(server)
 	r, err := w.Run(context.Background(), call)
 	if err != nil || r.State != Done || string(r.Output) != "drained" {
 		t.Errorf("%+v, %v", r, err)
@@ -71,9 +71,7 @@ func TestAnswerOfAWebhookSaysHowItEnded(t *testing.T) {
 			rw.Header().Set("Location", "/elsewhere")
 			rw.WriteHeader(status)
 		}))
-		roots := x509.NewCertPool()
-		roots.AddCert(server.Certificate())
-		w := Webhook{Name: "lb", URL: server.URL + "/", Points: []string{"drain"}, Networks: []string{"127.0.0.0/8"}, Roots: roots}
+		w := Webhook{Name: "lb", URL: server.URL + "/", Points: []string{"drain"}, Networks: []string{"127.0.0.0/8"}, CA: pemOf(server)}
 		if r, err := w.Run(context.Background(), call); err != nil || r.State != want {
 			t.Errorf("%d: %+v, %v; want %s", status, r, err, want)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"wavekeeper/agentless/runbook"
+	"wavekeeper/server/hook"
 	"wavekeeper/server/store"
 )
 
@@ -38,6 +39,7 @@ type Options struct {
 	Workers int              // jobs at the same time; 0 = 50
 	Now     func() time.Time // this process's clock, by which it knows that a lease may have run out; nil = the clock
 	Media   Media            // how hosts fetch media from this program
+	Hooks   hook.Dir         // programs that run at points of upgrades; zero = none
 	Pace    float64          // divides the pauses between ticks, for hosts whose time runs faster; 0 = 1
 }
 
@@ -59,6 +61,7 @@ type Engine struct {
 	owner    string
 	pace     float64
 	media    Media
+	hooks    hook.Dir
 	client   *river.Client[pgx.Tx]
 	conns    conns
 	accesses accesses
@@ -80,7 +83,7 @@ func New(o Options) (*Engine, error) {
 	}
 	e := &Engine{
 		store: o.Store, keys: o.Keys, instead: o.Table, log: o.Log, now: o.Now,
-		owner: uuid.NewString(), pace: o.Pace, media: o.Media, conns: conns{by: map[int64]cachedConn{}}, accesses: accesses{by: map[int64]*access{}},
+		owner: uuid.NewString(), pace: o.Pace, media: o.Media, hooks: o.Hooks, conns: conns{by: map[int64]cachedConn{}}, accesses: accesses{by: map[int64]*access{}},
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &advancer{engine: e})

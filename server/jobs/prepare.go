@@ -99,6 +99,7 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Memory:       memory,
 		Notes:        notes,
 		Book:         &book{store: e.store, page: page, secrets: work.secrets},
+		Hooks:        &hooks{store: e.store, keys: e.keys, dir: e.hooks, approved: w.Hooks, rollout: w.Rollout, secrets: work.secrets},
 		Now:          w.Now,
 		Away:         (&course{w: w, table: e.plain(w), now: w.Now}).away(),
 	}
