@@ -157,7 +157,7 @@ type IIS struct {
 // TimeZoneData is the time-zone data of Windows (time_zone_data).
 type TimeZoneData struct {
 	Zone  string            `json:"zone"`  // key name of the host's own zone
-	Zones map[string]string `json:"zones"` // key name -> TZI in hex, of TimeZones and the host's own
+	Zones map[string]string `json:"zones"` // key name -> TZI in hex, of a few zones that changed and the host's own
 }
 
 // Patch is one patch of the product Exchange (patches).
@@ -327,6 +327,7 @@ type Cluster struct {
 	CMS     []ClusteredCMS  `json:"cms"`
 	Copies  []ReplicaStatus `json:"copies"`
 	Witness string          `json:"witness"` // \\HUB01\share; "" = none
+	Unread  []string        `json:"unread"`  // parts that could not be read, and why
 }
 
 // ClusterNode is one node and its state by the cluster's word: Up, Down, Paused, Joining.
@@ -350,6 +351,7 @@ type ClusteredCMS struct {
 	Owner string   `json:"owner"`
 	Nodes []string `json:"nodes"`
 	Build string   `json:"build"`
+	Group string   `json:"group"` // the resource group it is in
 }
 
 // ReplicaStatus is how one storage group's copy stands.

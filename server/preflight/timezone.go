@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// TimeZones are the zones, by the names of their keys below "Time Zones", by
+// zonesFrom2007 are the zones, by the names of their keys below "Time Zones", by
 // which current data is told: those that follow the Energy Policy Act of 2005 of
 // the United States since March 2007. KB931836 brought it to Windows Server 2003
 // first, and every cumulative update after it keeps it.
-func TimeZones() []string {
+func zonesFrom2007() []string {
 	return []string{
 		"Alaskan Standard Time", "Pacific Standard Time", "Mountain Standard Time", "Central Standard Time",
 		"Eastern Standard Time", "Atlantic Standard Time", "Newfoundland Standard Time",
 	}
 }
 
-// TimeZoneUpdates are the updates known to bring that data, where the data
+// timeZoneUpdates are the updates known to bring that data, where the data
 // itself was not read: KB931836 and the cumulative ones that replace it. Source:
 // the founding document and support2.microsoft.com on KB931836 for the first,
 // 942763, 951072 and 955839; the others are remembered.
-var TimeZoneUpdates = []string{
+var timeZoneUpdates = []string{
 	"KB931836", "KB933360", "KB942763", "KB951072", "KB955839", "KB970653", "KB976098", "KB979306", "KB981793", "KB2158563",
 	"KB2443685", "KB2570791", "KB2633952", "KB2756822", "KB2779562", "KB2863058", "KB2904266", "KB2981580", "KB2998527", "KB3013410",
 }
@@ -57,18 +57,18 @@ func ruleTimeZone(s Subject) verdict {
 	if s.Facts.TimeZoneData.Known {
 		return zonesAreCurrent(s.Facts.TimeZoneData.Value, remedy)
 	}
-	for _, kb := range TimeZoneUpdates {
+	for _, kb := range timeZoneUpdates {
 		if updated(s.Facts.Hotfixes.Value, kb) {
 			return pass("A time zone update that is new enough is installed", kb)
 		}
 	}
-	return unread("Not known whether the time-zone data is current", fmt.Sprintf("the data was not read, and none of %s is among %d updates", list(TimeZoneUpdates), len(s.Facts.Hotfixes.Value)), remedy)
+	return unread("Not known whether the time-zone data is current", fmt.Sprintf("the data was not read, and none of %s is among %d updates", list(timeZoneUpdates), len(s.Facts.Hotfixes.Value)), remedy)
 }
 
 func zonesAreCurrent(d TimeZoneData, remedy string) verdict {
 	var old, odd []string
 	seen := 0
-	for _, zone := range TimeZones() {
+	for _, zone := range zonesFrom2007() {
 		text, ok := d.Zones[zone]
 		if !ok {
 			continue
