@@ -12,6 +12,7 @@ import (
 // clusters are made for their numbers of nodes and servers, see ByName.
 var tables = map[string]func() Table{
 	rollout.StandaloneServicePack: Standalone,
+	"ccr-service-pack":            ccrServicePack,
 	"staging":                     Staging,
 	OrganizationLook:              LookingAtTheOrganization,
 	CheckingTable:                 Checking,
@@ -19,7 +20,9 @@ var tables = map[string]func() Table{
 
 // sized makes the runbooks whose names hold how many nodes and clustered mailbox
 // servers they are for: "scc-3-2-service-pack".
-var sized = map[string]func(nodes, servers int) Table{}
+var sized = map[string]func(nodes, servers int) Table{
+	"scc-#-service-pack": sccServicePack,
+}
 
 // ByName returns the runbook of that name.
 func ByName(name string) (Table, bool) {

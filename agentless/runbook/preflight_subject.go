@@ -34,7 +34,7 @@ func subjectOf(ctx context.Context, w *Work) (rules.Subject, []Fact, error) {
 	for _, f := range found {
 		asked[f.Name] = true
 	}
-	for _, earlier := range []map[string]rules.Fact{tasksTold(w), w.Known[w.Node]} {
+	for _, earlier := range []map[string]rules.Fact{tasksTold(w), chosenTold(w), w.Known[w.Node]} {
 		for name, f := range earlier {
 			if _, told := known[name]; !told && !asked[name] {
 				known[name] = f

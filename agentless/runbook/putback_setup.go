@@ -95,7 +95,7 @@ func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 		if disabled {
 			before["start"] = was.StartMode
 		}
-		if before["start"] == windows.StartAuto && slices.Contains(strings.Split(b.Notes["record"][delayedStart], ","), was.Name) {
+		if before["start"] == windows.StartAuto && slices.Contains(strings.Split(b.note("record")[delayedStart], ","), was.Name) {
 			before[delayedStart] = "yes"
 		}
 		if err := b.change(ctx, Entry{

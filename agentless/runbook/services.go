@@ -33,7 +33,7 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 		}
 	}
 	attempt := strconv.Itoa(w.Attempt)
-	if w.Memory["services"] == "" || w.Memory["attempt"] != attempt && len(w.Ledger) == 0 && asRecorded(w, w.Notes[PutBack]) {
+	if w.Memory["services"] == "" || w.Memory["attempt"] != attempt && len(w.Ledger) == 0 && asRecorded(w, w.note(PutBack)) {
 		text, err := json.Marshal(found)
 		if err != nil {
 			return Outcome{}, fmt.Errorf("encode services: %w", err)
@@ -96,7 +96,7 @@ var setupTouches = []string{"Winmgmt", "RemoteRegistry", "MSDTC", "SysmonLog", "
 // recorded is what the step record found; false when it never ran.
 func recorded(w *Work) (map[string]windows.Service, bool, error) {
 	services := map[string]windows.Service{}
-	text := w.Notes["record"]["services"]
+	text := w.note("record")["services"]
 	if text == "" {
 		return nil, false, nil
 	}

@@ -169,7 +169,7 @@ func (w *Work) prefixes() []string {
 	if w.Run != 0 {
 		all = append(all, fmt.Sprintf("wk-%s-r%d-", w.Installation, w.Run))
 	}
-	number := w.Notes[Stage][stageNumber]
+	number := w.note(Stage)[stageNumber]
 	if number == "" && w.Media.Medium.Staging != 0 {
 		number = strconv.FormatInt(w.Media.Medium.Staging, 10)
 	}

@@ -33,7 +33,7 @@ func tidyMedia(ctx context.Context, w *Work) (Outcome, error) {
 	if err != nil {
 		return trouble("ask the host's time", err)
 	}
-	proven := w.Notes[Stage][stageProven] != "" || w.Memory[stageProven] != ""
+	proven := w.note(Stage)[stageProven] != "" || w.Memory[stageProven] != ""
 	var names []string
 	for _, e := range entries {
 		low := strings.ToLower(e.Name)

@@ -180,6 +180,7 @@ func (h *host) freshNode() {
 			StartMode: automatic, DependsOn: []string{"RpcSs"},
 		})
 	}
+	h.regPut(`HKLM\Cluster`, text("ClusterName", h.cluster.s.Name))
 	active := h.cluster.serverOn(h.name)
 	for _, name := range clusterManaged {
 		if s := h.service(name); s != nil {

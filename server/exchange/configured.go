@@ -46,7 +46,11 @@ func ConfiguredOf(keys map[string]RoleKey, inventory []Role) Configured {
 	for _, name := range c.names {
 		key := keys[name]
 		build, err := ParseBuild(key.Configured)
+		if name == ClusteredMailboxKey { // raised where /UpgradeCms ran: not the node's build
+			build, err = Build{}, nil
+		}
 		switch {
+		case name == ClusteredMailboxKey:
 		case err != nil:
 			c.Unreadable = append(c.Unreadable, fmt.Sprintf("%s is configured at %v", name, err))
 		case build.IsZero():
