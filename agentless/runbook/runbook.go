@@ -107,7 +107,6 @@ type Work struct {
 	Waived       []string                         // rules that a person waived for this server, on the record
 	Organization map[string]rules.Fact            // facts of the organization, by name
 	Known        map[string]map[string]rules.Fact // facts of each host as they are kept, by host and name; what a step just learned is not among them
-	Domains      []string                         // of the organization's runbook: the domains to be prepared; none = all
 	Fleet        rules.Fleet                      // what rules want to know of the other servers; of steps whose name begins with preflight
 	Ledger       []Entry                          // entries of this upgrade that are not put back
 	Markers      []Marker                         // cleared on the host in this upgrade and not put back

@@ -18,13 +18,10 @@ func (e *Engine) fillRun(ctx context.Context, r store.Run, lease store.Lease, wo
 	work.Work = runbook.Work{
 		Host: work.way.windows(), Node: r.Host.Name, Nodes: []string{r.Host.Name}, Server: first, RunAs: runas, Installation: knows.Installation,
 		Run: r.ID, Attempt: 1, Prepared: knows.Prepared, Memory: work.Memory, Notes: notesOfRun(r.Memory), Now: now,
-		Organization: map[string]preflight.Fact{}, Policy: runbook.Policy{Rules: knows.Policy}, Book: stagingBook{lease: lease, now: e.now},
+		Organization: knows.Known.Organization, Known: knows.Known.Hosts, Fleet: knows.Known.Fleet, Policy: runbook.Policy{Rules: knows.Known.Policy}, Book: stagingBook{lease: lease, now: e.now},
 	}
 	for _, s := range knows.Servers {
 		work.Servers = append(work.Servers, s.Server)
-	}
-	for _, f := range knows.Facts {
-		work.Organization[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
 	}
 	if r.Fix != 0 {
 		page := store.FixPage{Lease: lease, Run: r.ID, Generation: r.Generation, Fix: r.Fix, Host: r.Host.Name}

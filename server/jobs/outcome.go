@@ -40,7 +40,7 @@ func after(w store.UpgradeWork, table rollout.Runbook, out runbook.Outcome, now 
 		if f.Evidence != "" {
 			text += " (" + f.Evidence + ")"
 		}
-		c.save.Findings = append(c.save.Findings, store.Finding{Rule: f.Rule, Severity: string(f.Severity), Evidence: text, Remedy: f.Remedy})
+		c.save.Findings = append(c.save.Findings, store.Finding{Rule: f.Rule, Severity: string(f.Severity), Waived: f.Waived, Evidence: text, Remedy: f.Remedy})
 	}
 	if out.Remedy == "" && out.Kind != runbook.Again && out.Kind != runbook.Done && out.Kind != runbook.OutOfSight {
 		out.Remedy = "Look at the host and cure the cause; then run again."

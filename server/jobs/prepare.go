@@ -88,7 +88,6 @@ func (e *Engine) prepare(ctx context.Context, w store.UpgradeWork, lease store.L
 		Servers:      w.Servers,
 		Package:      install.pkg,
 		Then:         install.then,
-		Domains:      w.Domains,
 		Media:        install.media,
 		RunAs:        runbook.Account{Name: runas.name, Password: runas.password},
 		Installation: w.Installation,

@@ -21,7 +21,6 @@ type ApprovalContent struct {
 	Format        string         `json:"format"`
 	Revision      string         `json:"revision"` // hash of the plan revision
 	Kind          string         `json:"kind"`     // of the plan, see PlanKind
-	Domains       []string       `json:"domains"`  // of the preparation of the organization: those prepared; none = all
 	Wave          int            `json:"wave"`
 	Server        string         `json:"server"`
 	Servers       []string       `json:"servers"` // all that are upgraded as one: of a cluster every clustered mailbox server
@@ -72,7 +71,7 @@ type ApprovalHost struct {
 // normal puts the lists in the order in which they are hashed.
 func (c ApprovalContent) normal() ApprovalContent {
 	c.Format = ApprovalFormat
-	c.Roles, c.Services, c.Servers, c.Domains = sorted(c.Roles), sorted(c.Services), sorted(c.Servers), sorted(c.Domains)
+	c.Roles, c.Services, c.Servers = sorted(c.Roles), sorted(c.Services), sorted(c.Servers)
 	c.Hooks = append([]ApprovalHook{}, c.Hooks...)
 	slices.SortFunc(c.Hooks, func(a, b ApprovalHook) int {
 		return cmp.Or(strings.Compare(a.Point, b.Point), strings.Compare(a.Name, b.Name), strings.Compare(a.SHA256, b.SHA256))
@@ -121,7 +120,6 @@ func (c ApprovalContent) fields() []approvalField {
 	return []approvalField{
 		{"plan revision", c.Revision},
 		{"kind of plan", c.Kind},
-		{"domains", strings.Join(c.Domains, ", ")},
 		{"wave", fmt.Sprint(c.Wave)},
 		{"server", c.Server},
 		{"servers upgraded as one", strings.Join(c.Servers, ", ")},

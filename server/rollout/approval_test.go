@@ -12,10 +12,10 @@ func TestApprovalDigestAndDiffCoverEveryField(t *testing.T) {
 		Revision: "r", Wave: 1, Server: "MBX1", Hosts: []ApprovalHost{{"MBX1", "10.0.0.1", 5985}}, Roles: []string{"Mailbox"}, Site: "A",
 		StartingBuild: "8.0.685.25", Runbook: "standalone-service-pack", Version: 1, Steps: "s", Package: "sp1", SetupSHA256: "h", RunAs: "CONTOSO\\svc",
 		FQDN: "mbx1.contoso.com", Language: "en-US", Arch: "x64", Folder: `C:\sp1`, Profile: "default", Services: []string{"Backup"},
-		Servers: []string{"MBX1"}, Domains: []string{"contoso.com"}, Then: ApprovalThen{Package: "sp1-ru9"}, Hooks: []ApprovalHook{{"drain", "lb", "h"}},
+		Servers: []string{"MBX1"}, Then: ApprovalThen{Package: "sp1-ru9"}, Hooks: []ApprovalHook{{"drain", "lb", "h"}},
 	}
 	digest, err := base.Digest()
-	const golden = "25a6479b37699fb72eadcde346aa62d90b1259553ea0b2e587e97d4b1f4d4402"
+	const golden = "d105736e9a49a79ce528848ec2663be7a5fd616e9aeeec7dffcfae943b7a32e2"
 	if err != nil || digest != golden {
 		t.Errorf("digest %s, %v, want %s", digest, err, golden)
 	}

@@ -24,7 +24,6 @@ type Plan struct {
 	Kind    PlanKind
 	Package exchange.Package
 	Then    *exchange.Package // installed on each server after Package; nil = nothing
-	Domains []string          // of OfOrganization: the domains to be prepared, by their full names; none = all
 	Scope   string            // ScopeOrganization or ScopeSite
 	RuleSet string            // "standard@1"
 	Policy  Policy
@@ -81,7 +80,6 @@ type planContent struct {
 	Package string       `json:"package"`
 	Target  string       `json:"target"`
 	Then    string       `json:"then,omitempty"`
-	Domains []string     `json:"domains,omitempty"`
 	Scope   string       `json:"scope"`
 	RuleSet string       `json:"ruleset"`
 	Policy  Policy       `json:"policy"`
@@ -114,7 +112,7 @@ type planServer struct {
 func (p Plan) Canonical() ([]byte, error) {
 	c := planContent{
 		Format: PlanFormat, Kind: string(p.Kind), Package: p.Package.Name, Target: p.Package.Target.String(),
-		Domains: p.Domains, Scope: p.Scope, RuleSet: p.RuleSet, Policy: p.Policy, Servers: []planServer{}, Waves: [][]string{},
+		Scope: p.Scope, RuleSet: p.RuleSet, Policy: p.Policy, Servers: []planServer{}, Waves: [][]string{},
 	}
 	if p.Then != nil {
 		c.Then = p.Then.Name
@@ -159,7 +157,7 @@ func ReadPlan(content []byte) (Plan, error) {
 	if _, err := RuleSetByName(c.RuleSet); err != nil {
 		return Plan{}, fmt.Errorf("read plan: %w", err)
 	}
-	p := Plan{Kind: PlanKind(c.Kind), Package: pkg, Domains: c.Domains, Scope: c.Scope, RuleSet: c.RuleSet, Policy: c.Policy, Waves: c.Waves}
+	p := Plan{Kind: PlanKind(c.Kind), Package: pkg, Scope: c.Scope, RuleSet: c.RuleSet, Policy: c.Policy, Waves: c.Waves}
 	if c.Then != "" {
 		then, err := exchange.PackageByName(c.Then)
 		if err != nil {

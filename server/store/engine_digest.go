@@ -55,7 +55,7 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, books r
 		one := approvable{
 			wave: row.WaveID, server: row.ServerID, name: row.Name, begun: row.StartedAt != nil,
 			content: rollout.ApprovalContent{
-				Kind: string(plan.Kind), Domains: plan.Domains, Servers: row.Servers, Cluster: row.Cluster, Hooks: hooksOf(plain.book, hooks),
+				Kind: string(plan.Kind), Servers: row.Servers, Cluster: row.Cluster, Hooks: hooksOf(plain.book, hooks),
 				Revision: r.RevisionHash, Wave: row.Wave, Server: row.Name, FQDN: row.Fqdn, Hosts: by[row.UpgradeID], Roles: row.Roles,
 				Site: row.Site, StartingBuild: row.Build, Runbook: plain.book.Name, Version: plain.book.Version, Steps: plain.hash, Package: r.Package,
 				Language: row.Language, Arch: row.Arch, Folder: row.Folder, SetupSHA256: row.SetupSha256, Manifest: row.ManifestSha256, Profile: row.Profile,

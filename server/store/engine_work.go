@@ -45,8 +45,7 @@ type UpgradeWork struct {
 	RunAs        string                 // account name; another one must not be used
 	Hooks        []rollout.ApprovalHook // approved
 	Kind         rollout.PlanKind
-	Domains      []string // approved; of the preparation of the organization
-	Prepared     bool     // the organization is recorded as prepared for the package
+	Prepared     bool // the organization is recorded as prepared for the package
 	Installation string
 
 	Steps  []StepWork    // those of decisions among them, from position 10001
@@ -238,7 +237,7 @@ func (s *Store) loadUnit(ctx context.Context, w *UpgradeWork) error {
 func (w *UpgradeWork) take(a rollout.ApprovalContent) {
 	w.Folder, w.SetupSHA256, w.Manifest, w.RunAs = a.Folder, a.SetupSHA256, a.Manifest, a.RunAs
 	w.ThenMedia = ThenMedia{Folder: a.Then.Folder, SHA256: a.Then.SetupSHA256, Manifest: a.Then.Manifest}
-	w.Hooks, w.Domains = a.Hooks, a.Domains
+	w.Hooks = a.Hooks
 	w.Server.FQDN, w.Server.Language, w.Server.Arch = a.FQDN, a.Language, a.Arch
 	w.Server.Profile, w.Server.Services = a.Profile, a.Services
 	for i, one := range w.Servers {

@@ -1,0 +1,349 @@
+package httpd
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+const (
+	findingsShown = 500            // rows of the fleet's page
+	oldFacts      = 24 * time.Hour // facts older than this are said to be old
+)
+
+func findingsHref(server, pkg string) string {
+	return serverHref(server) + "/findings?" + url.Values{"package": {pkg}}.Encode()
+}
+
+func ruleHref(rule string) string { return "/rules/" + url.PathEscape(rule) }
+
+// severityOrder is how grave findings are, the gravest first.
+var severityOrder = []preflight.Severity{preflight.Blocker, preflight.Warning, preflight.Info, preflight.Pass}
+
+// judgedFor is the package that a page is about: the one that was asked for,
+// else that of the last checks, else the first of the catalogue.
+func (s *server) judgedFor(ctx context.Context, asked string) (exchange.Package, error) {
+	if asked != "" {
+		p, err := exchange.PackageByName(asked)
+		if err != nil {
+			return p, rollout.Invalid("%s", err)
+		}
+		return p, nil
+	}
+	last, err := s.Store.Batches(ctx, 1)
+	if err != nil {
+		return exchange.Package{}, err
+	}
+	if len(last) > 0 {
+		if p, err := exchange.PackageByName(last[0].Package); err == nil {
+			return p, nil
+		}
+	}
+	return exchange.Packages()[0], nil
+}
+
+func packageChoices(chosen string) []page.Choice {
+	var all []page.Choice
+	for _, p := range exchange.Packages() {
+		all = append(all, page.Choice{Value: p.Name, Text: p.Words, On: p.Name == chosen})
+	}
+	return all
+}
+
+// findingFilter is what the fleet's page shows.
+type findingFilter struct{ severity, rule, server string }
+
+func (f findingFilter) shows(server, host string, found preflight.Finding) bool {
+	return (f.severity == "" || string(found.Severity) == f.severity) && (f.rule == "" || found.Rule == f.rule) &&
+		(f.server == "" || strings.Contains(strings.ToLower(server+" "+host), strings.ToLower(f.server)))
+}
+
+func (s *server) findings(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	view, err := s.findingsView(r.Context(), v, r.URL.Query())
+	if err != nil {
+		return err
+	}
+	view.Frame = s.frame(r, v, "Findings", "servers")
+	view.Frame.Stream = address("/findings/stream", r.URL.Query())
+	return s.render(w, r, http.StatusOK, page.FindingsPage(view))
+}
+
+func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page.FleetFindings, error) {
+	var view page.FleetFindings
+	pkg, err := s.judgedFor(ctx, q.Get("package"))
+	if err != nil {
+		return view, err
+	}
+	f := findingFilter{q.Get("severity"), q.Get("rule"), strings.TrimSpace(q.Get("server"))}
+	runs, err := s.Store.FleetChecks(ctx, pkg.Name)
+	if err != nil {
+		return view, err
+	}
+	servers, err := s.Store.ServerLines(ctx)
+	if err != nil {
+		return view, err
+	}
+	waivers, err := s.Store.Waivers(ctx, 0, false)
+	if err != nil {
+		return view, err
+	}
+	clock := v.clock(s.Now())
+	view = page.FleetFindings{
+		Package: pkg.Name, Packages: packageChoices(pkg.Name), Server: f.server, Set: f != findingFilter{}, Why: v.why(auth.Probe),
+		Scope: "Check all " + ui.Count(len(servers), "server", "servers"),
+	}
+	for _, one := range severityOrder[:3] {
+		view.Severities = append(view.Severities, page.Choice{Value: string(one), Text: ui.State{Key: string(one)}.Word(), On: string(one) == f.severity})
+	}
+	rules := map[string]bool{}
+	counts := map[preflight.Severity]int{}
+	hosts, waived, old := 0, 0, 0
+	for i, r := range runs {
+		if i > 0 && runs[i-1].Host.ID == r.Host.ID {
+			continue // the check before
+		}
+		hosts++
+		var before *store.Run
+		if i+1 < len(runs) && runs[i+1].Host.ID == r.Host.ID {
+			before = &runs[i+1]
+		}
+		if clock.Now.Sub(*r.JudgedAt) > oldFacts {
+			old++
+		}
+		rows, gone := s.foundRows(v, r, before, waivers, clock)
+		for j, found := range r.Findings {
+			rules[found.Rule] = true
+			if rows[j].Waiver != nil && rows[j].State.Note != "" {
+				waived++
+			} else {
+				counts[found.Severity]++
+			}
+			if f.shows(r.Server, r.Host.Name, found) {
+				view.Rows = append(view.Rows, rows[j])
+			}
+		}
+		for _, g := range gone {
+			view.Gone = append(view.Gone, r.Host.Name+": "+g)
+		}
+	}
+	slices.SortStableFunc(view.Rows, func(a, b page.FoundRow) int {
+		return cmp.Or(severityPlace(a.State.Key)-severityPlace(b.State.Key), strings.Compare(a.Host, b.Host))
+	})
+	if more := len(view.Rows) - findingsShown; more > 0 {
+		view.Rows, view.More = view.Rows[:findingsShown], fmt.Sprintf("and %s: filter by server, rule or severity", ui.Count(more, "more finding", "more findings"))
+	}
+	for _, one := range preflight.Rules() {
+		if rules[one.Name] {
+			view.Rules = append(view.Rules, page.Choice{Value: one.Name, Text: one.Name, On: one.Name == f.rule})
+		}
+	}
+	view.Words = fmt.Sprintf("%s checked for %s: %s, %s", ui.Count(hosts, "host", "hosts"), pkg.Words, ui.Count(counts[preflight.Blocker], "blocker", "blockers"), ui.Count(counts[preflight.Warning], "warning", "warnings"))
+	if waived > 0 {
+		view.Words += fmt.Sprintf(", %d waived", waived)
+	}
+	if old > 0 {
+		view.Notes = append(view.Notes, fmt.Sprintf("%s not checked within the last 24 hours.", ui.Count(old, "host was", "hosts were")))
+	}
+	if err := s.unchecked(ctx, pkg.Name, &view); err != nil {
+		return view, err
+	}
+	view.Empty = ui.Empty{Title: "Nothing found", Text: "No check of this package found anything that this filter shows."}
+	if hosts == 0 {
+		view.Words = "no host was checked for " + pkg.Words + " yet"
+		view.Empty = ui.Empty{Title: "Nobody checked yet", Text: "A check asks the hosts, changes nothing there but the program's own folder, and may run at any time."}
+	}
+	return view, nil
+}
+
+// unchecked adds how far batches are, and which hosts came to nothing.
+func (s *server) unchecked(ctx context.Context, pkg string, view *page.FleetFindings) error {
+	batches, err := s.Store.Batches(ctx, 5)
+	if err != nil {
+		return err
+	}
+	clock := ui.Clock{Now: s.Now(), Zone: time.UTC}
+	for i, b := range batches {
+		if !b.Open() && i > 0 {
+			continue
+		}
+		row := page.BatchRow{
+			ID: strconv.FormatInt(b.ID, 10), Package: packageWords(b.Package), Words: fmt.Sprintf("%d of %s over", b.Over, ui.Count(b.Runs, "host", "hosts")),
+			Open: b.Open(), By: b.AskedBy, At: clock.Moment(b.AskedAt), Cancel: view.Why == "" && b.CancelledAt == nil,
+		}
+		if b.Runs > 0 {
+			row.Percent = 100 * b.Over / b.Runs
+		}
+		if b.InWork > 0 {
+			row.Words += fmt.Sprintf(", %d in work", b.InWork)
+		}
+		if b.Failed > 0 {
+			row.Words += fmt.Sprintf(", %d came to nothing", b.Failed)
+		}
+		if b.CancelledAt != nil {
+			row.Ended = "cancelled by " + b.CancelledBy
+		}
+		view.Batches = append(view.Batches, row)
+		if b.Failed == 0 || b.Package != pkg {
+			continue
+		}
+		runs, err := s.Store.RunsOfBatch(ctx, b.ID)
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			if r.State == rollout.Failed && len(view.Notes) < 20 {
+				view.Notes = append(view.Notes, clean(r.Host.Name+" was not checked: "+r.Message))
+			}
+		}
+	}
+	return nil
+}
+
+func severityPlace(key string) int { return slices.Index(severityOrder, preflight.Severity(key)) }
+
+// foundRows are a check's findings as rows, in their order, and what the check
+// before found that is gone.
+func (s *server) foundRows(v viewer, r store.Run, before *store.Run, waivers []store.Waiver, clock ui.Clock) (rows []page.FoundRow, gone []string) {
+	since := map[string]string{}
+	if before != nil {
+		since, gone = sinceWords(preflight.Compare(before.Findings, r.Findings))
+	}
+	for _, f := range r.Findings {
+		rows = append(rows, s.foundRow(v, r, f, since[f.Rule], waivers, clock))
+	}
+	return rows, gone
+}
+
+// sinceWords says what changed, by rule, and what is gone.
+func sinceWords(changes []preflight.Change) (since map[string]string, gone []string) {
+	since = map[string]string{}
+	for _, c := range changes {
+		switch {
+		case c.After == nil || c.After.Severity == preflight.Pass:
+			if c.Before != nil && c.Before.Severity != preflight.Pass {
+				gone = append(gone, c.Rule+": "+clean(c.Before.Text))
+			}
+		case c.Before == nil || c.Before.Severity == preflight.Pass:
+			since[c.Rule] = "new"
+		case c.Before.Severity != c.After.Severity:
+			since[c.Rule] = "was " + strings.ToLower(ui.State{Key: string(c.Before.Severity)}.Word())
+		default:
+			since[c.Rule] = "changed"
+		}
+	}
+	return since, gone
+}
+
+func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since string, waivers []store.Waiver, clock ui.Clock) page.FoundRow {
+	row := page.FoundRow{
+		Server: ui.Link{Href: findingsHref(r.Server, r.Package), Text: r.Server}, Host: r.Host.Name, State: ui.State{Key: string(f.Severity)},
+		Rule: ui.Link{Href: ruleHref(f.Rule), Text: f.Rule}, Text: clean(f.Text), Evidence: clean(f.Evidence), Remedy: clean(f.Remedy), Since: since,
+	}
+	if !f.At.IsZero() {
+		row.Facts = clock.Moment(f.At)
+	}
+	asked := false
+	for _, w := range waivers {
+		if w.ServerID != r.ServerID || w.Package != r.Package || w.Rule != f.Rule || w.Over {
+			continue
+		}
+		link := &ui.Link{Href: waiverHref(w.ID)}
+		switch {
+		case w.Holds(string(f.Severity)) && f.Waivable:
+			row.State.Note = "waived"
+			link.Text = clean(fmt.Sprintf("Waived until %s by %s: %s", clock.Moment(w.Until).Text, w.DecidedBy, w.Reason))
+		case w.State == store.WaiverAsked:
+			asked = true
+			link.Text = clean(fmt.Sprintf("%s asks that it be accepted until %s: %s", w.AskedBy, clock.Moment(w.Until).Text, w.Reason))
+		case w.Stands():
+			link.Text = "A waiver of what was less grave does not hold for this"
+		default:
+			continue
+		}
+		row.Waiver = link
+	}
+	grave := f.Severity == preflight.Blocker || f.Severity == preflight.Warning
+	if f.Waivable && grave && row.State.Note == "" && !asked && v.may(auth.Probe) {
+		row.Acts = append(row.Acts, ui.Link{
+			Href: serverHref(r.Server) + "/waive?" + url.Values{"package": {r.Package}, "rule": {f.Rule}}.Encode(), Text: "Accept for a while",
+		})
+	}
+	if _, known := s.fixNamed(f.Fix); known && grave && v.may(auth.Probe) {
+		row.Acts = append(row.Acts, ui.Link{
+			Href: serverHref(r.Server) + "/fix?" + url.Values{"name": {f.Fix}, "host": {r.Host.Name}, "rule": {f.Rule}, "package": {r.Package}}.Encode(), Text: "Have it fixed",
+		})
+	}
+	return row
+}
+
+// checkServers asks for checks of one server or of all.
+func (s *server) checkServers(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Probe)
+	if err != nil {
+		return err
+	}
+	pkg, err := s.judgedFor(r.Context(), r.PostFormValue("package"))
+	if err != nil {
+		return err
+	}
+	ask := store.CheckAsk{Package: pkg.Name}
+	to := "/findings?" + url.Values{"package": {pkg.Name}}.Encode()
+	if name := r.PostFormValue("server"); name != "" {
+		one, err := s.Store.ServerByName(r.Context(), name)
+		if err != nil {
+			return err
+		}
+		ask.Servers, to = []int64{one.ID}, findingsHref(one.Name, pkg.Name)
+	} else {
+		all, err := s.Store.Servers(r.Context())
+		if err != nil {
+			return err
+		}
+		for _, one := range all {
+			ask.Servers = append(ask.Servers, one.ID)
+		}
+	}
+	asked, err := s.Store.AskChecks(r.Context(), v.actor(r), ask)
+	if err != nil {
+		return err
+	}
+	words := fmt.Sprintf("Checks are asked for on %s.", ui.Count(asked.Hosts, "host", "hosts"))
+	if len(asked.Open) > 0 {
+		words += " Being checked already: " + ui.List(asked.Open, 5) + "."
+	}
+	return s.done(w, r, to, words)
+}
+
+// checksCancel ends a batch of checks.
+func (s *server) checksCancel(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Probe)
+	if err != nil {
+		return err
+	}
+	batch, err := strconv.ParseInt(r.PostFormValue("batch"), 10, 64)
+	if err != nil {
+		return rollout.Invalid("Say which checks: the button is beside them.")
+	}
+	if err := s.Store.CancelChecks(r.Context(), v.actor(r), batch, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, "/findings?"+url.Values{"package": {r.PostFormValue("package")}}.Encode(), fmt.Sprintf("Checks %d are cancelled; what they left on hosts is removed.", batch))
+}

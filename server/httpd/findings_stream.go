@@ -1,0 +1,27 @@
+package httpd
+
+import (
+	"context"
+	"net/http"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/live"
+	"wavekeeper/web/page"
+)
+
+// findingsStream keeps the progress of checks as it is.
+func (s *server) findingsStream(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	return s.Live.Serve(w, r, s.streamPage(r, v, "findings?"+query.Encode(), []string{"run:*", "waiver:*", "fix:*"}, func(ctx context.Context, v viewer) (live.Update, error) {
+		var u live.Update
+		view, err := s.findingsView(ctx, v, query)
+		if err != nil {
+			return u, err
+		}
+		return u, fragment(ctx, &u, "#check-batches", page.CheckBatches(view.Batches))
+	}))
+}
