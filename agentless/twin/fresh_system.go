@@ -38,7 +38,7 @@ func (h *host) freshWindows() {
 		h.regMake(taskCache + `\Tree`)
 		h.regMake(taskCache + `\Tasks`)
 		h.regPut(`HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Policies\System`, dword("EnableLUA", 1))
-		for _, name := range []string{"ADSIProvider", "BasicAuthentication", "HttpCompressionDynamic", "LegacySnapin", "ManagementConsole", "Metabase", "WindowsAuthentication"} {
+		for _, name := range []string{"ADSIProvider", "BasicAuthentication", "DigestAuthentication", "HttpCompressionDynamic", "LegacySnapin", "ManagementConsole", "Metabase", "WindowsAuthentication"} {
 			if h.row().Has(exchange.ClientAccess) || h.row().Has(exchange.Mailbox) { // Exchange's readiness rules, domain.md 4.2
 				h.regPut(`HKLM\SOFTWARE\Microsoft\InetStp\Components`, dword(name, 1))
 			}

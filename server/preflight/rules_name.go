@@ -25,7 +25,7 @@ var nameRules = []Rule{
 	},
 	{
 		Name: "fqdn-is-no-smtp-domain", Words: "The host's full name is no domain of a recipient policy", Source: "Setup's rule ServerFQDNMatchesSMTPPolicy (MicrosoftDocs, readiness rules)",
-		Severity: Blocker, Unknown: Warning, Kinds: []string{ServicePack}, Needs: []string{"fqdn", "smtp_domains"},
+		Severity: Blocker, Unknown: Warning, Kinds: []string{ServicePack}, Roles: []string{clientAccess, hubTransport, mailbox, um}, Needs: []string{"fqdn", "smtp_domains"},
 		test: func(s Subject) verdict {
 			if containsFold(s.Facts.SMTPDomains.Value, s.Facts.FQDN.Value) {
 				return blocks("The host's full name is an SMTP domain of a recipient policy", s.Facts.FQDN.Value, "Change the policy, or rename the server.")
@@ -71,7 +71,7 @@ var nameRules = []Rule{
 	},
 	{
 		Name: "static-controller", Words: "The domain controller that Exchange is told to use is the one that Setup is told to use", Source: "Setup's rule ConfigDCHostNameMismatch (MicrosoftDocs, readiness rules)",
-		Severity: Blocker, Unknown: Info, Kinds: []string{ServicePack, PrepareOrganization}, Needs: []string{"static_dc"},
+		Severity: Blocker, Unknown: Info, Kinds: []string{ServicePack, PrepareOrganization}, Roles: []string{clientAccess, hubTransport, mailbox, um}, Needs: []string{"static_dc"},
 		test: func(s Subject) verdict {
 			config := s.Facts.StaticDC.Value.Config
 			switch {
