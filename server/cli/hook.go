@@ -185,7 +185,7 @@ func (c *HookTestCmd) Run(g *Globals) error {
 	if _, err := rand.Read(id); err != nil {
 		return fmt.Errorf("make the call's id: %w", err)
 	}
-	call := hook.Call{ID: "test-" + hex.EncodeToString(id), Point: c.Point, Server: "TEST", Package: "TEST", Attempt: 1, Test: true}
+	call := hook.Call{ID: "test-" + hex.EncodeToString(id), Point: c.Point, Server: "TEST", Host: "TEST", Package: "TEST", Attempt: 1, Test: true}
 	run, err := c.call(ctx, call)
 	if err != nil {
 		return err

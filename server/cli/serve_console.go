@@ -25,7 +25,7 @@ func (c *ServeCmd) console(s *store.Store, keyID string, hub *live.Hub, proxies 
 	sayMissing(log, httpd.MissingAssets())
 	pages = httpd.New(httpd.Options{
 		Store: s, Live: hub, Runbooks: runbook.Books{}, Demo: c.Demo, Insecure: c.insecure(), Proxies: proxies, Log: log,
-		Constants: constants(), KeyID: keyID,
+		Constants: constants(), Fixes: fixes(), KeyID: keyID,
 	})
 	ops = operations(s, hub, counts...)
 	if c.MetricsToken == "" {
@@ -37,6 +37,15 @@ func (c *ServeCmd) console(s *store.Store, keyID string, hub *live.Hub, proxies 
 		mux.Handle(path, withToken(c.MetricsToken, ops))
 	}
 	return mux, ops
+}
+
+// fixes are the repairs that people may have done.
+func fixes() []httpd.Fix {
+	var all []httpd.Fix
+	for _, f := range runbook.Fixes() {
+		all = append(all, httpd.Fix(f))
+	}
+	return all
 }
 
 // sayMissing says that the program was built without files that browsers need:

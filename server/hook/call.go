@@ -14,6 +14,7 @@ type Call struct {
 	ID      string `json:"id"`
 	Point   string `json:"point"`
 	Server  string `json:"server"`
+	Host    string `json:"host"` // of a cluster the node that the step works on
 	Package string `json:"package"`
 	Rollout int64  `json:"rollout"`
 	Upgrade int64  `json:"upgrade"`

@@ -24,7 +24,7 @@ func hookFile(t *testing.T, script string) (Dir, File) {
 	return d, files[0]
 }
 
-var call = Call{ID: "i-u7-a1-drain", Point: "drain", Server: "CAS1", Package: "SP1", Rollout: 3, Upgrade: 7, Attempt: 1}
+var call = Call{ID: "i-u7-a1-drain", Point: "drain", Server: "CAS1", Host: "CAS1", Package: "SP1", Rollout: 3, Upgrade: 7, Attempt: 1}
 
 func TestHookGetsTheCallAndACleanEnvironment(t *testing.T) {
 	t.Setenv("WAVEKEEPER_TEST_SECRET", "do not show")
@@ -36,7 +36,7 @@ func TestHookGetsTheCallAndACleanEnvironment(t *testing.T) {
 	out := string(r.Output)
 	for _, want := range []string{
 		"args drain\n",
-		`{"format":1,"id":"i-u7-a1-drain","point":"drain","server":"CAS1","package":"SP1","rollout":3,"upgrade":7,"attempt":1}`,
+		`{"format":1,"id":"i-u7-a1-drain","point":"drain","server":"CAS1","host":"CAS1","package":"SP1","rollout":3,"upgrade":7,"attempt":1}`,
 		"LANG=C.UTF-8\n", "TZ=UTC\n",
 	} {
 		if !strings.Contains(out, want) {

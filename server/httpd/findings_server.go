@@ -309,4 +309,3 @@ func (s *server) toAccept(ctx context.Context, v viewer) ([]page.Waiting, error)
 	}
 	return list, nil
 }
-

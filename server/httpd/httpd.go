@@ -29,6 +29,7 @@ type Options struct {
 	Proxies   []netip.Prefix   // whose X-Forwarded-For says where a browser is; of nobody else is it believed
 	Log       *slog.Logger     // request errors; required
 	Now       func() time.Time // the clock; nil = time.Now
+	Fixes     []Fix            // repairs that a person may have done
 	Constants []Constant       // what the program takes for granted, as first contacts test it
 	KeyID     string           // the key with which this console opens secrets; "" = not known
 	Patience  time.Duration    // how long a page or a form may take to be worked out; 0 = 30 s
@@ -84,6 +85,7 @@ func (s *server) routes() http.Handler {
 			r.Use(s.few)
 			r.Get("/stream", s.on(s.homeStream))
 			r.Get("/servers/stream", s.on(s.serversStream))
+			r.Get("/findings/stream", s.on(s.findingsStream))
 			r.Get("/rollouts/{rollout}/stream", s.on(s.rolloutStream))
 			r.Get("/rollouts/{rollout}/upgrades/{server}/stream", s.on(s.upgradeStream))
 		})
@@ -121,6 +123,25 @@ func (s *server) routes() http.Handler {
 			r.Post("/profiles/{profile}/retry", s.on(s.credentialRetry))
 			r.Post("/servers/{server}/contact", s.on(s.contactServer))
 
+			// Findings: checks outside upgrades, waivers, fixes, what is known of the organization.
+			r.Get("/findings", s.on(s.findings))
+			r.Post("/findings/check", s.on(s.checkServers))
+			r.Post("/findings/cancel", s.on(s.checksCancel))
+			r.Get("/servers/{server}/findings", s.on(s.serverFindings))
+			r.Get("/servers/{server}/waive", s.on(s.waiveAsk))
+			r.Post("/servers/{server}/waive", s.on(s.waive))
+			r.Get("/servers/{server}/fix", s.on(s.fixAsk))
+			r.Post("/servers/{server}/fix", s.on(s.fix))
+			r.Get("/waivers/{waiver}", s.on(s.waiver))
+			r.Post("/waivers/{waiver}", s.on(s.waiverDecide))
+			r.Get("/fixes/{fix}", s.on(s.fixShow))
+			r.Post("/fixes/{fix}", s.on(s.fixDecide))
+			r.Get("/rules", s.on(s.rules))
+			r.Get("/rules/{rule}", s.on(s.rule))
+			r.Get("/organization", s.on(s.organization))
+			r.Post("/organization", s.on(s.organizationEnter))
+			r.Post("/organization/look", s.on(s.organizationLook))
+
 			// Media.
 			r.Get("/media", s.on(s.media))
 			r.Get("/media/{media}", s.on(s.medium))
@@ -128,6 +149,8 @@ func (s *server) routes() http.Handler {
 			// Plans.
 			r.Get("/plans", s.on(s.plans))
 			r.Get("/plans/new", s.on(s.planNew))
+			r.Get("/plans/organization", s.on(s.planOrganization))
+			r.Post("/plans/organization", s.on(s.planOrganizationCreate))
 			r.Post("/plans", s.on(s.planCreate))
 			r.Get("/plans/{plan}", s.on(s.plan))
 			r.Get("/plans/{plan}/revisions/{number}", s.on(s.plan))

@@ -30,7 +30,7 @@ func (c *reportCache) of(hash string, plan rollout.Plan) (rollout.Report, error)
 	if r, ok := c.reports[hash]; ok {
 		return r, nil
 	}
-	_, report, err := rollout.Make(plan.Servers, plan.Package, rollout.Options{Scope: plan.Scope, RuleSet: plan.RuleSet, Policy: &plan.Policy})
+	report, err := rollout.ReportOf(plan)
 	if err != nil {
 		return report, fmt.Errorf("explain a plan: %w", err)
 	}
@@ -81,7 +81,7 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	}
 	clock := v.clock(s.Now())
 	view := page.Plan{
-		Name: plan.Name, Package: content.Package.Words + ", to " + content.Package.Target.String(), Target: content.Package.Target.String(),
+		Name: plan.Name, Package: planWords(content) + ", to " + content.Target().Target.String(), Target: content.Target().Target.String(),
 		State: stateOf(revision.State), Revision: "Revision " + ui.Digits(revision.Number), Hash: revision.Hash, Author: revision.Author,
 		Created: clock.Moment(revision.CreatedAt), Policy: policySentences(content.Policy), Waves: planWaves(content, report),
 	}
@@ -97,9 +97,13 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	view.Left = inNoWave(content, report)
 	view.Verdict = verdict(content, report)
 	view.Prepared = prepared(v, plan.ID, content.Package, preparations, clock)
+	if content.Kind == rollout.OfOrganization {
+		organizationPlan(&view, content)
+	}
 	latest := revision.ID == plan.Revisions[0].ID
 	view.Submit = submitAct(v, plan.ID, revision, content, latest)
-	if latest && v.may(auth.Plan) {
+	view.Points = points(revision, content, view.Submit)
+	if latest && v.may(auth.Plan) && content.Kind == rollout.OfServers {
 		view.Acts = append(view.Acts, ui.Act{Href: planHref(plan.ID) + "/edit", Text: "Change"})
 	}
 	if revision.RolloutID != 0 {
@@ -281,7 +285,11 @@ func inNoWave(p rollout.Plan, report rollout.Report) []page.Item {
 
 func prepared(v viewer, plan int64, pkg exchange.Package, all map[string]store.Preparation, clock ui.Clock) page.Prepared {
 	if p, ok := all[pkg.Name]; ok {
-		return page.Prepared{Known: true, Text: fmt.Sprintf("Recorded for %s by %s, %s: %s", pkg.Words, p.By, clock.Moment(p.At).Text, p.Reason)}
+		text := fmt.Sprintf("Recorded for %s by %s, %s: %s", pkg.Words, p.By, clock.Moment(p.At).Text, p.Reason)
+		if p.DoneBy != "" {
+			text += ". Prepared by " + p.DoneBy
+		}
+		return page.Prepared{Known: true, Text: text, Versions: versionWords(p.Versions)}
 	}
 	out := page.Prepared{
 		Text: "Nobody recorded yet that schema and configuration are prepared for " + pkg.Words + ". The first Setup would extend the schema unasked, so no server starts before this is recorded.",
@@ -302,7 +310,10 @@ func (s *server) planSubmit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return rollout.Invalid("The form does not say which revision to submit.")
 	}
-	id, err := s.Store.SubmitRevision(r.Context(), v.actor(r), revision, r.URL.Query().Get("hash"), s.Runbooks)
+	if err := wholeForm(r); err != nil {
+		return err
+	}
+	id, err := s.Store.SubmitConfirmed(r.Context(), v.actor(r), revision, r.URL.Query().Get("hash"), r.PostForm["point"], s.Runbooks)
 	if err != nil {
 		return err
 	}

@@ -18,10 +18,10 @@ import (
 
 // planInput is what the plan form says.
 type planInput struct {
-	Name, Package, Scope, RuleSet string
-	Policy                        rollout.Policy
-	Servers                       map[string]bool // nil = every server that is to do
-	Errors                        []string
+	Name, Package, Then, Scope, RuleSet string
+	Policy                              rollout.Policy
+	Servers                             map[string]bool // nil = every server that is to do
+	Errors                              []string
 }
 
 func newPlanInput() planInput {
@@ -30,7 +30,7 @@ func newPlanInput() planInput {
 
 func readPlanInput(q url.Values) planInput {
 	in := planInput{
-		Name: strings.TrimSpace(q.Get("name")), Package: q.Get("package"), Scope: q.Get("scope"), RuleSet: q.Get("ruleset"),
+		Name: strings.TrimSpace(q.Get("name")), Package: q.Get("package"), Then: q.Get("then"), Scope: q.Get("scope"), RuleSet: q.Get("ruleset"),
 		Policy: rollout.DefaultPolicy(), Servers: map[string]bool{},
 	}
 	in.Policy.Overlap = q.Get("overlap") != ""
@@ -65,6 +65,14 @@ func (in *planInput) make(all []store.Server) (rollout.Plan, error) {
 	if err != nil {
 		return rollout.Plan{}, rollout.Invalid("%s.", err)
 	}
+	var then *exchange.Package
+	if in.Then != "" {
+		second, err := exchange.PackageByName(in.Then)
+		if err != nil {
+			return rollout.Plan{}, rollout.Invalid("%s.", err)
+		}
+		then = &second
+	}
 	var inside, outside []exchange.Server
 	for _, one := range all {
 		if in.Servers[one.Name] {
@@ -73,7 +81,7 @@ func (in *planInput) make(all []store.Server) (rollout.Plan, error) {
 			outside = append(outside, one.Server)
 		}
 	}
-	plan, _, err := rollout.Make(inside, pkg, rollout.Options{Scope: in.Scope, RuleSet: in.RuleSet, Policy: &in.Policy, Outside: outside})
+	plan, _, err := rollout.Make(inside, pkg, rollout.Options{Scope: in.Scope, RuleSet: in.RuleSet, Policy: &in.Policy, Outside: outside, Then: then})
 	return plan, err
 }
 
@@ -93,10 +101,16 @@ func (s *server) planForm(w http.ResponseWriter, r *http.Request, v viewer, stat
 	view.Frame = s.frame(r, v, view.Title, "plans")
 	view.Button, view.Name, view.Why, view.Errors = "Work out the order", in.Name, v.why(auth.Plan), in.Errors
 	for _, p := range exchange.Packages() {
-		if p.Kind == exchange.ServicePack {
-			view.Packages = append(view.Packages, page.Choice{Value: p.Name, Text: p.Words + " (" + p.Target.String() + ")", On: p.Name == in.Package})
+		if p.Withdrawn {
+			continue
+		}
+		text := p.Words + " (" + p.Target.String() + ")"
+		view.Packages = append(view.Packages, page.Choice{Value: p.Name, Text: text, On: p.Name == in.Package})
+		if p.Kind == exchange.Rollup {
+			view.Then = append(view.Then, page.Choice{Value: p.Name, Text: text, On: p.Name == in.Then})
 		}
 	}
+	view.Then = slices.Insert(view.Then, 0, page.Choice{Text: "nothing", On: in.Then == ""})
 	view.Scopes = []page.Choice{
 		{Value: rollout.ScopeOrganization, Text: "the whole organization", Hint: "strict: every ClientAccess server comes before any Mailbox server", On: in.Scope != rollout.ScopeSite},
 		{Value: rollout.ScopeSite, Text: "each AD site", Hint: "sites do not wait for each other; internet-facing sites come first", On: in.Scope == rollout.ScopeSite},
@@ -132,6 +146,9 @@ func serverGroups(lines []store.ServerLine, in planInput) ([]page.ServerGroup, s
 			groups[key] = &page.ServerGroup{Site: siteWords(l.Site)}
 			order = append(order, key)
 		}
+		if then, err := exchange.PackageByName(in.Then); err == nil {
+			pkg = then
+		}
 		c := page.ServerChoice{Name: l.Name, Roles: short(l.Roles), Build: buildWords(l.Build), On: true}
 		switch {
 		case l.Build.AtLeast(pkg.Target):
@@ -139,7 +156,7 @@ func serverGroups(lines []store.ServerLine, in planInput) ([]page.ServerGroup, s
 		case l.Arch == "x86":
 			c.Note, c.On = "32-bit: in no wave", false
 		case l.Cluster != "":
-			c.Note, c.On = l.Cluster+" cluster: in no wave yet", false
+			c.Note = l.Cluster + " cluster: upgraded with all on its nodes"
 		}
 		if in.Servers != nil {
 			c.On = in.Servers[l.Name]
@@ -199,7 +216,7 @@ func (s *server) planEdit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	in := planInput{Name: plan.Name, Package: content.Package.Name, Scope: content.Scope, RuleSet: content.RuleSet, Policy: content.Policy, Servers: map[string]bool{}}
+	in := planInput{Name: plan.Name, Package: content.Package.Name, Then: plan.Then, Scope: content.Scope, RuleSet: content.RuleSet, Policy: content.Policy, Servers: map[string]bool{}}
 	for _, one := range content.Servers {
 		in.Servers[one.Name] = true
 	}

@@ -34,7 +34,7 @@ func (s *server) plans(w http.ResponseWriter, r *http.Request) error {
 	clock := v.clock(s.Now())
 	view := page.Plans{
 		Frame: s.frame(r, v, "Plans", "plans"),
-		Acts:  []ui.Act{{Href: "/plans/new", Text: "New plan", Kind: "primary", Why: v.why(auth.Plan)}},
+		Acts:  []ui.Act{{Href: "/plans/organization", Text: "Prepare the organization", Why: v.why(auth.Plan)}, {Href: "/plans/new", Text: "New plan", Kind: "primary", Why: v.why(auth.Plan)}},
 		Empty: ui.Empty{Title: "No plan yet", Text: "A plan says which servers get which package, in which order and within which limits. The order is worked out and proven from rules."},
 	}
 	if v.may(auth.Plan) {
@@ -43,7 +43,7 @@ func (s *server) plans(w http.ResponseWriter, r *http.Request) error {
 	for _, l := range lines {
 		size := sizes[l.ID]
 		row := page.PlanRow{
-			Name: l.Name, Href: planHref(l.ID), Package: packageWords(l.Package), Revision: "revision " + ui.Digits(l.Number), State: stateOf(l.State),
+			Name: l.Name, Href: planHref(l.ID), Package: planLineWords(l.Kind, l.Package, l.Then), Revision: "revision " + ui.Digits(l.Number), State: stateOf(l.State),
 			Servers: ui.Count(size.Servers, "server", "servers") + " in " + ui.Count(size.Waves, "wave", "waves"), Author: l.Author, Changed: clock.Moment(l.RevisedAt),
 		}
 		if l.RolloutID != 0 {

@@ -79,6 +79,9 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 			view.Waits = append(view.Waits, ui.Link{Href: upgradeHref(u.Rollout, one.Name), Text: text})
 		}
 	}
+	if view.Findings, err = s.findingsPart(r.Context(), one, clock); err != nil {
+		return err
+	}
 	view.Frame = s.frame(r, v, one.Name, "servers")
 	return s.render(w, r, http.StatusOK, page.ServerPage(view))
 }

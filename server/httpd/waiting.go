@@ -51,7 +51,11 @@ func (s *server) decisions(ctx context.Context, v viewer, rollout int64) ([]page
 		return slices.Concat(decide, bring, silent, approve), err
 	}
 	access, err := s.toLetIn(ctx, v)
-	return slices.Concat(decide, bring, silent, access, approve), err
+	if err != nil {
+		return nil, err
+	}
+	accept, err := s.toAccept(ctx, v)
+	return slices.Concat(decide, bring, silent, access, approve, accept), err
 }
 
 // toDecide lists upgrades in trouble, and those on whose hosts something is not

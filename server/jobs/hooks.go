@@ -67,7 +67,7 @@ func (h *hooks) Run(ctx context.Context, call runbook.HookCall) (runbook.HookRun
 		return runbook.HookRun{State: runbook.HookFailed, Words: "it was not run: the approval binds no such hook"}, nil
 	}
 	told := hook.Call{
-		ID: call.ID, Point: call.Point, Server: call.Server, Package: call.Package, Rollout: h.rollout, Upgrade: call.Upgrade, Attempt: call.Attempt,
+		ID: call.ID, Point: call.Point, Server: call.Server, Host: call.Host, Package: call.Package, Rollout: h.rollout, Upgrade: call.Upgrade, Attempt: call.Attempt,
 	}
 	run, known, err := h.run(ctx, h.approved[i], told)
 	if err != nil {

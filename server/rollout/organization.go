@@ -25,3 +25,47 @@ func MakeOrganization(unit []exchange.Server, p exchange.Package) (Plan, error) 
 		Servers: servers, Waves: [][]string{{servers[0].Name}},
 	}, nil
 }
+
+// What a preparation takes, in minutes: readings, up to four runs of Setup and
+// replication within a site. An estimate; between sites replication takes hours.
+const organizationMinutes, organizationSlow = 90, 360
+
+// ReportOf explains a plan that was made before.
+func ReportOf(p Plan) (Report, error) {
+	if p.Kind != OfOrganization {
+		_, report, err := Make(p.Servers, p.Package, Options{Scope: p.Scope, RuleSet: p.RuleSet, Policy: &p.Policy, Then: p.Then})
+		return report, err
+	}
+	hash, err := p.Hash()
+	if err != nil {
+		return Report{}, err
+	}
+	report := Report{
+		Package: p.Package.Name, Target: p.Package.Target.String(), Scope: p.Scope, RuleSet: p.RuleSet, Hash: hash, Tensions: []Tension{}, Findings: []PlanFinding{},
+		Forecast: Forecast{P50Minutes: organizationMinutes, P90Minutes: organizationSlow, PlannedMinutes: organizationMinutes, LowerBoundMinutes: organizationMinutes, CriticalPath: []string{}},
+	}
+	for i, names := range p.Waves {
+		wave := WaveReport{Number: i + 1, Name: "organization"}
+		for _, name := range names {
+			wave.Servers = append(wave.Servers, ServerReport{Server: name, After: []After{}, P50Minutes: organizationMinutes, P90Minutes: organizationSlow})
+			report.Forecast.CriticalPath = append(report.Forecast.CriticalPath, name)
+		}
+		report.Waves = append(report.Waves, wave)
+	}
+	return report, nil
+}
+
+// Unconfirmed lists the must-know points of a preparation that whoever submits it
+// did not confirm, by their texts. Plans of servers ask for none.
+func (p Plan) Unconfirmed(confirmed []string) []string {
+	var missing []string
+	if p.Kind != OfOrganization {
+		return nil
+	}
+	for _, point := range p.Package.MustKnow {
+		if !slices.Contains(confirmed, point.Text) {
+			missing = append(missing, point.Text)
+		}
+	}
+	return missing
+}

@@ -224,3 +224,18 @@ func orZero(n *int64) int64 {
 	}
 	return *n
 }
+
+// LastOrganization is the newest reading of the organization, nil = there was none.
+func (s *Store) LastOrganization(ctx context.Context) (*Run, error) {
+	all, err := s.lastRuns(ctx, db.LastRunsParams{Most: 1, Kind: RunOrganization}, false)
+	if err != nil {
+		return nil, err
+	}
+	var newest *Run
+	for i, r := range all {
+		if newest == nil || r.ID > newest.ID {
+			newest = &all[i]
+		}
+	}
+	return newest, nil
+}

@@ -84,24 +84,18 @@ func (s *Store) subject(ctx context.Context, one Server, target exchange.Package
 	if subject.Now, err = s.Now(ctx); err != nil {
 		return subject, err
 	}
-	if subject.Policy, err = s.Policy(ctx); err != nil {
+	known, err := s.Known(ctx, workOf(one), true)
+	if err != nil {
 		return subject, err
 	}
+	subject.Policy, subject.Fleet = known.Policy, known.Fleet
 	prepared, err := s.Preparations(ctx)
 	if err != nil {
 		return subject, err
 	}
 	_, subject.Prepared = prepared[target.Name]
-	facts, err := s.OrganizationFacts(ctx)
-	if err != nil {
-		return subject, err
-	}
-	known := make(map[string]preflight.Fact, len(facts))
-	for _, f := range facts {
-		known[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
-	}
 	var errs []error
-	subject.Organization, errs = preflight.ReadOrganization(known)
+	subject.Organization, errs = preflight.ReadOrganization(known.Organization)
 	for _, err := range errs {
 		subject.Unreadable = append(subject.Unreadable, err.Error())
 	}

@@ -207,10 +207,18 @@ type RunTarget struct {
 	Servers      []Server // of the host: of a node all clustered mailbox servers, by name
 	Package      Package  // of a check; SetupSHA256 "" = none is registered that fits the server
 	Prepared     bool     // the organization is recorded as prepared for it
-	Policy       preflight.Policy
-	Facts        []OrganizationFact
-	Fix          Fix // of a run that does or undoes one
+	Known        Known    // of the hosts, the organization and the fleet
+	Fix          Fix      // of a run that does or undoes one
 	Installation string
+}
+
+// workOf names a server and its hosts, for Known.
+func workOf(one Server) UpgradeWork {
+	w := UpgradeWork{ServerID: one.ID, Server: one.Server}
+	for _, h := range one.Hosts {
+		w.Hosts = append(w.Hosts, h.Asked())
+	}
+	return w
 }
 
 // RunTarget loads what a tick of the run needs.
@@ -233,10 +241,7 @@ func (s *Store) RunTarget(ctx context.Context, r Run) (RunTarget, error) {
 	if out.Installation, err = s.InstallationID(ctx); err != nil {
 		return out, err
 	}
-	if out.Policy, err = s.Policy(ctx); err != nil {
-		return out, err
-	}
-	if out.Facts, err = s.OrganizationFacts(ctx); err != nil {
+	if out.Known, err = s.Known(ctx, workOf(out.Servers[0]), true); err != nil {
 		return out, err
 	}
 	if r.Fix != 0 {

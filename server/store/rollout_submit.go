@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
@@ -14,6 +15,13 @@ import (
 // the submitter saw. A rollout of an older revision that has not begun is
 // stopped and its revision superseded; one that has begun is a conflict.
 func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64, hash string, books rollout.Books) (int64, error) {
+	return s.SubmitConfirmed(ctx, actor, revision, hash, nil, books)
+}
+
+// SubmitConfirmed is SubmitRevision by somebody who confirmed points that must be
+// known, each by its text as it was shown: they go on record with his name. A
+// preparation of the organization is refused without all of them.
+func (s *Store) SubmitConfirmed(ctx context.Context, actor Actor, revision int64, hash string, confirmed []string, books rollout.Books) (int64, error) {
 	var id int64
 	err := s.inTxBy(ctx, actor, func(t *txn) error {
 		v, err := t.lockRevision(ctx, revision)
@@ -43,12 +51,18 @@ func (s *Store) SubmitRevision(ctx context.Context, actor Actor, revision int64,
 		if err != nil {
 			return err
 		}
+		if missing := plan.Unconfirmed(confirmed); len(missing) > 0 {
+			return rollout.Invalid("Confirm every point first; not confirmed: %s", strings.Join(missing, " "))
+		}
 		if id, err = t.makeRollout(ctx, revision, plan, books); err != nil {
 			return err
 		}
 		detail := map[string]any{"hash": v.Hash, "waves": len(plan.Waves), "package": plan.Package.Name, "runbooks": runbookVersions(plan, books)}
 		if plan.Then != nil {
 			detail["then"] = plan.Then.Name
+		}
+		if plan.Kind == rollout.OfOrganization {
+			detail["kind"], detail["confirmed"] = string(plan.Kind), pointsOf(plan)
 		}
 		t.record(actor, Record{What: "plan.submit", Subject: fmt.Sprintf("plan %d revision %d", v.PlanID, v.Number), Rollout: id, Detail: detail})
 		if err := t.requestAdvance(ctx, id); err != nil {
@@ -160,6 +174,15 @@ func (t *txn) makeRollout(ctx context.Context, revision int64, plan rollout.Plan
 		return 0, fmt.Errorf("make steps: %w", err)
 	}
 	return id, nil
+}
+
+// pointsOf are the points that were confirmed, with their sources.
+func pointsOf(plan rollout.Plan) []any {
+	points := []any{}
+	for _, p := range plan.Package.MustKnow {
+		points = append(points, map[string]any{"text": p.Text, "source": p.Source})
+	}
+	return points
 }
 
 // bookFor finds the runbook by which a server of the plan gets what is planned.

@@ -1,0 +1,152 @@
+package httpd
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+// organization is the page of what is known of the organization.
+func (s *server) organization(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	facts, err := s.Store.OrganizationFacts(r.Context())
+	if err != nil {
+		return err
+	}
+	servers, err := s.Store.Servers(r.Context())
+	if err != nil {
+		return err
+	}
+	last, err := s.Store.LastOrganization(r.Context())
+	if err != nil {
+		return err
+	}
+	clock := v.clock(s.Now())
+	view := page.Organization{Why: v.why(auth.Prepare), Lead: "nothing is known yet"}
+	known := map[string]preflight.Fact{}
+	for _, f := range facts {
+		known[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
+		view.Facts = append(view.Facts, page.OrganizationFact{
+			Name: factName(f.Name), Value: organizationWords(f.Name, f.Value), Source: f.Source, By: f.EnteredBy, Reason: clean(f.Reason), At: clock.Moment(f.At),
+			Old: clock.Now.Sub(f.At) > oldFacts,
+		})
+	}
+	if len(facts) > 0 {
+		view.Lead = ui.Count(len(facts), "fact", "facts")
+	}
+	for _, one := range servers {
+		view.Servers = append(view.Servers, page.Choice{Value: one.Name, Text: one.Name, On: last != nil && last.Server == one.Name})
+	}
+	for _, name := range preflight.OrganizationNames() {
+		view.Names = append(view.Names, page.Choice{Value: name, Text: factName(name)})
+	}
+	if last != nil {
+		switch {
+		case last.Open():
+			view.Look = fmt.Sprintf("%s has it read on %s: %s", last.AskedBy, last.Host.Name, orDash(clean(last.Message)))
+		case last.State == rollout.Failed:
+			view.LookBad, view.Look = true, fmt.Sprintf("It could not be read on %s, %s: %s %s", last.Host.Name, clock.Ago(*last.EndedAt), clean(last.Message), clean(last.Remedy))
+		}
+	}
+	read, _ := preflight.ReadOrganization(known) // what is not of its shape is not known, and its rule says so
+	view.Versions = versionRows(read)
+	view.Frame = s.frame(r, v, "Organization", "servers")
+	return s.render(w, r, http.StatusOK, page.OrganizationPage(view))
+}
+
+// versionRows compares the organization with what each service pack needs.
+func versionRows(o preflight.Organization) []page.VersionRow {
+	d := exchange.Directory{Schema: o.Schema.Value, Organization: o.Version.Value, Legacy: len(o.Exchange2003.Value)+len(o.Exchange2000.Value) > 0}
+	for _, one := range o.Domains.Value {
+		d.Domains = append(d.Domains, exchange.DirectoryDomain{Name: one.Name, Version: one.Version, Prepared2003: one.Prepared2003})
+	}
+	var rows []page.VersionRow
+	for _, p := range exchange.Packages() {
+		if _, ok := exchange.LevelFor(p); !ok || p.Kind != exchange.ServicePack {
+			continue
+		}
+		row := page.VersionRow{Package: p.Words, State: ui.State{Key: "pass"}, Words: "Schema, organization and domains are at what it needs."}
+		switch needs := exchange.PreparedFor(p, d); {
+		case !o.Schema.Known || !o.Version.Known || !o.Domains.Known:
+			row.State, row.Words = ui.State{Key: "unknown"}, "Not known: the versions of schema, organization and domains were not read."
+		case len(needs) > 0:
+			var words []string
+			for _, n := range needs {
+				words = append(words, n.Text+" ("+string(n.What)+")")
+			}
+			row.State, row.Words = ui.State{Key: "warning", Note: "to be prepared"}, strings.Join(words, "; ")
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// organizationWords shows a fact's value: lists of objects as their JSON, cut.
+func organizationWords(name string, value json.RawMessage) string {
+	words := factWords(name, value)
+	if words == "" {
+		return "none"
+	}
+	if len(words) > 600 {
+		words = strings.ToValidUTF8(words[:600], "") + " …"
+	}
+	return words
+}
+
+// organizationEnter keeps a fact that a person knows.
+func (s *server) organizationEnter(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Prepare)
+	if err != nil {
+		return err
+	}
+	name, value := r.PostFormValue("name"), json.RawMessage(strings.TrimSpace(r.PostFormValue("value")))
+	if !json.Valid(value) {
+		return rollout.Invalid("%q is no JSON: a number, true, false, a text in double quotes, or a list is wanted.", string(value))
+	}
+	if !knownOrganizationFact(name) {
+		return rollout.Invalid("There is no fact %q of an organization.", name)
+	}
+	if _, errs := preflight.ReadOrganization(map[string]preflight.Fact{name: {Value: value}}); len(errs) > 0 {
+		return rollout.Invalid("It is not of its shape: %s.", errs[0])
+	}
+	if err := s.Store.EnterOrganizationFact(r.Context(), v.actor(r), name, value, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, "/organization", factName(name)+" is entered.")
+}
+
+func knownOrganizationFact(name string) bool {
+	for _, one := range preflight.OrganizationNames() {
+		if one == name {
+			return true
+		}
+	}
+	return false
+}
+
+// organizationLook has the organization read on a host.
+func (s *server) organizationLook(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Prepare)
+	if err != nil {
+		return err
+	}
+	one, err := s.Store.ServerByName(r.Context(), r.PostFormValue("server"))
+	if err != nil {
+		return err
+	}
+	if _, err := s.Store.AskOrganization(r.Context(), v.actor(r), one.ID, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, "/organization", "The organization is read on "+one.Name+".")
+}

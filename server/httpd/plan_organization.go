@@ -1,0 +1,173 @@
+package httpd
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"wavekeeper/server/auth"
+	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+// planWords names what a plan is about.
+func planWords(p rollout.Plan) string {
+	words := p.Package.Words
+	switch {
+	case p.Kind == rollout.OfOrganization:
+		return "Organization prepared for " + words
+	case p.Then != nil:
+		return words + " and then " + p.Then.Words
+	}
+	return words
+}
+
+// planLineWords is planWords of a line of a list.
+func planLineWords(kind rollout.PlanKind, pkg, then string) string {
+	switch {
+	case kind == rollout.OfOrganization:
+		return "Organization for " + packageWords(pkg)
+	case then != "":
+		return packageWords(pkg) + " and then " + packageWords(then)
+	}
+	return packageWords(pkg)
+}
+
+// organizationPlan says of a preparation what differs from a plan of servers.
+func organizationPlan(view *page.Plan, p rollout.Plan) {
+	host := p.Waves[0][0]
+	view.Verdict.Servers = "schema, organization and every domain, from " + host
+	view.Verdict.Right = "Setup changes Active Directory for the whole forest. Nothing of that can be taken back, and no server is taken out of service by it."
+	view.Verdict.Key = "warning"
+	view.Policy = []string{"It has an approval of its own, by an operator who did not write it.", "Servers of other plans for " + p.Package.Words + " start once it is done."}
+	if !view.Prepared.Known {
+		view.Prepared.Text = "This plan records it when it is done, with the versions read then. What others did can be recorded instead."
+	}
+}
+
+// points are what whoever submits confirms; none when it cannot be submitted.
+func points(revision store.Revision, p rollout.Plan, submit ui.Act) []page.PlanPoint {
+	if p.Kind != rollout.OfOrganization || revision.State != rollout.Draft || submit.Why != "" {
+		return nil
+	}
+	var out []page.PlanPoint
+	for _, one := range p.Package.MustKnow {
+		out = append(out, page.PlanPoint{Text: one.Text, Source: one.Source})
+	}
+	return out
+}
+
+// versionWords lists the versions that were known when a preparation was recorded.
+func versionWords(versions json.RawMessage) string {
+	var known map[string]struct {
+		Value  json.RawMessage `json:"value"`
+		Source string          `json:"source"`
+	}
+	if json.Unmarshal(versions, &known) != nil {
+		return ""
+	}
+	var words []string
+	for _, name := range []string{"schema", "organization"} {
+		if one, ok := known[name]; ok {
+			words = append(words, name+" "+string(one.Value)+" ("+one.Source+")")
+		}
+	}
+	var domains []struct {
+		Name    string `json:"name"`
+		Version int    `json:"version"`
+	}
+	if one, ok := known["domains"]; ok && json.Unmarshal(one.Value, &domains) == nil {
+		for _, d := range domains {
+			words = append(words, fmt.Sprintf("%s %d", d.Name, d.Version))
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+func (s *server) planOrganization(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Read)
+	if err != nil {
+		return err
+	}
+	return s.organizationForm(w, r, v, http.StatusOK, page.PlanOrganization{})
+}
+
+// organizationForm shows the form in which a person names the package and the
+// host on which the organization is prepared.
+func (s *server) organizationForm(w http.ResponseWriter, r *http.Request, v viewer, status int, view page.PlanOrganization) error {
+	lines, err := s.Store.ServerLines(r.Context())
+	if err != nil {
+		return err
+	}
+	preparations, err := s.Store.Preparations(r.Context())
+	if err != nil {
+		return err
+	}
+	chosen := r.PostFormValue("package")
+	for _, p := range exchange.Packages() {
+		if p.Kind != exchange.ServicePack {
+			continue
+		}
+		text := p.Words + " (" + p.Target.String() + ")"
+		if _, done := preparations[p.Name]; done {
+			text += ", recorded as prepared"
+		}
+		view.Packages = append(view.Packages, page.Choice{Value: p.Name, Text: text, On: p.Name == chosen})
+	}
+	for _, l := range lines {
+		if l.Arch == "x86" {
+			continue
+		}
+		view.Servers = append(view.Servers, page.Choice{Value: l.Name, Text: l.Name + ", " + siteWords(l.Site), On: l.Name == r.PostFormValue("server")})
+	}
+	view.Frame = s.frame(r, v, "Prepare the organization", "plans")
+	view.Name, view.Why = r.PostFormValue("name"), v.why(auth.Plan)
+	return s.render(w, r, status, page.PlanOrganizationPage(view))
+}
+
+func (s *server) planOrganizationCreate(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Plan)
+	if err != nil {
+		return err
+	}
+	if err := wholeForm(r); err != nil {
+		return err
+	}
+	name := strings.TrimSpace(r.PostFormValue("name"))
+	all, err := s.Store.Servers(r.Context())
+	if err != nil {
+		return err
+	}
+	servers := make([]exchange.Server, 0, len(all))
+	for _, one := range all {
+		servers = append(servers, one.Server)
+	}
+	view := page.PlanOrganization{}
+	if name == "" {
+		view.Errors = append(view.Errors, "Give the plan a name.")
+	}
+	if !slices.ContainsFunc(servers, func(one exchange.Server) bool { return one.Name == r.PostFormValue("server") }) {
+		view.Errors = append(view.Errors, "Choose the server on which Setup prepares the organization.")
+	}
+	if len(view.Errors) > 0 {
+		return s.organizationForm(w, r, v, http.StatusUnprocessableEntity, view)
+	}
+	pkg, err := exchange.PackageByName(r.PostFormValue("package"))
+	if err != nil {
+		return rollout.Invalid("%s.", err)
+	}
+	plan, err := rollout.MakeOrganization(rollout.UnitOf(servers, r.PostFormValue("server")), pkg)
+	if err != nil {
+		return err
+	}
+	id, _, err := s.Store.CreatePlan(r.Context(), v.actor(r), name, plan)
+	if err != nil {
+		return err
+	}
+	return s.done(w, r, planHref(id), "Read what must be known and confirm it when you submit. Nothing starts before an operator approves.")
+}
