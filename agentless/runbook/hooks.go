@@ -42,6 +42,7 @@ type HookCall struct {
 	Point, Name string
 	ID          string // the same for each run of this hook at this point in this attempt
 	Server      string
+	Host        string // the host that the step works on; of a cluster one of its nodes
 	Package     string // "SP1"
 	Upgrade     int64
 	Attempt     int
@@ -112,7 +113,7 @@ func runHooks(ctx context.Context, w *Work, point string) (Outcome, error) {
 	}
 	call := HookCall{
 		Point: point, Name: name, ID: w.hookID(point, name),
-		Server: w.Server.Name, Package: w.Package.Name, Upgrade: w.Upgrade, Attempt: w.Attempt,
+		Server: w.Server.Name, Host: w.Node, Package: w.Package.Name, Upgrade: w.Upgrade, Attempt: w.Attempt,
 	}
 	run, err := w.Hooks.Run(ctx, call)
 	if err != nil {
@@ -139,5 +140,5 @@ func runHooks(ctx context.Context, w *Work, point string) (Outcome, error) {
 
 // hookID names a run of a hook; one that was killed and is repeated has the same.
 func (w *Work) hookID(point, name string) string {
-	return fmt.Sprintf("%s-u%d-a%d-%s-%s", w.Installation, w.Upgrade, w.Attempt, point, name)
+	return fmt.Sprintf("%s-u%d-a%d-%s%s-%s", w.Installation, w.Upgrade, w.Attempt, point, w.Turn, name)
 }
