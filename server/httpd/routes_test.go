@@ -84,6 +84,24 @@ var decisions = map[string]string{
 	"GET /history":                                                      everyone,
 	"GET /history.csv":                                                  everyone,
 	"GET /history.ndjson":                                               everyone,
+	"GET /findings":                                                     everyone,
+	"GET /findings/stream":                                              everyone,
+	"POST /findings/check":                                              "planner operator",
+	"POST /findings/cancel":                                             "planner operator",
+	"GET /servers/{server}/findings":                                    everyone,
+	"GET /servers/{server}/waive":                                       everyone,
+	"POST /servers/{server}/waive":                                      "planner operator",
+	"GET /servers/{server}/fix":                                         everyone,
+	"POST /servers/{server}/fix":                                        "planner operator",
+	"GET /waivers/{waiver}":                                             everyone,
+	"POST /waivers/{waiver}":                                            "operator",
+	"GET /fixes/{fix}":                                                  everyone,
+	"POST /fixes/{fix}":                                                 "operator",
+	"GET /rules":                                                        everyone,
+	"GET /rules/{rule}":                                                 everyone,
+	"GET /organization":                                                 everyone,
+	"POST /organization":                                                "planner operator",
+	"POST /organization/look":                                           "planner operator",
 	"GET /media":                                                        everyone,
 	"GET /media/{media}":                                                everyone,
 	"GET /constants":                                                    everyone,
@@ -111,7 +129,7 @@ var decisions = map[string]string{
 	"POST /rollouts/{rollout}/upgrades/{server}/skip":                   "operator",
 }
 
-var sample = strings.NewReplacer("{rollout}", "1", "{server}", "MBX01", "{wave}", "1", "{plan}", "1", "{number}", "1", "{evidence}", "1", "{pin}", "1", "{media}", "1", "{profile}", "default", "*", "nothing.css")
+var sample = strings.NewReplacer("{rollout}", "1", "{server}", "MBX01", "{wave}", "1", "{plan}", "1", "{number}", "1", "{evidence}", "1", "{pin}", "1", "{media}", "1", "{waiver}", "1", "{fix}", "1", "{rule}", "msdtc", "{profile}", "default", "*", "nothing.css")
 
 // routes lists every address of the router.
 func routes(t *testing.T) []string {

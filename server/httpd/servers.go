@@ -176,7 +176,7 @@ func serversView(all []store.ServerLine, f serverFilter, v viewer, clock ui.Cloc
 	}
 	view.Acts = append(view.Acts, ui.Act{Href: "/profiles", Text: "Profiles"}) // they come before the first server
 	if len(all) > 0 {
-		view.Acts = append(view.Acts, ui.Act{Href: "/media", Text: "Media"}, ui.Act{Href: "/constants", Text: "Constants"})
+		view.Acts = append(view.Acts, ui.Act{Href: "/findings", Text: "Findings"}, ui.Act{Href: "/organization", Text: "Organization"}, ui.Act{Href: "/media", Text: "Media"}, ui.Act{Href: "/constants", Text: "Constants"})
 		view.Acts = append(view.Acts, ui.Act{Href: "/servers/probe", Text: "Probe all " + ui.Number(len(all)), Post: true, Why: v.why(auth.Probe)})
 	}
 	if v.may(auth.Inventory) {
