@@ -105,7 +105,7 @@ func TestEveryRuleIsTrippedByAHost(t *testing.T) {
 	}{
 		{"windows", "2003 HT sp1: os-no-service-pack-2", nil, ""},
 		{"windows", "2008R2 HT sp2", nil, ""},
-		{"windows-updates", "2003 HT sp1: updates-old=6000", nil, runbook.Warning},
+		{"windows-updates", "2003 HT sp1: updates-old=900", nil, runbook.Warning},
 		{"memory", "2003 HT sp1: memory=1024", nil, runbook.Warning},
 		{"disk", "2003 HT sp1: disk-free=C:900", nil, ""},
 		{"dotnet20-sp1", "2003 HT sp1: dotnet20-rtm", nil, ""},

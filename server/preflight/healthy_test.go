@@ -219,10 +219,7 @@ func TestEveryFactHasARuleOrAStep(t *testing.T) {
 	for _, r := range Rules() {
 		used = append(used, slices.Concat(r.Needs, r.Also)...)
 	}
-	var all []string
-	for _, name := range FactNames() {
-		all = append(all, name)
-	}
+	all := FactNames()
 	for _, name := range OrganizationNames() {
 		all = append(all, OfOrganization+name)
 	}

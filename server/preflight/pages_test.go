@@ -150,7 +150,7 @@ var plainLines = []string{
 	"Hier die wichtigsten Links", "Download und Auspacken", "Exchange 2007 SP1 Download", "SP1 Release Notes", "Inhalt im Service Pack", "Hier sieht man das deutsche Servicepack",
 	"Erfahrungsbericht Installation SP1", "Natürlich habe ich auch schon Exchange 2007 SP1 installiert", "e2007sp1.wmv", "Ich habe die langen Pausen überbrückt",
 	"Was mit bei der Installation aufgefallen ist", "Auspacken", "Reihenfolge", "Client Access", "Hub Transport", "Mailbox", "Unified Messaging", "Voraussetzungen",
-	"Wichtig sind drei Updates", "300684 Information", "Forefront Update erforderlich", "Unified Messaging Konfiguration sichern", "Dienste beenden",
+	"Wichtig sind drei Updates", "300684 Information", "Forefront Update erforderlich", "Dienste beenden",
 	"Unified Messaging Language Packs", "Die Deinstallation auf auf folgender Seite", "Uninstall Unified Messaging Language Packs", "Setup.com /RemoveUmLanguagePack",
 	"AD-Änderungen und Schema Erweiterung", "[30.11.2007 17:35:15]", "Deinstallation und Installation", "Service Pack ist fertig", "Unified Messaging Language Pack",
 	"Setup.com /AddUmLanguagePack", "Zusatzdienste", "Auch in der Toolbox", "Nacharbeiten", "Seit vielen Jahren kann man eine Exchange Datenbank", "Exchange 2007 - using Backup",

@@ -156,7 +156,8 @@ func ruleWindows(s Subject) verdict {
 	return blocks("This version of Windows is not supported by "+s.Package.Words, evidence, "See the system requirements of the service pack.")
 }
 
-// windowsEnd is the last day of support of each Windows: no update is newer.
+// windowsEnd is the last day of support of each Windows: a host cannot be blamed
+// for what never came. Where a newer update is there, somebody gets them still.
 var windowsEnd = map[string]time.Time{
 	"2003":   time.Date(2015, 7, 14, 0, 0, 0, 0, time.UTC),
 	"2008":   time.Date(2020, 1, 14, 0, 0, 0, 0, time.UTC),
@@ -170,7 +171,7 @@ func ruleUpdates(s Subject) verdict {
 		return unread("How old the updates of Windows are is not known", fmt.Sprintf("newest %q", u.Newest), "Look at the list of updates on the host.")
 	}
 	until := s.Now
-	if end, ok := windowsEnd[s.Facts.OS.Value]; ok && end.Before(until) {
+	if end, ok := windowsEnd[s.Facts.OS.Value]; ok && end.Before(until) && !newest.After(end) {
 		until = end
 	}
 	days := int(until.Sub(newest).Hours() / 24)

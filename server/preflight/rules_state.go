@@ -50,7 +50,8 @@ var stateRules = []Rule{
 		Name: "no-other-setup", Words: "No Setup runs", Source: "processes of Setup: Exchange team blog, \"Phases of Exchange 2007 setup\"",
 		Severity: Blocker, Unknown: Blocker, Needs: []string{"setup_processes"},
 		test: func(s Subject) verdict {
-			for _, p := range s.Facts.SetupProcesses.Value {
+			if all := s.Facts.SetupProcesses.Value; len(all) > 0 {
+				p := all[0]
 				who := fmt.Sprintf("%s runs as process %d", p.Name, p.ID)
 				if p.Owner != "" {
 					who += " of " + p.Owner

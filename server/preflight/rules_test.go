@@ -82,6 +82,7 @@ var trips = []tripCase{
 	{rule: "system-drive", trip: said{"system_drive": `"D:"`}},
 	{rule: "windows-updates", near: swap("windows_updates", "2010-07-14", "2010-02-03"), trip: swap("windows_updates", "2010-07-14", "2010-02-02")},
 	{rule: "windows-updates", near: swap("windows_updates", "2010-07-14", "2015-06-10"), nearDo: func(s *Subject) { s.Now = noon.AddDate(16, 0, 0) }, trip: swap("windows_updates", "2010-07-14", "2014-06-10")},
+	{rule: "windows-updates", near: swap("windows_updates", "2010-07-14", "2026-02-04"), nearDo: func(s *Subject) { s.Now = noon.AddDate(16, 0, 0) }, trip: swap("windows_updates", "2010-07-14", "2026-02-02")},
 	{rule: "x86", near: said{"arch": `"amd64"`}, trip: said{"arch": `"x86"`}},
 	{rule: "memory", near: said{"memory_mb": `2048`}, trip: said{"memory_mb": `2047`}},
 	{rule: "disk", near: swap("disks", "40000000000", "1468006400"), trip: swap("disks", "40000000000", "1468006399")},
