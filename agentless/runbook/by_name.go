@@ -15,6 +15,7 @@ var tables = map[string]func() Table{
 	"ccr-service-pack":            ccrServicePack,
 	"staging":                     Staging,
 	OrganizationLook:              LookingAtTheOrganization,
+	rollout.OrganizationRunbook:   Organization,
 	CheckingTable:                 Checking,
 }
 

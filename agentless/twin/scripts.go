@@ -261,6 +261,9 @@ func scriptCanary(r *records, args []string) int {
 		sids = []string{"S-1-5-32-544", "S-1-1-0", "S-1-5-11"}
 	case r.c.s.via == "task":
 		sids = append(sids, "S-1-5-3") // batch logon
+		if who.sid == sidRunAs {
+			sids = append(sids, r.c.s.h.fleet.directory.runAsGroups()...)
+		}
 	default:
 		sids = append(sids, "S-1-5-2") // network logon
 	}

@@ -77,10 +77,10 @@ type SchemaMaster struct {
 // and code where the domain could not be asked; its version is not known then.
 type OrganizationDomain struct {
 	Name         string `json:"name"`
-	NetBIOS      string `json:"netbios,omitempty"`
+	NetBIOS      string `json:"-"`
 	Version      int    `json:"version"`       // objectVersion of Microsoft Exchange System Objects; 0 = not there
 	Prepared2003 bool   `json:"prepared_2003"` // the groups of an Exchange 2000 or 2003 DomainPrep are there
-	Trouble      string `json:"trouble,omitempty"`
+	Trouble      string `json:"-"`
 }
 
 // OrganizationServer is one Exchange server as Active Directory has it.
