@@ -143,6 +143,10 @@ func nodeTurn(turn int, rollup bool) []Step {
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
 		}, putBack},
 		{rollout.Step{
+			Name: "streaming-again", Words: "Remote streaming backup is allowed as before: a service pack switches it off",
+			Expected: 10 * time.Second, Soft: time.Minute, Hard: 10 * time.Minute, Silence: 5 * time.Minute, Repeatable: true,
+		}, allowStreaming},
+		{rollout.Step{
 			Name: "ready", Words: "The node is up in the cluster, its replication runs and the queues are small",
 			Expected: 3 * time.Minute, Soft: 30 * time.Minute, Hard: 3 * time.Hour, Silence: 30 * time.Minute, Repeatable: true, Clock: ends,
 		}, ready},

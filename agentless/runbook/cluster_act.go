@@ -3,6 +3,7 @@ package runbook
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -332,6 +333,9 @@ func lastSeen(w *Work) (windows.Cluster, error) {
 // cmsFound is how far /UpgradeCms came: the build of the server, and marks of the
 // clustered part on this node (technet cc540457).
 func cmsFound(ctx context.Context, w *Work, name string) (found, error) {
+	if w.Memory["created"] != "" && w.Memory["phase"] != "after" { // it ended between two looks of this tick
+		return found{}, errors.New("the cluster is looked at first")
+	}
 	c, err := lastSeen(w)
 	if err != nil {
 		return found{}, err

@@ -40,6 +40,7 @@ type clusterFixture struct {
 	ended   []string // steps that ended in Done, in order
 	patient time.Duration
 	unwind  bool
+	giveUp  bool // the attempt ends here
 }
 
 // clusterRows are the inventory rows of a cluster: nodes and servers by number.
@@ -124,6 +125,10 @@ func (f *clusterFixture) walk(t *testing.T, from string) (string, runbook.Outcom
 			continue
 		}
 		out := f.step(t, s)
+		if f.giveUp && !f.unwind {
+			f.unwind, ended, last = true, s.Name, runbook.Outcome{Kind: runbook.Failed, Message: "given up"}
+			continue
+		}
 		if out.Kind == runbook.Done && !f.unwind {
 			f.ended = append(f.ended, s.Name)
 		}
@@ -209,6 +214,9 @@ func (f *clusterFixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 		}
 		w.Memory["test.host"] = w.Node
 		f.memory[s.Name], f.out[s.Name] = w.Memory, out
+		if f.giveUp && !f.unwind && out.Kind != runbook.OutOfSight {
+			return out
+		}
 		if out.Kind != runbook.Again && out.Kind != runbook.OutOfSight {
 			return out
 		}
@@ -264,4 +272,75 @@ func (f *clusterFixture) built(t *testing.T, node string) string {
 		t.Fatal(err)
 	}
 	return roles["Mailbox"].Configured
+}
+
+// fail lets Setup fail in a phase of one step on a node.
+func (f *clusterFixture) fail(t *testing.T, step, node string, phase int) {
+	t.Helper()
+	done := false
+	f.before = func(name string, tick int) {
+		if name == step && !done {
+			done = true
+			if err := f.fleet.Inject(twin.Fault{Host: node, Name: "setup-fails", At: fmt.Sprintf("phase:%d", phase)}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func (f *clusterFixture) powerLoss(t *testing.T, node string) {
+	t.Helper()
+	if err := f.fleet.PowerLoss(node); err != nil {
+		t.Error(err)
+	}
+}
+
+// await waits until a server is on a node in a state.
+func (f *clusterFixture) await(t *testing.T, server, node, state string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); pause(context.Background(), 5*time.Millisecond) {
+		if s := f.fleet.Clusters()[server]; s.Owner == node && s.State == state {
+			return
+		}
+	}
+	t.Errorf("%s is %+v, want %s on %s", server, f.fleet.Clusters()[server], state, node)
+}
+
+// thirdParty is the third-party service of every node, as it is.
+func (f *clusterFixture) thirdParty(t *testing.T) string {
+	t.Helper()
+	var out []string
+	for _, n := range f.nodes {
+		for deadline := time.Now().Add(20 * time.Second); ; {
+			all, err := f.hosts[n].Services(context.Background())
+			if err == nil {
+				s, _ := windows.FindService(all, "ScanMail_Master")
+				if s.State == "Running" || s.State == "Stopped" {
+					out = append(out, n+" "+s.State+" "+s.StartMode)
+					break
+				}
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s does not answer: %v", n, err)
+			}
+			pause(context.Background(), 20*time.Millisecond)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+// settled waits until every node answers and the cluster has come to rest, as a
+// person does before he runs again.
+func (f *clusterFixture) settled(t *testing.T) {
+	t.Helper()
+	f.thirdParty(t)
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); pause(context.Background(), 20*time.Millisecond) {
+		rest := f.fleet.NodesUp() == len(f.nodes)
+		for _, s := range f.fleet.Clusters() {
+			rest = rest && !strings.HasSuffix(s.State, "Pending")
+		}
+		if rest {
+			return
+		}
+	}
 }

@@ -232,6 +232,21 @@ func (f *Fleet) Clusters() map[string]ClusterServer {
 	return out
 }
 
+// NodesUp counts the nodes of all clusters that are up.
+func (f *Fleet) NodesUp() int {
+	up := 0
+	for _, c := range f.clusters {
+		c.look(func(s *clusterState) {
+			for _, n := range s.Nodes {
+				if n.Up {
+					up++
+				}
+			}
+		})
+	}
+	return up
+}
+
 // Backup begins a backup of a clustered mailbox server's storage groups.
 func (f *Fleet) Backup(server string) {
 	for _, c := range f.clusters {

@@ -1,0 +1,178 @@
+package runbook_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/twin"
+	"wavekeeper/server/exchange"
+)
+
+// required is one thing that the procedure wants, as the simulated hosts' own
+// journal has it.
+type required struct {
+	host, what, detail string // detail is looked for in the entry's details
+	source             string // which page or document wants it
+}
+
+// procedureCCR is what has to happen to a CCR cluster whose server is on NODEA,
+// in this order. It was written down from the sources, not from the runbook.
+var procedureCCR = []required{
+	{"NODEA", "registry-changed", "Enable Remote Streaming Backup", "founding document: the value for reseeding, on the CCR nodes"},
+	{"NODEA", "group-moved", "Cluster Group", "founding document: move cluster resources away; technet bb885043: the default group, too"},
+	{"NODEB", "setup-started", "/mode:Upgrade", "founding document: the passive node first, from the command line"},
+	{"NODEB", "setup-ended", "exit:0", "founding document"},
+	{"NODEB", "restart", "", "founding document: restart; enowconsulting 2009: mandatory"},
+	{"CMS1", "stop-cms", "on:NODEB", "enowconsulting 2009: Stop-ClusteredMailboxServer; by cmdlets of the new build"},
+	{"CMS1", "cms-offline", "", "enowconsulting 2009: the status must show Offline"},
+	{"CMS1", "move-cms", "to:NODEB", "founding document: move to NodeB; exchhelp d13d8ae3: Move-ClusteredMailboxServer"},
+	{"CMS1", "cms-moved", "from:NODEA to:NODEB", "exchhelp 5ac92b11"},
+	{"NODEB", "setup-started", "/UpgradeCms", "founding document: setup /upgradecms on the node that has it now"},
+	{"CMS1", "cms-upgraded", "build:8.1.240.6", "siliconexus 2010: what happens when it is forgotten"},
+	{"CMS1", "cms-online", "node:NODEB", "founding document: the cluster runs with SP1 on NodeB"},
+	{"NODEA", "setup-started", "/mode:Upgrade", "founding document: then the other node"},
+	{"NODEA", "setup-ended", "exit:0", "founding document"},
+	{"NODEA", "restart", "", "founding document"},
+}
+
+// forbidden is what must not happen before something else did.
+var forbidden = []struct {
+	early, late required
+	source      string
+}{
+	{required{host: "NODEA", what: "setup-started"}, required{host: "CMS1", what: "cms-online"}, "siliconexus 2010: the other node before /UpgradeCms leaves a cluster that does not start"},
+	{required{host: "NODEB", what: "setup-started"}, required{host: "NODEB", what: "registry-changed", detail: "Enable Remote Streaming Backup"}, "founding document: the value is set in preparing the node"},
+	{required{host: "CMS1", what: "stop-cms"}, required{host: "NODEB", what: "restart"}, "founding document: restart, then the critical path"},
+}
+
+func (r required) is(e entry) bool {
+	return e.Host == r.host && e.What == r.what && strings.Contains(fmt.Sprint(e.Detail), r.detail)
+}
+
+func TestTheJournalOfACCRIsTheProcedure(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.CCR, 2, 1, "en-US", func(o *twin.Options) {
+		o.Traits = map[string][]string{"NODEA": {"streaming-backup=0"}, "NODEB": {"streaming-backup=0"}}
+	})
+	f.fleet.Backup("CMS1")
+	if step, out := f.walk(t, ""); step != "tidy-2" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	all := f.journal.entries(t)
+	at := 0
+	for _, want := range procedureCCR {
+		i := slices.IndexFunc(all[at:], want.is)
+		if i < 0 {
+			t.Errorf("%s: %s %q did not happen, or not after what goes before (%s)", want.host, want.what, want.detail, want.source)
+			continue
+		}
+		at += i
+	}
+	for _, no := range forbidden {
+		early, late := slices.IndexFunc(all, no.early.is), slices.IndexFunc(all, no.late.is)
+		if early >= 0 && late >= 0 && early < late || late < 0 {
+			t.Errorf("%s %s came before %s %s (%s)", no.early.host, no.early.what, no.late.host, no.late.what, no.source)
+		}
+	}
+	for _, e := range all {
+		switch {
+		case e.What == "violation":
+			t.Errorf("%s: %v", e.Host, e.Detail)
+		case e.What == "store-did-not-start":
+			t.Errorf("the store did not start: %v", e.Detail)
+		}
+	}
+	if got := f.journal.count(t, "setup-started"); got != 3 {
+		t.Errorf("Setup started %d times, want once on each node and once for the server", got)
+	}
+	if got := f.journal.count(t, "cms-offline"); got != 1 {
+		t.Errorf("the server went offline %d times", got)
+	}
+	if got := f.journal.count(t, "backup-cancelled"); got != 1 {
+		t.Errorf("%d backups were cancelled by the move, want 1: the twin does not say what a move does", got)
+	}
+}
+
+func TestAServerThatStaysOfflineAfterUpgradeCmsIsStarted(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.CCR, 2, 1, "en-US", func(o *twin.Options) { o.Traits = map[string][]string{"NODEB": {"cms-stays-offline"}} })
+	if step, out := f.walk(t, ""); step != "tidy-2" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	if got := f.journal.count(t, "start-cms"); got != 1 {
+		t.Errorf("the server was started %d times, want once", got)
+	}
+}
+
+func TestARefusedMoveLeavesTheServerToAPerson(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.CCR, 2, 1, "en-US", func(o *twin.Options) { o.Traits = map[string][]string{"NODEB": {"cms-move-refused"}} })
+	step, out := f.walk(t, "")
+	if step != "move-cms-1" || out.Kind != runbook.Failed || !strings.Contains(out.Message, "was refused") {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	if got := f.journal.count(t, "move-cms"); got != 1 {
+		t.Errorf("the move was tried %d times, want once", got)
+	}
+	for _, b := range f.books {
+		if open := b.open(); len(open) > 0 {
+			t.Errorf("ledger entries left open: %+v", open)
+		}
+	}
+	if wrong := f.violations(t); len(wrong) > 0 {
+		t.Errorf("violations: %v", wrong)
+	}
+}
+
+// The half-upgraded cluster: NODEB is new, owns the server, and /UpgradeCms
+// failed. A second attempt comes back to it and does not begin NODEA before.
+func TestAHalfUpgradedClusterComesBackToUpgradeCms(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.CCR, 2, 1, "de-DE", nil)
+	f.fail(t, "upgrade-cms-1", "NODEB", 8)
+	step, out := f.walk(t, "")
+	if step != "upgrade-cms-1" || out.Kind != runbook.Failed {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	if s := f.fleet.Clusters()["CMS1"]; s.Owner != "NODEB" || s.State != "Offline" || s.Build != "8.0.685.25" {
+		t.Fatalf("the server is %+v", s)
+	}
+	f.before = nil
+	f.retry()
+	if step, out := f.walk(t, ""); step != "tidy-2" || out.Kind != runbook.Done {
+		t.Fatalf("the second attempt ended in %s: %+v", step, out)
+	}
+	all := f.journal.entries(t)
+	online := slices.IndexFunc(all, required{host: "CMS1", what: "cms-online"}.is)
+	if other := slices.IndexFunc(all, required{host: "NODEA", what: "setup-started"}.is); other < online {
+		t.Errorf("NODEA was begun before the server was online at the target")
+	}
+	if wrong := f.violations(t); len(wrong) > 0 {
+		t.Errorf("violations: %v", wrong)
+	}
+	f.clean(t)
+}
+
+// A node that fails over between choosing and its turn is not touched.
+func TestNothingIsBegunOnANodeThatBecameActive(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.CCR, 2, 1, "en-US", nil)
+	failed := false
+	f.before = func(step string, tick int) {
+		if step == "passive-1" && !failed {
+			failed = true
+			f.powerLoss(t, "NODEA")
+			f.await(t, "CMS1", "NODEB", "Online")
+		}
+	}
+	step, out := f.walk(t, "")
+	if step != "passive-1" || out.Kind != runbook.Failed {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	if got := f.journal.count(t, "setup-started"); got != 0 {
+		t.Errorf("Setup was started %d times", got)
+	}
+}
