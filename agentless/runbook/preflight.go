@@ -16,14 +16,7 @@ import (
 // after the other: SYSTEM compares the media, the run-as account shows what
 // it can do. Then the rules look at the host, and the step ends with all
 // findings. It may be repeated as often as one likes.
-func preflight(ctx context.Context, w *Work) (Outcome, error) { return proveAll(ctx, w, false) }
-
-// preflightOrganization is preflight for the preparation of the organization.
-func preflightOrganization(ctx context.Context, w *Work) (Outcome, error) {
-	return proveAll(ctx, w, true)
-}
-
-func proveAll(ctx context.Context, w *Work, organizing bool) (Outcome, error) {
+func preflight(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
 	if w.Attempt > 1 { // Setup may have begun in an earlier one
 		if out, err := disarm(ctx, w, ""); err != nil || out.Kind != Done {
@@ -45,7 +38,6 @@ func proveAll(ctx context.Context, w *Work, organizing bool) (Outcome, error) {
 		out.After, out.troubled = later, true
 		return out, nil
 	}
-	subject.Organizing = organizing
 	out := judged(w, subject)
 	out.Facts = facts
 	if slices.ContainsFunc(out.Findings, func(f Finding) bool { return f.Rule == interruptedRule && f.Blocks() }) {

@@ -207,26 +207,3 @@ func canaryOf(w *Work) rules.Canary {
 	}
 	return c
 }
-
-// shown is what one rule says of the media and the account as the tasks of this
-// step showed them; its remedy is empty for a pass.
-func shown(w *Work, rule string) Finding {
-	s := rules.Subject{Server: w.Server, Package: catalogued(w.Package), Media: mediaOf(w), Canary: canaryOf(w), Now: w.Now}
-	for _, f := range rules.Judge(s) {
-		if f.Rule == rule {
-			return f
-		}
-	}
-	return Finding{}
-}
-
-// has finds an update without regard to case; it may carry its revision behind
-// it, "KB942288-v4".
-func has(all []string, kb string) bool {
-	return slices.ContainsFunc(all, func(s string) bool {
-		return strings.EqualFold(s, kb) || len(s) > len(kb) && s[len(kb)] == '-' && strings.EqualFold(s[:len(kb)], kb)
-	})
-}
-
-// differ compares two words of which each may be unknown.
-func differ(a, b string) bool { return a != "" && b != "" && !strings.EqualFold(a, b) }

@@ -52,6 +52,10 @@ func (r Rule) finding(s Subject) Finding {
 	if v.severity == "" {
 		v.severity = Pass
 	}
+	if v.severity == Blocker && r.Begin && s.OwnSetup { // stopping half-way is worse
+		v.severity = Warning
+		v.text += "; this upgrade's own Setup began already, and resumes"
+	}
 	f.Severity, f.Text, f.Evidence, f.Remedy, f.Unknown = v.severity, v.text, v.evidence, v.remedy, v.unknown
 	if v.severity != Pass {
 		f.Fix = r.Fix

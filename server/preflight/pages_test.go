@@ -108,6 +108,9 @@ func applies(r Rule) string {
 	if r.Cluster != Anywhere {
 		parts = append(parts, string(r.Cluster))
 	}
+	if r.Begin {
+		parts = append(parts, "before Setup began")
+	}
 	if len(parts) == 0 {
 		return "all"
 	}

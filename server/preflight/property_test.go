@@ -14,46 +14,58 @@ import (
 
 // anything draws a value of any type of the facts.
 func anything(t *rapid.T, v reflect.Value) {
-	switch kind := v.Kind(); {
-	case kind == reflect.Bool:
-		v.SetBool(rapid.Bool().Draw(t, "bool"))
-	case kind == reflect.Int, kind == reflect.Int64:
+	if draw, ok := draws()[v.Kind()]; ok {
+		draw(t, v)
+	}
+}
+
+var texts = []string{
+	"", "2003", "2008", "2008R2", "C:", "D", "x86", "8.0.685.25", "8.1.240.6", "8.", "..", "NODEA", "NODEB.lab.test", `\\`, `\\HUB01\x`, "ok", "error 1",
+	"2010-08-01T12:00:00Z", "2010-13-40", "2010-07-14", currentTZI, oldTZI, "zz", "Running", "Stopped", "Disabled", "Up", "Online", "Healthy", "en-US", "de-DE",
+	"ExchangeServer", "S-1-5-32-544", "MSExchangeIS", "MSDTC", "W3SVC", "4.5", "KB953469", "\x00", "ß",
+}
+
+func draws() map[reflect.Kind]func(*rapid.T, reflect.Value) {
+	number := func(t *rapid.T, v reflect.Value) {
 		v.SetInt(int64(rapid.SampledFrom([]int{-1 << 40, -1, 0, 1, 2, 3, 300, 301, 8000, 14625, 1 << 40}).Draw(t, "int")))
-	case kind == reflect.String:
-		v.SetString(rapid.SampledFrom([]string{
-			"", "2003", "2008", "2008R2", "C:", "D", "x86", "8.0.685.25", "8.1.240.6", "8.", "..", "NODEA", "NODEB.lab.test", `\\`, `\\HUB01\x`, "ok", "error 1",
-			"2010-08-01T12:00:00Z", "2010-13-40", "2010-07-14", currentTZI, oldTZI, "zz", "Running", "Stopped", "Disabled", "Up", "Online", "Healthy", "en-US", "de-DE",
-			"ExchangeServer", "S-1-5-32-544", "MSExchangeIS", "MSDTC", "W3SVC", "4.5", "KB953469", "\x00", "ß",
-		}).Draw(t, "text"))
-	case kind == reflect.Pointer:
-		if rapid.Bool().Draw(t, "there") {
-			v.Set(reflect.New(v.Type().Elem()))
-			anything(t, v.Elem())
-		}
-	case kind == reflect.Slice:
-		n := rapid.IntRange(0, 2).Draw(t, "length")
-		v.Set(reflect.MakeSlice(v.Type(), n, n))
-		for i := range n {
-			anything(t, v.Index(i))
-		}
-	case kind == reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-		for range rapid.IntRange(0, 2).Draw(t, "keys") {
-			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-			anything(t, key)
-			anything(t, value)
-			v.SetMapIndex(key, value)
-		}
-	case kind == reflect.Struct:
-		if v.Type() == reflect.TypeFor[time.Time]() {
-			v.Set(reflect.ValueOf(noon.Add(time.Duration(rapid.IntRange(-1<<20, 1<<20).Draw(t, "seconds")) * time.Second)))
-			return
-		}
-		for i := range v.NumField() {
-			if v.Field(i).CanSet() {
-				anything(t, v.Field(i))
+	}
+	return map[reflect.Kind]func(*rapid.T, reflect.Value){
+		reflect.Bool: func(t *rapid.T, v reflect.Value) { v.SetBool(rapid.Bool().Draw(t, "bool")) },
+		reflect.Int:  number, reflect.Int64: number,
+		reflect.String: func(t *rapid.T, v reflect.Value) { v.SetString(rapid.SampledFrom(texts).Draw(t, "text")) },
+		reflect.Pointer: func(t *rapid.T, v reflect.Value) {
+			if rapid.Bool().Draw(t, "there") {
+				v.Set(reflect.New(v.Type().Elem()))
+				anything(t, v.Elem())
 			}
-		}
+		},
+		reflect.Slice: func(t *rapid.T, v reflect.Value) {
+			n := rapid.IntRange(0, 2).Draw(t, "length")
+			v.Set(reflect.MakeSlice(v.Type(), n, n))
+			for i := range n {
+				anything(t, v.Index(i))
+			}
+		},
+		reflect.Map: func(t *rapid.T, v reflect.Value) {
+			v.Set(reflect.MakeMap(v.Type()))
+			for range rapid.IntRange(0, 2).Draw(t, "keys") {
+				key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+				anything(t, key)
+				anything(t, value)
+				v.SetMapIndex(key, value)
+			}
+		},
+		reflect.Struct: func(t *rapid.T, v reflect.Value) {
+			if v.Type() == reflect.TypeFor[time.Time]() {
+				v.Set(reflect.ValueOf(noon.Add(time.Duration(rapid.IntRange(-1<<20, 1<<20).Draw(t, "seconds")) * time.Second)))
+				return
+			}
+			for i := range v.NumField() {
+				if v.Field(i).CanSet() {
+					anything(t, v.Field(i))
+				}
+			}
+		},
 	}
 }
 

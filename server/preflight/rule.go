@@ -11,6 +11,7 @@ type Rule struct {
 	Severity Severity // the gravest it can say
 	Unknown  Severity // what it says when a fact that it needs is not known
 	Waivable bool
+	Begin    bool     // it protects the beginning: once this upgrade's own Setup broke and resumes, it warns
 	Levels   []int    // service pack levels of the target; of a rollup, the level it is for
 	Kinds    []string // ServicePack, Rollup, PrepareOrganization
 	Roles    []string // any of these is enough

@@ -87,7 +87,7 @@ var clusterRules = []Rule{
 	},
 	{
 		Name: "cluster-nodes-up", Words: "Every node of the cluster is up", Source: "topic 5ac92b11 of the Exchange help (a move wants a healthy passive node)",
-		Severity: Blocker, Unknown: Blocker, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
+		Severity: Blocker, Unknown: Blocker, Begin: true, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
 		test: func(s Subject) verdict {
 			var down []string
 			for _, n := range s.Facts.Cluster.Value.Nodes {
@@ -103,7 +103,7 @@ var clusterRules = []Rule{
 	},
 	{
 		Name: "cluster-online", Words: "Every clustered mailbox server is online", Source: "technet aa998632 (Get-ClusteredMailboxServerStatus)",
-		Severity: Blocker, Unknown: Blocker, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
+		Severity: Blocker, Unknown: Blocker, Begin: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
 		test: func(s Subject) verdict {
 			var down []string
 			for _, c := range s.Facts.Cluster.Value.CMS {
@@ -111,10 +111,7 @@ var clusterRules = []Rule{
 					down = append(down, c.Name+" "+c.State)
 				}
 			}
-			switch {
-			case len(down) > 0 && s.OwnSetup:
-				return warns("Clustered mailbox servers are not online; this upgrade is under way", list(down), "")
-			case len(down) > 0:
+			if len(down) > 0 {
 				return blocks("Clustered mailbox servers are not online: "+list(down), "", "Cure that first.")
 			}
 			return pass("Every clustered mailbox server is online", count(len(s.Facts.Cluster.Value.CMS), "server", "servers"))
@@ -122,7 +119,7 @@ var clusterRules = []Rule{
 	},
 	{
 		Name: "cluster-copies", Words: "Every copy is healthy", Source: "topic 5ac92b11 of the Exchange help; Get-StorageGroupCopyStatus",
-		Severity: Blocker, Unknown: Blocker, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
+		Severity: Blocker, Unknown: Blocker, Begin: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
 		test: func(s Subject) verdict {
 			if s.Server.Cluster != exchange.CCR {
 				return pass("The cluster shares its storage: there are no copies", "")
@@ -144,7 +141,7 @@ var clusterRules = []Rule{
 	},
 	{
 		Name: "cluster-copy-queues", Words: "Few logs wait to be copied and replayed", Source: "technet fa053f04 (the hand-off takes as long as copying and replaying logs); policy values",
-		Severity: Blocker, Unknown: Blocker, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
+		Severity: Blocker, Unknown: Blocker, Begin: true, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster"},
 		test: func(s Subject) verdict {
 			var bad []string
 			for _, c := range s.Facts.Cluster.Value.Copies {
@@ -160,7 +157,7 @@ var clusterRules = []Rule{
 	},
 	{
 		Name: "cluster-witness", Words: "The host of the file share witness is not being upgraded", Source: "the project's design; a CCR cluster of two nodes loses its majority with node and witness",
-		Severity: Blocker, Unknown: Blocker, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster", FleetFact},
+		Severity: Blocker, Unknown: Blocker, Begin: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster", FleetFact},
 		test: func(s Subject) verdict {
 			host, _, _ := strings.Cut(strings.TrimPrefix(s.Facts.Cluster.Value.Witness, `\\`), `\`)
 			if host != "" && slices.ContainsFunc(s.Fleet.InWork, func(name string) bool { return sameHost(name, host) }) {
@@ -171,7 +168,7 @@ var clusterRules = []Rule{
 	},
 	{
 		Name: "cluster-one-level", Words: "Every node that is not upgraded yet is at one build", Source: "technet bb885047 (all nodes at one level)",
-		Severity: Blocker, Unknown: Warning, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, test: ruleOneLevel,
+		Severity: Blocker, Unknown: Warning, Begin: true, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, test: ruleOneLevel,
 	},
 	{
 		Name: "cluster-cms-upgraded", Words: "No clustered mailbox server is older than the node that owns it", Source: "siliconexus.com 2010-08 (/UpgradeCms forgotten before the second node: the store does not start)",

@@ -11,11 +11,11 @@ import (
 var mailboxRules = []Rule{
 	{
 		Name: "backup-recent", Words: "Every database has a recent full backup", Source: "technet bb885047 (full backup before and after); Exchange team practice; the age is a policy value",
-		Severity: Blocker, Unknown: Warning, Waivable: true, Kinds: []string{ServicePack, Rollup}, Roles: []string{mailbox}, Needs: []string{"backups"}, Also: []string{"databases"}, test: ruleBackup,
+		Severity: Blocker, Unknown: Warning, Waivable: true, Begin: true, Kinds: []string{ServicePack, Rollup}, Roles: []string{mailbox}, Needs: []string{"backups"}, Also: []string{"databases"}, test: ruleBackup,
 	},
 	{
 		Name: "no-backup-running", Words: "No backup runs", Source: "topic 5ac92b11 on moving a clustered mailbox server (a move cancels backups); founding document (Backup Exec holds Exchange)",
-		Severity: Blocker, Unknown: Warning, Kinds: []string{ServicePack, Rollup}, Roles: []string{mailbox}, Needs: []string{"backups"},
+		Severity: Blocker, Unknown: Warning, Begin: true, Kinds: []string{ServicePack, Rollup}, Roles: []string{mailbox}, Needs: []string{"backups"},
 		test: func(s Subject) verdict {
 			var at []string
 			for _, b := range s.Facts.Backups.Value {

@@ -39,7 +39,7 @@ var organizationRules = []Rule{
 	},
 	{
 		Name: "organization-replicated", Words: "Every domain controller has the new versions", Source: "remembered practice; the founding document has administrators prepare apart from the servers",
-		Severity: Blocker, Unknown: Warning, Waivable: true, Kinds: []string{ServicePack}, Needs: []string{OfOrganization + "replication"},
+		Severity: Blocker, Unknown: Warning, Waivable: true, Begin: true, Kinds: []string{ServicePack}, Needs: []string{OfOrganization + "replication"},
 		test: func(s Subject) verdict {
 			r := s.Organization.Replication.Value
 			at, err := time.Parse(time.RFC3339, r.CheckedAt)

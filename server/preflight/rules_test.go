@@ -478,3 +478,30 @@ func TestRuleNamesAndSeveritiesAreSound(t *testing.T) {
 		}
 	}
 }
+
+// TestAResumingSetupIsNotStoppedForWhatProtectsTheBeginning: what would have kept
+// it from beginning only warns; what would break it still blocks.
+func TestAResumingSetupIsNotStoppedForWhatProtectsTheBeginning(t *testing.T) {
+	t.Parallel()
+	warned := 0
+	for _, c := range trips {
+		rule := ruleNamed(t, c.rule)
+		_, trip := c.subjects()
+		before, _ := found(Judge(trip), c.rule)
+		if before.Severity != Blocker {
+			continue
+		}
+		trip.OwnSetup = true
+		after, _ := found(Judge(trip), c.rule)
+		own := c.rule == "interrupted-setup" || c.rule == "files-configured" // its own marks
+		if want := rule.Begin || own; (after.Severity == Warning) != want {
+			t.Errorf("%s with our own Setup: %+v", c.rule, after)
+		}
+		if rule.Begin {
+			warned++
+		}
+	}
+	if warned < 8 {
+		t.Errorf("%d rules protect the beginning", warned)
+	}
+}
