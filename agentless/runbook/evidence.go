@@ -75,6 +75,9 @@ func collect(ctx context.Context, w *Work) []Evidence {
 		}
 		c.keep(piece.kind, piece.name, data)
 	}
+	if known := setupErrorsEvidence(w); known != nil {
+		c.keep(SetupErrorsEvidence, "setup-errors.json", known)
+	}
 	return c.kept
 }
 

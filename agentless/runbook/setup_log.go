@@ -3,6 +3,7 @@ package runbook
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,18 +93,20 @@ func take(w *Work, piece []byte, last bool) (lines []string, used int) {
 	if used == 0 {
 		return nil, 0
 	}
-	reader := exchange.NewLogReader()
-	if wide && !bytes.HasPrefix(piece, []byte(mark)) {
+	reader := resumed(w)
+	if wide && w.Memory[logReader] == "" && !bytes.HasPrefix(piece, []byte(mark)) {
 		reader.Feed([]byte(mark + lineEnd(mark))) // tells the encoding; its empty line is dropped
 	}
 	for _, l := range reader.Feed(piece[:used]) {
 		lines = append(lines, l.Text)
 	}
 	if rest := reader.Pending(); rest != "" {
-		lines = append(lines, rest)
 		for _, l := range reader.Feed([]byte(lineEnd(mark))) { // so that it counts
-			lines[len(lines)-1] = l.Text
+			lines = append(lines, l.Text)
 		}
+	}
+	if saved, err := reader.Save(); err == nil {
+		w.Memory[logReader] = saved
 	}
 	remember(w, reader.Progress())
 	for _, line := range lines {
@@ -112,6 +115,20 @@ func take(w *Work, piece []byte, last bool) (lines []string, used int) {
 		}
 	}
 	return lines, used
+}
+
+// logReader is where the log's reader is put away between ticks, so that what
+// one tick read and what the next reads are one log: a known error may need the
+// lines before it.
+const logReader = "log_reader"
+
+// resumed is the reader of this step's log as the last saved tick left it.
+func resumed(w *Work) *exchange.LogReader {
+	reader, err := exchange.ResumeLogReader(w.Memory[logReader])
+	if err != nil { // of another version of the program: errors of the lines before are lost, nothing else is
+		return exchange.NewLogReader()
+	}
+	return reader
 }
 
 func remember(w *Work, p exchange.LogProgress) {
@@ -125,6 +142,43 @@ func remember(w *Work, p exchange.LogProgress) {
 	if p.Verdict != exchange.VerdictNone {
 		w.Memory["verdict"] = string(p.Verdict)
 	}
+}
+
+// SetupErrorsEvidence is the kind of evidence that holds what the log's reader
+// recognised: a list of exchange.LogError as JSON, the lines counted from where
+// this upgrade began to read.
+const SetupErrorsEvidence = "setup-errors"
+
+// setupErrors are the errors in the log so far, known ones and the last block
+// that is none; empty where no log of Setup was read.
+func setupErrors(w *Work) []exchange.LogError {
+	if w.Memory[logReader] == "" {
+		return nil
+	}
+	return resumed(w).Progress().Errors
+}
+
+// setupErrorsEvidence is setupErrors as they are kept; nil = there are none.
+func setupErrorsEvidence(w *Work) []byte {
+	errors := setupErrors(w)
+	if len(errors) == 0 {
+		return nil
+	}
+	kept, err := json.Marshal(errors)
+	if err != nil {
+		return nil // lists of texts always have a form
+	}
+	return kept
+}
+
+// knownCause is the known error that was met last, for the words of a failure.
+func knownCause(w *Work) (exchange.KnownError, bool) {
+	for _, e := range slices.Backward(setupErrors(w)) {
+		if known, ok := exchange.KnownErrorByRule(e.Rule); ok {
+			return known, true
+		}
+	}
+	return exchange.KnownError{}, false
 }
 
 // lineEnd is a line feed in the log's encoding.
