@@ -136,6 +136,9 @@ func (c *cluster) fresh() {
 		c.s.Nodes = append(c.s.Nodes, &clusterNode{Name: h.name, Up: true, Level: h.version("MailboxRole", "ConfiguredVersion")})
 	}
 	last := c.s.Nodes[len(c.s.Nodes)-1].Name
+	if _, first := c.traitOf(last, "groups-first"); first {
+		last = c.s.Nodes[0].Name
+	}
 	c.s.Groups = []*clusterGroup{{Name: c.hosts[0].platform.text("Cluster Group"), Owner: last, Quorum: true}}
 	if rows[0].Cluster == exchange.SCC {
 		c.s.Groups = append(c.s.Groups, &clusterGroup{Name: "MSDTC", Owner: last})
@@ -146,7 +149,11 @@ func (c *cluster) fresh() {
 			build = rtm
 		}
 		owner := c.s.Nodes[i%len(c.s.Nodes)].Name
-		c.s.Servers = append(c.s.Servers, &clusteredServer{Name: row.Name, Owner: owner, State: cmsOnline, Build: build})
+		cms := &clusteredServer{Name: row.Name, Owner: owner, State: cmsOnline, Build: build}
+		if _, off := c.traitOf(owner, "cms-offline"); off {
+			cms.State = cmsOffline
+		}
+		c.s.Servers = append(c.s.Servers, cms)
 	}
 	if rows[0].Cluster == exchange.CCR {
 		c.s.Witness = `\\` + c.witnessHost(rows[0].Site) + `\MNS_FSW_` + c.s.Name

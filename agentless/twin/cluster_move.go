@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"strings"
 	"time"
 
 	"wavekeeper/server/exchange"
@@ -216,5 +217,22 @@ func (c *cluster) copyOf(s *clusterState, cms *clusteredServer) (status string, 
 		left := int(50*cms.Ready.Sub(now)/(c.lasts(catchUpLasts)+1)) + 1
 		return "Healthy", left, left / 2
 	}
+	if queues, said := c.traitOf(cms.Owner, "copy-queue"); said {
+		left, right, _ := strings.Cut(queues, ":")
+		return "Healthy", atoi(left), atoi(right)
+	}
+	if status, said := c.traitOf(cms.Owner, "copy-status"); said {
+		return status, 0, 0
+	}
 	return "Healthy", 0, 0
+}
+
+// traitOf is a trait of a node.
+func (c *cluster) traitOf(node, name string) (value string, said bool) {
+	for _, h := range c.hosts {
+		if h.name == node {
+			return h.trait(name)
+		}
+	}
+	return "", false
 }

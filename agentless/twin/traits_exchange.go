@@ -139,6 +139,14 @@ var exchangeTraits = []trait{
 		h.regPut(`HKU\`+sidRunAs+`\`+publisherKey, dword("State", publisherDefault|publisherNoCheck))
 		return nil
 	}},
+	{name: "unpacked", words: "a role's files are of another build than it is configured at: unpacked=8.1.240.6", shape: func(h *host, build string) error {
+		h.regPut(exchangeRoot+`\`+h.roleKeys()[len(h.roleKeys())-1], text("UnpackedVersion", build))
+		return nil
+	}},
+	{name: "copy-queue", words: "so many logs wait to be copied and replayed from this node: copy-queue=11:51"},
+	{name: "copy-status", words: "the copy of the server on this node is in another state: copy-status=Suspended"},
+	{name: "groups-first", words: "the groups of the cluster itself are on its first node, not on the last"},
+	{name: "cms-offline", words: "the clustered mailbox server on this node is offline"},
 	{name: "install-path-elsewhere", words: "the folder stands in Exchange\\Setup only, where other scripts look for it", shape: func(h *host, _ string) error {
 		h.regForget(exchangeRoot+`\Setup`, "MsiInstallPath")
 		return nil

@@ -160,9 +160,26 @@ var systemTraits = []trait{
 			h.regPut(`HKLM\Cluster\Resources\`+id, text("Type", kind))
 		}
 		h.regPut(`HKLM\Cluster\Resources\0d7e6f0a\Parameters`, text("ServiceName", name))
+		if h.service(clusterService) == nil {
+			h.addService(&service{Name: clusterService, Display: "Cluster Service", Path: h.platform.windows + `\Cluster\clussvc.exe`, Account: "LocalSystem", StartMode: automatic})
+		}
 		return nil
 	}},
 	{name: "domain-controller", words: "the host is a domain controller, too"},
+	{name: "os-service-pack", words: "Windows has so many service packs: os-service-pack=1", platform: func(p *platform, n string) error {
+		p.servicePack = atoi(n)
+		return nil
+	}},
+	{name: "system-drive", words: "WMI says that Windows is on another drive: system-drive=D:"},
+	{name: "x86", words: "the processor's word is x86", shape: func(h *host, _ string) error {
+		h.regPut(`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager\Environment`, text("PROCESSOR_ARCHITECTURE", "x86"))
+		return nil
+	}},
+	{name: "clock-off", words: "the clock is so many seconds ahead: clock-off=600", shape: func(h *host, seconds string) error {
+		h.state.ClockOffset = time.Duration(atoi(seconds)) * time.Second
+		return nil
+	}},
+	{name: "work-group", words: "the host is no member of a domain"},
 	{name: "memory", words: "so many megabytes of memory: memory=2048"},
 }
 

@@ -78,7 +78,7 @@ func (h *host) computerSystem() []instance {
 		{"NameFormat", nil},
 		{"NetworkServerModeEnabled", true},
 		{"NumberOfProcessors", 4},
-		{"PartOfDomain", true},
+		{"PartOfDomain", h.member()},
 		{"PauseAfterReset", -1},
 		{"PowerManagementSupported", nil},
 		{"PowerOnPasswordStatus", 3},

@@ -100,6 +100,20 @@ func (h *host) adDomain() string {
 	return h.domain()
 }
 
+// member reports whether the host is a member of a domain.
+func (h *host) member() bool {
+	_, alone := h.trait("work-group")
+	return !alone
+}
+
+// systemDrive is where Windows says that it is.
+func (h *host) systemDrive() string {
+	if drive, said := h.trait("system-drive"); said {
+		return drive
+	}
+	return "C:"
+}
+
 // domainRole is 3 for a member of a domain, 4 for one of its controllers.
 func (h *host) domainRole() int {
 	if _, controller := h.trait("domain-controller"); controller {

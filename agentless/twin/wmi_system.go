@@ -67,7 +67,7 @@ func (h *host) operatingSystem() []instance {
 		{"SuiteMask", 274},
 		{"SystemDevice", `\Device\HarddiskVolume1`},
 		{"SystemDirectory", p.system32()},
-		{"SystemDrive", "C:"},
+		{"SystemDrive", h.systemDrive()},
 		{"TotalSwapSpaceSize", nil},
 		{"TotalVirtualMemorySize", 8265544},
 		{"TotalVisibleMemorySize", 4193400},

@@ -198,13 +198,10 @@ type TimeZoneFact struct {
 	Zones map[string]string `json:"zones"`
 }
 
-// TimeZones are zones whose rules changed between 2005 and 2008, so that their
-// data say how old the data are: the United States and Canada by KB928388, which
-// KB931836 holds, Western Australia by KB929120 and again later, New Zealand by
-// KB933360.
-var TimeZones = []string{
-	"Eastern Standard Time", "Pacific Standard Time", "W. Australia Standard Time", "New Zealand Standard Time",
-}
+// TimeZones are zones of the United States and Canada, whose rules changed in
+// 2007 (KB928388, which KB931836 holds) and not since, so that their data say how
+// old the data are.
+var TimeZones = []string{"Eastern Standard Time", "Central Standard Time", "Mountain Standard Time", "Pacific Standard Time"}
 
 const (
 	keyZone  = `SYSTEM\CurrentControlSet\Control\TimeZoneInformation`

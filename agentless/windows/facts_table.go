@@ -150,7 +150,7 @@ var laterRows = []FactRow{
 	},
 	{
 		Name: "time_zone_data", Ask: `HKLM\` + keyZone + `: TimeZoneKeyName; HKLM\` + keyZones + `\*: TZI`,
-		Source: "KB928388, KB929120, KB933360 for the zones; REG_TZI_FORMAT", later: true, read: readTimeZones,
+		Source: "KB928388 and KB931836 for the zones; REG_TZI_FORMAT", later: true, read: readTimeZones,
 	},
 	{
 		Name: "patches", Ask: keysOf + keyProduct + ifThere + keysOf + keyPatches + ifThere + `HKLM\` + keyPatches + `\*: DisplayName, Installed, State` +
