@@ -162,17 +162,7 @@ func isShell(image string) int {
 // nodeBuilds are the builds of the cluster's nodes as they are kept, and as steps
 // of this upgrade read them after that.
 func nodeBuilds(w *Work) map[string]exchange.Build {
-	out := map[string]exchange.Build{}
-	for _, node := range w.Nodes {
-		kept, ok := w.Known[node]["roles"]
-		if !ok {
-			continue
-		}
-		f, _ := rules.ReadFacts(map[string]rules.Fact{"roles": kept})
-		if lowest := lowestOf(f); !lowest.IsZero() {
-			out[node] = lowest
-		}
-	}
+	out := rules.Builds(w.Known)
 	for _, step := range slices.Sorted(maps.Keys(w.Notes)) {
 		node, text := w.Notes[step]["node"], w.Notes[step]["build"]
 		build, err := exchange.ParseBuild(text)

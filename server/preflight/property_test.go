@@ -187,3 +187,16 @@ func TestPolicyHasDefaultsAndLimits(t *testing.T) {
 		t.Errorf("a name that there is not: %v", errs)
 	}
 }
+
+func TestBuildsAreThoseOfHostsThatSayThem(t *testing.T) {
+	t.Parallel()
+	roles := func(text string) map[string]Fact { return map[string]Fact{"roles": {Value: json.RawMessage(text)}} }
+	got := Builds(map[string]map[string]Fact{
+		"NODEA": roles(`{"Mailbox":` + rtmKey + `,"AdminTools":{"configured":"8.1.240.6","unpacked":"8.1.240.6","action":"","watermark":""}}`),
+		"NODEB": roles(`{"Mailbox":{"configured":"?","unpacked":"","action":"","watermark":""}}`),
+		"NODEC": roles(`{}`), "NODED": roles(`[]`), "NODEE": {},
+	})
+	if want := (map[string]exchange.Build{"NODEA": {Major: 8, Minor: 0, Build: 685, Revision: 25}}); cmp.Diff(want, got) != "" {
+		t.Errorf("builds %v, want %v", got, want)
+	}
+}

@@ -89,6 +89,12 @@ func (s *Store) subject(ctx context.Context, one Server, target exchange.Package
 		return subject, err
 	}
 	subject.Policy, subject.Fleet = known.Policy, known.Fleet
+	if subject.Clustered() {
+		subject.Nodes = preflight.Builds(known.Hosts)
+		if subject.Servers, err = s.clusteredServers(ctx, one); err != nil {
+			return subject, err
+		}
+	}
 	prepared, err := s.Preparations(ctx)
 	if err != nil {
 		return subject, err
@@ -100,6 +106,26 @@ func (s *Store) subject(ctx context.Context, one Server, target exchange.Package
 		subject.Unreadable = append(subject.Unreadable, err.Error())
 	}
 	return subject, nil
+}
+
+// clusteredServers are all clustered mailbox servers of a server's cluster.
+func (s *Store) clusteredServers(ctx context.Context, one Server) ([]exchange.Server, error) {
+	if len(one.Hosts) == 0 {
+		return []exchange.Server{one.Server}, nil
+	}
+	names, err := s.q.ServersOnHost(ctx, one.Hosts[0].ID)
+	if err != nil {
+		return nil, fmt.Errorf("load the servers of %s: %w", one.Hosts[0].Name, err)
+	}
+	var all []exchange.Server
+	for _, name := range names {
+		other, err := s.ServerByName(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, other.Server)
+	}
+	return all, nil
 }
 
 // Accepted marks the findings that waivers accept. A waiver of what has become
