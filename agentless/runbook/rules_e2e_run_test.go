@@ -88,7 +88,7 @@ func TestEveryRuleHasAHostThatTripsItAndOneThatJustDoesNot(t *testing.T) {
 	for _, r := range ruledHosts {
 		o.Servers = append(o.Servers, free.row(t, r))
 		if r.fault != "" {
-			o.Faults = append(o.Faults, twin.Fault{Host: r.name, Name: r.fault})
+			o.Faults = append(o.Faults, twin.Fault{Host: r.name, Name: r.fault, Lasts: 9000 * time.Hour})
 		}
 	}
 	fleet, err := twin.Start(context.Background(), o)
