@@ -281,7 +281,7 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 		row.Waiver = link
 	}
 	grave := f.Severity == preflight.Blocker || f.Severity == preflight.Warning
-	if f.Waivable && grave && row.State.Note == "" && !asked && v.may(auth.Probe) {
+	if f.Waivable && f.Severity == preflight.Blocker && row.State.Note == "" && !asked && v.may(auth.Probe) {
 		row.Acts = append(row.Acts, ui.Link{
 			Href: serverHref(r.Server) + "/waive?" + url.Values{"package": {r.Package}, "rule": {f.Rule}}.Encode(), Text: "Accept for a while",
 		})

@@ -82,26 +82,6 @@ func (e *Engine) run(ctx context.Context, args store.RunTick) (pause time.Durati
 	}
 }
 
-// runBook is the runbook of a run.
-func runBook(name string) (runbook.Table, bool) {
-	if table, ok := runbook.ByName(name); ok || name != store.BookChecking {
-		return table, ok
-	}
-	whole, staging := runbook.Standalone(), runbook.Staging()
-	table := runbook.Table{Name: store.BookChecking, Version: 1, Words: "A host is checked outside upgrades"}
-	for _, from := range []struct {
-		table runbook.Table
-		step  string
-	}{{whole, "facts"}, {whole, "preflight"}, {staging, runbook.Tidy}} {
-		step, ok := from.table.Step(from.step)
-		if !ok {
-			return table, false
-		}
-		table.Steps = append(table.Steps, step)
-	}
-	return table, true
-}
-
 // runOnce does one bounded action and saves what came out of it.
 func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Lease) (time.Duration, bool, error) {
 	r, live, err := e.store.LoadRun(ctx, args.Run, args.Generation)
@@ -116,7 +96,7 @@ func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Le
 	now := func() time.Time { return loaded.Add(time.Since(began)) }
 	c := runCourse{run: r, now: now, save: r.Save()}
 	c.save.To = rollout.Running
-	table, known := runBook(r.Runbook)
+	table, known := runbook.ByName(r.Runbook)
 	step, ok := c.step(table)
 	work := &prepared{}
 	work.Memory = partOf(r.Memory, step.Name)
@@ -137,6 +117,9 @@ func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Le
 		if c.save.Facts, err = factsOf(out.Facts); err != nil {
 			return 0, false, err
 		}
+		if r.Kind == store.RunOrganization {
+			c.save.Facts, c.save.Organization = ofOrganization(c.save.Facts)
+		}
 		c.save.Memory = joined(maps.Clone(r.Memory), step.Name, work.Memory)
 		c.after(table, step, out, work.behind, e.paced(out.After))
 	}
@@ -145,6 +128,11 @@ func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Le
 		f.Text, f.Evidence, f.Remedy = work.secrets.redact(f.Text), work.secrets.redact(f.Evidence), work.secrets.redact(f.Remedy)
 	}
 	work.secrets.redactFacts(c.save.Facts)
+	for i, f := range c.save.Organization {
+		one := []store.Fact{{Value: f.Value}}
+		work.secrets.redactFacts(one)
+		c.save.Organization[i].Value = one[0].Value
+	}
 	c.save.Message, c.save.Remedy = work.secrets.redact(c.save.Message), work.secrets.redact(c.save.Remedy)
 	for k, v := range c.save.Memory {
 		c.save.Memory[k] = work.secrets.redact(v)

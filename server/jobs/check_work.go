@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,19 @@ func notesOfRun(memory map[string]string) map[string]map[string]string {
 		notes[step][key] = v
 	}
 	return notes
+}
+
+// ofOrganization takes the facts of the organization out of those of a host.
+func ofOrganization(facts []store.Fact) (host []store.Fact, organization []store.OrganizationFact) {
+	names := preflight.OrganizationNames()
+	for _, f := range facts {
+		if slices.Contains(names, f.Name) {
+			organization = append(organization, store.OrganizationFact{Name: f.Name, Value: f.Value, At: f.At})
+			continue
+		}
+		host = append(host, f)
+	}
+	return host, organization
 }
 
 // countFindings says in words what a check found.

@@ -1,0 +1,239 @@
+package store_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+// waivable is a wish for a waiver as who looks at a finding makes it.
+func waivable(server int64, until time.Duration) store.WaiverAsk {
+	return store.WaiverAsk{
+		Server: server, Package: "sp1", Rule: "backup", Severity: "blocker", Text: "no full backup", Waivable: true,
+		Reason: "the backup runs tonight", Until: time.Now().Add(until),
+	}
+}
+
+// TestAWaiverIsGrantedByWhoNeitherAskedNorPlanned: an operator who did either
+// does not, and neither does the command line.
+func TestAWaiverIsGrantedByWhoNeitherAskedNorPlanned(t *testing.T) {
+	t.Parallel()
+	d, _ := broken(t, rollout.Interrupted) // the lead's plan for sp1 holds its servers
+	ctx := t.Context()
+	server, err := d.Store.ServerByName(ctx, "CAS1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := d.Store.PersonByName(ctx, d.lead.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []string{"admin", "planner", "operator"}
+	if err := d.Store.SetRoles(ctx, erika, p.ID, all); err != nil {
+		t.Fatal(err)
+	}
+	lead := store.Actor{PersonID: p.ID, Name: p.Name, Roles: all}
+	asker := person(t, d.Store, "asker", "operator")
+	other := person(t, d.Store, "other", "operator")
+	id, err := d.Store.AskWaiver(ctx, asker, waivable(server.ID, time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, actor := range map[string]store.Actor{"who asked": asker, "who planned": lead} {
+		if err := d.Store.DecideWaiver(ctx, actor, id, true, "it is good"); !errors.Is(err, store.ErrOwnWork) {
+			t.Errorf("%s: %v, want his own work", who, err)
+		}
+	}
+	if err := d.Store.DecideWaiver(ctx, store.Actor{Name: "command line"}, id, true, "it is good"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("the command line: %v, want refused", err)
+	}
+	if got, err := d.Store.WaiversFor(ctx, server.ID, "sp1"); err != nil || len(got) != 0 {
+		t.Errorf("WaiversFor = %v, %v before anybody granted it", got, err)
+	}
+	if err := d.Store.DecideWaiver(ctx, other, id, true, "it is good"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Store.WaiversFor(ctx, server.ID, "SP1"); err != nil || len(got) != 1 || got[0].Text != "no full backup" || !got[0].Holds("blocker") {
+		t.Errorf("WaiversFor = %+v, %v, want the one", got, err)
+	}
+	if got, err := d.Store.WaiversFor(ctx, server.ID, "sp2"); err != nil || len(got) != 0 {
+		t.Errorf("WaiversFor another package = %v, %v", got, err)
+	}
+	if err := d.Store.WithdrawWaiver(ctx, asker, id, "the backup ran"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := d.Store.WaiversFor(ctx, server.ID, "sp1"); err != nil || len(got) != 0 {
+		t.Errorf("WaiversFor = %v, %v after it was taken back", got, err)
+	}
+}
+
+// TestAWaiverEndsByTheDatabasesClock and lasts 30 days at the most; what was
+// accepted never changes.
+func TestAWaiverEndsByTheDatabasesClock(t *testing.T) {
+	t.Parallel()
+	d, _ := broken(t, rollout.Interrupted)
+	ctx := t.Context()
+	server, err := d.Store.ServerByName(ctx, "CAS1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asker, other := person(t, d.Store, "asker", "operator"), person(t, d.Store, "other", "operator")
+	for name, change := range map[string]func(*store.WaiverAsk){
+		"too long":  func(a *store.WaiverAsk) { a.Until = time.Now().Add(31 * 24 * time.Hour) },
+		"over":      func(a *store.WaiverAsk) { a.Until = time.Now().Add(-time.Minute) },
+		"no reason": func(a *store.WaiverAsk) { a.Reason = " " },
+		"not to be": func(a *store.WaiverAsk) { a.Waivable = false },
+		"a pass":    func(a *store.WaiverAsk) { a.Severity = "pass" },
+	} {
+		ask := waivable(server.ID, time.Hour)
+		change(&ask)
+		if _, err := d.Store.AskWaiver(ctx, asker, ask); !errors.Is(err, rollout.ErrConflict) && !errors.Is(err, rollout.ErrInvalid) {
+			t.Errorf("%s: %v, want refused", name, err)
+		}
+	}
+	id, err := d.Store.AskWaiver(ctx, asker, waivable(server.ID, 2*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.DecideWaiver(ctx, other, id, true, "for a moment"); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	every := time.NewTicker(100 * time.Millisecond)
+	defer every.Stop()
+	for {
+		got, err := d.Store.WaiversFor(ctx, server.ID, "sp1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) == 0 {
+			break
+		}
+		select {
+		case <-deadline.C:
+			t.Fatal("the waiver stands for ever")
+		case <-every.C:
+		}
+	}
+	if one, err := d.Store.WaiverByID(ctx, id); err != nil || !one.Over || one.Holds("blocker") {
+		t.Errorf("%+v, %v, want over", one, err)
+	}
+	if _, err := d.Store.Pool().Exec(ctx, "UPDATE waiver SET until_at = until_at + interval '1 day'"); err == nil || !strings.Contains(err.Error(), "never changes") {
+		t.Errorf("prolonged: %v, want refused", err)
+	}
+}
+
+// TestAWaiverDoesNotHoldForWorse: a warning that was accepted blocks when it
+// became a blocker, and a blocker that became a warning stays accepted.
+func TestAWaiverDoesNotHoldForWorse(t *testing.T) {
+	t.Parallel()
+	stands := func(severity string) store.Waiver {
+		return store.Waiver{Rule: "backup", State: store.WaiverGranted, Severity: severity}
+	}
+	found := []preflight.Finding{{Rule: "backup", Severity: preflight.Blocker, Waivable: true}, {Rule: "disk", Severity: preflight.Blocker}}
+	if got := store.Accepted(found, []store.Waiver{stands("warning")}); got[0].Waived {
+		t.Error("a waiver of a warning holds for a blocker")
+	}
+	if got := store.Accepted(found, []store.Waiver{stands("blocker")}); !got[0].Waived || got[0].Blocks() || got[1].Waived || found[0].Waived {
+		t.Errorf("%+v, want the first one waived", got)
+	}
+	if !stands("blocker").Holds("warning") {
+		t.Error("what became less grave is not accepted any more")
+	}
+}
+
+// TestFactsOfTheOrganizationAndValuesGoOnRecord: with who, why and what was before.
+func TestFactsOfTheOrganizationAndValuesGoOnRecord(t *testing.T) {
+	t.Parallel()
+	d, _ := broken(t, rollout.Interrupted)
+	ctx := t.Context()
+	planner := person(t, d.Store, "planner", "planner")
+	admin := person(t, d.Store, "boss", "admin")
+	for _, value := range []string{"10637", "11116"} {
+		if err := d.Store.EnterOrganizationFact(ctx, planner, "schema", json.RawMessage(value), "adsiedit"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	facts, err := d.Store.OrganizationFacts(ctx)
+	if err != nil || len(facts) != 1 || string(facts[0].Value) != "11116" || facts[0].Source != store.SourceByHand || facts[0].EnteredBy != "planner" {
+		t.Errorf("facts %+v, %v", facts, err)
+	}
+	if err := d.Store.SetPolicy(ctx, planner, "backup-age-hours", 48, "x"); !errors.Is(err, rollout.ErrForbidden) {
+		t.Errorf("a planner sets a value: %v, want forbidden", err)
+	}
+	if err := d.Store.SetPolicy(ctx, admin, "backup-age-hours", 48, "backups every second day"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := d.Store.Policy(ctx); err != nil || p.Of(preflight.BackupAge) != 48 || p.Of(preflight.Memory) != 2048 {
+		t.Errorf("policy %v, %v", p, err)
+	}
+	var bytes string
+	if err := d.Store.Pool().QueryRow(ctx, "SELECT bytes FROM audit WHERE what = 'organization.enter' ORDER BY seq DESC LIMIT 1").Scan(&bytes); err != nil || !strings.Contains(bytes, `"before":"10637"`) {
+		t.Errorf("on record %s, %v, want the value before", bytes, err)
+	}
+	if err := d.Store.ResetPolicy(ctx, admin, "backup-age-hours", "daily again"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := d.Store.Policy(ctx); err != nil || len(p) != 0 {
+		t.Errorf("policy %v, %v, want none", p, err)
+	}
+}
+
+// TestNoCheckBeginsBesideAnUpgradeOrAnotherRun on the same host.
+func TestNoCheckBeginsBesideAnUpgradeOrAnotherRun(t *testing.T) {
+	t.Parallel()
+	d, _ := broken(t, rollout.Interrupted) // an upgrade is in work on a host
+	ctx := context.WithoutCancel(t.Context())
+	var busy, free store.Server
+	all, err := d.Store.Servers(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		in, err := d.Store.HostInWork(ctx, s.Hosts[0].Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in != "" {
+			busy = s
+		} else {
+			free = s
+		}
+	}
+	begin := func(s store.Server, pkg string) error {
+		asked, err := d.Store.AskChecks(ctx, d.second, store.CheckAsk{Servers: []int64{s.ID}, Package: pkg})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := d.Store.RunByID(ctx, asked.Runs[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		lease, taken, err := d.Store.AcquireHost(ctx, "worker", s.Hosts[0].ID)
+		if err != nil || !taken {
+			t.Fatal(taken, err)
+		}
+		begun := d.Store.BeginRun(ctx, lease, r.ID, r.Generation)
+		if err := d.Store.ReleaseLease(ctx, lease); err != nil {
+			t.Fatal(err)
+		}
+		return begun
+	}
+	if err := begin(busy, "sp1"); !errors.Is(err, store.ErrOvertaken) {
+		t.Errorf("beside an upgrade: %v, want not yet", err)
+	}
+	if err := begin(free, "sp1"); err != nil {
+		t.Errorf("on a free host: %v", err)
+	}
+	if err := begin(free, "sp2"); !errors.Is(err, store.ErrOvertaken) {
+		t.Errorf("beside another check: %v, want not yet", err)
+	}
+}
