@@ -20,7 +20,7 @@ import (
 const mostShown = 256 << 10
 
 var evidenceWords = map[string]string{
-	"roles": "Builds and markers", "registry": "Action and Watermark", "processes": "Processes", "sessions": "Who is logged on",
+	"roles": "Builds and markers", "registry": "Action and Watermark", "processes": "Processes", "sessions": "Who is logged on", "setup-errors": "Errors in the setup log", "hook": "What a hook wrote",
 	"tasks": "Host tasks", "folder": "Task folder", "log-tail": "End of the setup log",
 }
 

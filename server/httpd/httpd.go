@@ -108,6 +108,8 @@ func (s *server) routes() http.Handler {
 			r.Post("/servers/probe", s.on(s.probeServers))
 			r.Post("/servers/contact", s.on(s.contactServers))
 			r.Get("/constants", s.on(s.constants))
+			r.Get("/recovery", s.on(s.recoveries))
+			r.Get("/recovery/{name}", s.on(s.recovery))
 			r.Get("/servers/import", s.on(s.importForm))
 			r.Post("/servers/import", s.on(s.importPreview))
 			r.Post("/servers/import/apply", s.on(s.importApply))

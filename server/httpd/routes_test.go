@@ -48,6 +48,8 @@ var decisions = map[string]string{
 	"POST /servers/{server}/certificates/{pin}":                         "admin",
 	"GET /profiles":                                                     everyone,
 	"GET /profiles/{profile}":                                           everyone,
+	"GET /recovery":                                                     everyone,
+	"GET /recovery/{name}":                                              everyone,
 	"GET /profiles/{profile}/retry":                                     everyone,
 	"POST /profiles/{profile}/retry":                                    "admin",
 	"GET /plans":                                                        everyone,

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
@@ -24,7 +25,8 @@ type trouble struct {
 	marks    marks    // Action and Watermark as read last
 	here     []string // who was logged on
 	hereAt   time.Time
-	offered  []store.Pin // certificates of its hosts that wait for a person
+	offered  []store.Pin         // certificates of its hosts that wait for a person
+	errors   []exchange.LogError // what its setup log shows
 }
 
 // inTrouble reports whether a person has to know about a state and may decide.
@@ -69,6 +71,13 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 			return t, err
 		}
 		t.marks = readMarks(file).after(t.cleared)
+	}
+	if row, ok := newest(t.evidence, setupErrorsKind); ok {
+		file, err := s.Store.EvidenceFile(ctx, u.ID, row.ID)
+		if err != nil {
+			return t, err
+		}
+		t.errors = readLogErrors(file)
 	}
 	if row, ok := newest(t.evidence, "sessions"); ok {
 		file, err := s.Store.EvidenceFile(ctx, u.ID, row.ID)
@@ -154,6 +163,7 @@ func (s *server) troubleView(v viewer, t trouble, o store.RolloutView, clock ui.
 	out := &page.Trouble{
 		State: stateOf(t.state), Lead: s.troubleLead(t), Known: s.troubleKnown(t, clock), Limits: s.limitsOf(t, clock),
 		Safe: s.troubleSafe(t, o, clock), Decisions: s.decisionsAbout(v, t, o, clock),
+		Errors: logErrorRows(t.errors), Recoveries: s.recoveriesOf(t),
 	}
 	if !t.marks.at.IsZero() && t.marks.fault == "" {
 		out.Markers, out.MarksAsOf = t.marks.rows(), clock.Moment(t.marks.at).Text

@@ -64,6 +64,8 @@ func entries(theme string) []entry {
 		{"media", page.MediaPage(mediaList(f("Media", "servers")))},
 		{"medium", page.MediumPage(medium(f("Media", "servers")))},
 		{"constants", page.ConstantsPage(constants(f("Constants", "servers")))},
+		{"recoveries", page.RecoveriesPage(recoveries(f("Recovery", "rollouts")))},
+		{"recovery", page.RecoveryPage(page.Recovery{Frame: f("Recovery", "rollouts"), RecoveryText: interruption})},
 		{"server-contact", page.ServerPage(serverContacted(f("MBX01", "servers")))},
 		{"plans", page.PlansPage(plans(f("Plans", "plans")))},
 		{"plan-form", page.PlanFormPage(planForm(f("New plan", "plans")))},

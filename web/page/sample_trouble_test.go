@@ -52,6 +52,7 @@ func upgradeInterrupted(f ui.Frame, viewer string) page.Upgrade {
 			{Name: "Step", Value: "Exchange Setup runs as a host task, attempt 2"},
 			{Name: "Setup was at", Value: "Configuring Mailbox role", Note: "62 %"},
 		},
+		Errors: logShown, Recoveries: []page.RecoveryText{interruption},
 		Markers: marked, MarksAsOf: "13:41:02 UTC", Here: []string{`session 2: CONTOSO\maria`}, HereAsOf: "13:41:02 UTC", Without: "WMI did not answer on the host. Read without it: processes, roles.",
 		Safe: []string{
 			"Nothing is started on MBX01 before a person decides, however long that takes.", "Action and Watermark stay as Setup left them; they are never deleted without a person's decision.",
