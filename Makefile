@@ -34,7 +34,7 @@ generate: ## regenerate templ pages, SQL code and the README's state diagrams, s
 	$(GO) tool -modfile=tools/sqlc/go.mod sqlc generate -f server/store/sqlc.yaml
 	$(GO) test -count=1 -run '^TestReadmeDiagrams$$' ./server/rollout -update
 	$(GO) test -count=1 -run '^TestReadmeSettings$$' ./server/cli -update
-	$(GO) test -count=1 -run '^TestReadmeConstants$$' ./agentless/windows -update
+	$(GO) test -count=1 -run '^Test(ReadmeConstants|FactsPage)$$' ./agentless/windows -update
 	$(GO) test -count=1 -run '^Test(RulesPage|ReadmeFounding)$$' ./server/preflight -update
 
 assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder

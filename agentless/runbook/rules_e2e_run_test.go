@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
@@ -134,6 +136,11 @@ func TestEveryRuleHasAHostThatTripsItAndOneThatJustDoesNot(t *testing.T) {
 			t.Errorf("%s: %s should just not trip it: %s %s (%s)", rule, want.near, got.Severity, got.Text, got.Evidence)
 		}
 	}
+	for host, found := range said {
+		if f := found["facts-understood"]; f.Severity != preflight.Pass && host != tried["facts-understood"].trips {
+			t.Errorf("%s: a fact is not of its shape: %s %s", host, f.Text, f.Evidence)
+		}
+	}
 	for _, r := range preflight.Rules() {
 		if _, ok := tried[r.Name]; !ok && untried[r.Name] == "" {
 			t.Errorf("rule %s is tried on no host", r.Name)
@@ -236,4 +243,16 @@ func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) map
 		notes[step.Name] = memory
 	}
 	return out
+}
+
+// TestTheFactsThatAreReadAreThoseThatRulesKnow: one table says how each is read,
+// another what it looks like.
+func TestTheFactsThatAreReadAreThoseThatRulesKnow(t *testing.T) {
+	t.Parallel()
+	read, known := windows.FactNames(), preflight.FactNames()
+	slices.Sort(read)
+	slices.Sort(known)
+	if diff := cmp.Diff(known, read); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -13,6 +13,7 @@ import (
 const (
 	stepFacts        = "facts"
 	stepStage        = "stage"
+	stepLook         = "look"
 	stepPreflight    = "preflight"
 	stepRecord       = "record"
 	stepStopServices = "stop-services"
@@ -28,10 +29,12 @@ const (
 //
 //   - facts is where a host begins, and where Win32_ComputerSystem is asked for;
 //   - stage names the tasks "media-check", "media-pull" and "media-unpack";
+//   - look names the tasks "reach-user", "reach-system" and "look-exchange";
 //   - preflight names the tasks "media" and "canary", or looks among the tasks
-//     before any Setup;
-//   - record asks for the services once preflight read the language packs, and
-//     stop-services when they are asked for again;
+//     before any Setup; it asks for all facts once more, of which the cluster's
+//     name is the last;
+//   - record asks for the services once preflight did that, and stop-services when
+//     they are asked for again;
 //   - setup names the task "setup" of an attempt that was not named before;
 //   - verify reads the roles a second time without having looked at that task,
 //     after a Setup that went well;
@@ -44,7 +47,7 @@ type progress struct {
 	Step     string
 	Upgrade  string // of the tasks' names: "wk-test-u17"
 	Attempt  int    // the highest attempt of a setup task that was named
-	Looked   bool   // preflight read the language packs
+	Looked   bool   // preflight read the last of the facts
 	Roles    bool   // the roles were read since the setup task was named last
 	Log      bool   // verify read the setup log: it collects evidence
 	Last     string // the last question, as a word
@@ -143,6 +146,9 @@ func (p *progress) next(q question, whole bool) {
 	case q.class == "win32_process", strings.HasPrefix(low, "wk_program_list "):
 		p.Last = askedProcesses
 	case q.class == "win32_computersystem", q.key == `system\currentcontrolset\services\tcpip\parameters`:
+		if p.Step == stepPreflight {
+			break
+		}
 		if p.Step != stepFacts {
 			p.Returned = p.Step
 		}
@@ -154,7 +160,7 @@ func (p *progress) next(q question, whole bool) {
 		if last != askedRoles || q.key != "" { // reg.exe is the second way of the same reading
 			p.roles(whole)
 		}
-	case strings.HasSuffix(q.key, `\languagepacks`):
+	case q.key == "cluster":
 		p.Looked = p.Step == stepPreflight
 	case strings.Contains(low, " start= auto"), strings.Contains(low, " start= demand"):
 		p.Step = stepPutBack
@@ -209,8 +215,12 @@ func (p *progress) task(upgrade, word string, attempt int) {
 		p.Upgrade, p.Attempt = upgrade, 0
 	}
 	switch word {
+	case "reach-user", "reach-system", "look-exchange":
+		if p.Step == stepStage || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy) || p.Step == stepLook {
+			p.Step = stepLook
+		}
 	case "media", "canary":
-		between := p.Step == stepStage || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
+		between := p.Step == stepStage || p.Step == stepLook || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
 		if between || p.Step == stepPreflight || attempt > p.Attempt { // else it is looked at once more, as evidence
 			p.Step, p.Looked = stepPreflight, false
 		}
