@@ -194,6 +194,11 @@ func (f *clusterFixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 	t.Helper()
 	deadline := time.Now().Add(f.patient)
 	began := f.now()
+	defer func(at time.Time) {
+		if lasted := time.Since(at); lasted > 10*time.Second {
+			t.Logf("step %s lasted %s: %s", s.Name, lasted.Round(time.Second), f.out[s.Name].Message)
+		}
+	}(time.Now())
 	for tick := 0; ; tick++ {
 		if f.before != nil {
 			f.before(s.Name, tick)

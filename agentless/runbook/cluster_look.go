@@ -238,11 +238,12 @@ func preflightNode(ctx context.Context, w *Work) (Outcome, error) {
 	return out, nil
 }
 
-// begunThere reports whether anything was begun on a node that was chosen.
+// begunThere reports whether anything was begun that binds the order: a program on
+// a node, or a server stopped or moved for it. Groups that were moved bind nothing.
 func begunThere(w *Work) bool {
 	for name, memory := range w.Notes {
-		for _, step := range []string{"groups-", "setup-", "rollup-", "stop-cms-", "move-cms-", "upgrade-cms-"} {
-			if strings.HasPrefix(name, step) && memory["attempt"] != "" {
+		for _, step := range []string{"setup-", "rollup-", "upgrade-cms-", "stop-cms-", "move-cms-"} {
+			if strings.HasPrefix(name, step) && (memory[setupRan] != "" || memory["created"] != "" || memory[clusterActed] != "") {
 				return true
 			}
 		}

@@ -149,7 +149,21 @@ func setupNode(ctx context.Context, w *Work) (Outcome, error) {
 	p.found = func(ctx context.Context) (found, error) { return nodeFound(ctx, w, false) }
 	p.already = "Every role of the node is at the target already; Setup was not run"
 	p.completed = "Setup completed: every role of the node is at " + w.Package.Target.String()
-	return p.tick(ctx, w)
+	return tickNode(ctx, w, p)
+}
+
+// ranIn is the attempt in which a program of a node was begun last: in the memory
+// of its step over all attempts, for the restart.
+const ranIn = "ran_in"
+
+func tickNode(ctx context.Context, w *Work, p program) (Outcome, error) {
+	last := w.Memory[ranIn]
+	out, err := p.tick(ctx, w)
+	if w.Memory["created"] != "" {
+		last = fmt.Sprint(w.Attempt)
+	}
+	w.Memory[ranIn] = last
+	return out, err
 }
 
 // provenPassive is Done when a look of this very step shows a passive node.
@@ -181,8 +195,8 @@ func restartNode(steps ...string) func(context.Context, *Work) (Outcome, error) 
 		w.Memory[restartedFor] = kept
 		ran := ""
 		for _, step := range steps {
-			if note := w.note(step); note[setupRan] != "" {
-				ran = note["attempt"]
+			if note := w.note(step); note[ranIn] != "" {
+				ran = note[ranIn]
 			}
 		}
 		switch {
@@ -212,6 +226,20 @@ func restartNode(steps ...string) func(context.Context, *Work) (Outcome, error) 
 			out.After = 5 * time.Second
 			return out, nil
 		}
+		if w.Memory["free"] == "" { // people's mail may have come here since
+			c, out, err := seeCluster(ctx, w, "restart")
+			if err != nil || out.Kind != "" {
+				return out, err
+			}
+			if activeOn(c, w.Node) {
+				return Outcome{
+					Kind: Failed, Message: fmt.Sprintf("%s is not restarted: %s", w.Node, owners(c)), Facts: clusterFact(w, c),
+					Remedy: "A clustered mailbox server runs on the node that waits for its restart. Restart it by hand when people can do without, then run again.",
+				}, nil
+			}
+			w.Memory["free"] = "yes"
+			return onward("%s owns no clustered mailbox server", w.Node), nil
+		}
 		if err := w.intend(ctx, "restart "+w.Node); err != nil {
 			return Outcome{}, err
 		}
@@ -228,6 +256,11 @@ const (
 	restartedFor     = "restarted" // the attempt of Setup after which the node was restarted
 	nodeRestartAgain = 3 * time.Minute
 )
+
+// activeOn reports whether a clustered mailbox server is on a node.
+func activeOn(c windows.Cluster, node string) bool {
+	return slices.ContainsFunc(c.Servers, func(s windows.ClusterServer) bool { return strings.EqualFold(s.Owner, node) })
+}
 
 // bootedSince reports whether Windows was started after the one that was seen. A
 // boot time read without WMI is up to a minute late.
