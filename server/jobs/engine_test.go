@@ -38,7 +38,7 @@ type world struct {
 	operator store.Actor
 	rollout  int64
 	hash     string
-	book     rollout.Runbook
+	book     rollout.Books
 	keyID    string
 	seal     func(password string, profile int64) ([]byte, error) // of the WinRM account
 }
@@ -78,7 +78,7 @@ func newWorld(t *testing.T, csv string, change ...func(*jobs.Options)) *world {
 func worldBy(t *testing.T, csv, access string, p store.Profile, change ...func(*jobs.Options)) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{DB: storetest.New(t), journal: &journal{}, book: runbook.Standalone().Plain()}
+	w := &world{DB: storetest.New(t), journal: &journal{}, book: runbook.Books{}}
 	inv, faults := exchange.ReadInventory(strings.NewReader(csv))
 	if len(faults) > 0 {
 		t.Fatal(faults)

@@ -198,6 +198,9 @@ func (t *txn) fleet(ctx context.Context, id int64, now time.Time) (fleet, error)
 			}
 			one.elsewhere, one.preparing, one.owed, one.until = r.Elsewhere, r.Preparing, r.Owed, r.ElsewhereUntil
 		}
+		if one.server.Cluster != exchange.Standalone {
+			one.server.Nodes = append(one.server.Nodes, exchange.Node{Name: r.HostName, Address: r.HostAddress, Port: r.HostPort})
+		}
 		one.add(r, now, t.s.askedFor())
 		all.by[r.Name] = one
 	}

@@ -195,6 +195,7 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 	for _, h := range hosts {
 		w.Hosts = append(w.Hosts, HostAddress{ID: h.ID, Name: h.Name, Address: h.Address, Port: h.Port})
 	}
+	w.nodes()
 	content, err := s.q.ApprovedContent(ctx, w.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
@@ -202,6 +203,7 @@ func (s *Store) loadWorkServer(ctx context.Context, w *UpgradeWork) error {
 	if err != nil {
 		return fmt.Errorf("load what is approved: %w", err)
 	}
+	defer w.nodes()
 	var approved rollout.ApprovalContent
 	if err := json.Unmarshal([]byte(content), &approved); err != nil {
 		return fmt.Errorf("read approval of %s: %w", r.Name, err)
@@ -231,6 +233,21 @@ func (s *Store) loadUnit(ctx context.Context, w *UpgradeWork) error {
 		w.Servers = append(w.Servers, one)
 	}
 	return nil
+}
+
+// nodes has the servers of a cluster know its nodes: its hosts.
+func (w *UpgradeWork) nodes() {
+	if w.Server.Cluster == exchange.Standalone {
+		return
+	}
+	nodes := make([]exchange.Node, 0, len(w.Hosts))
+	for _, h := range w.Hosts {
+		nodes = append(nodes, exchange.Node{Name: h.Name, Address: h.Address, Port: h.Port})
+	}
+	w.Server.Nodes = nodes
+	for i := range w.Servers {
+		w.Servers[i].Nodes = nodes
+	}
 }
 
 // take lets what was approved stand over what the rows say.

@@ -171,7 +171,7 @@ func (q *Queries) DoubtUpgrade(ctx context.Context, arg DoubtUpgradeParams) (int
 const fleet = `-- name: Fleet :many
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
-       h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
+       h.id AS host_id, h.name AS host_name, h.address AS host_address, h.port AS host_port, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
        d.value AS services_down, x.value AS exsetup, c.value AS cluster_fact, c.at AS cluster_at,
        EXISTS (SELECT 1 FROM upgrade u JOIN rollout ro ON ro.id = u.rollout_id JOIN revision v ON v.id = ro.revision_id JOIN plan p ON p.id = v.plan_id
                WHERE u.server_id = s.id AND u.rollout_id <> $1 AND p.kind = 'organization'
@@ -214,6 +214,9 @@ type FleetRow struct {
 	Address          string
 	Port             int
 	HostID           int64
+	HostName         string
+	HostAddress      string
+	HostPort         int
 	LastProbeAt      *time.Time
 	LastProbeOutcome string
 	LastProbeError   string
@@ -259,6 +262,9 @@ func (q *Queries) Fleet(ctx context.Context, rolloutID int64) ([]FleetRow, error
 			&i.Address,
 			&i.Port,
 			&i.HostID,
+			&i.HostName,
+			&i.HostAddress,
+			&i.HostPort,
 			&i.LastProbeAt,
 			&i.LastProbeOutcome,
 			&i.LastProbeError,

@@ -253,7 +253,7 @@ RETURNING id;
 -- Every server with what its hosts said last, one row per host.
 SELECT s.id, s.name, s.fqdn, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.profile,
        s.mailboxes, s.um_languages, s.services, s.address, s.port,
-       h.id AS host_id, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
+       h.id AS host_id, h.name AS host_name, h.address AS host_address, h.port AS host_port, h.last_probe_at, h.last_probe_outcome, h.last_probe_error, h.probe_asked_at, f.value AS roles_fact, f.at AS roles_at,
        d.value AS services_down, x.value AS exsetup, c.value AS cluster_fact, c.at AS cluster_at,
        EXISTS (SELECT 1 FROM upgrade u JOIN rollout ro ON ro.id = u.rollout_id JOIN revision v ON v.id = ro.revision_id JOIN plan p ON p.id = v.plan_id
                WHERE u.server_id = s.id AND u.rollout_id <> @rollout_id AND p.kind = 'organization'

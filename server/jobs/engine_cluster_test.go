@@ -1,0 +1,71 @@
+package jobs_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/server/jobs"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+const ccr = `server,fqdn,roles,site,build,os,cluster,nodes
+CMS1,cms1.demo.test,Mailbox,HQ,8.0.685.25,2003,CCR,NODEA=127.0.161.1:5985;NODEB=127.0.161.2:5985
+`
+
+// TestOneClusterToItsEnd: a cluster goes by its own runbook, each step on its own
+// node, with the record of each node apart.
+func TestOneClusterToItsEnd(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, ccr, func(o *jobs.Options) { o.Table, o.Pace = runbook.Table{}, 20 })
+	v := w.await(t, "the cluster is done", 5*time.Minute, func(v store.RolloutView) bool {
+		return v.State == rollout.RolloutDone || v.Waves[0].State == rollout.WaveStopped
+	})
+	row := v.Waves[0].Upgrades[0]
+	if row.State != rollout.Done || row.Server != "CMS1" || row.Runbook != "ccr-service-pack" {
+		w.say(t)
+		t.Fatalf("%s by %s is %s", row.Server, row.Runbook, row.State)
+	}
+	u, err := w.Store.Upgrade(t.Context(), row.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := map[string]bool{}
+	for _, st := range u.Steps {
+		if strings.HasPrefix(st.Name, "setup-") {
+			nodes[st.Node] = true
+		}
+		if st.Name == "setup-1" && st.Node == "" {
+			t.Error("no node is known of setup-1")
+		}
+	}
+	if !nodes["NODEA"] || !nodes["NODEB"] || len(nodes) != 2 {
+		t.Errorf("Setup ran on %v, want once on each node", nodes)
+	}
+	for _, host := range []string{"NODEA", "NODEB"} {
+		if n := w.journal.count(host, "setup-started"); n < 1 {
+			t.Errorf("%d runs of Setup on %s", n, host)
+		}
+	}
+	if n := w.journal.count("", "violation"); n != 0 {
+		t.Errorf("%d times something was done that Microsoft's procedure forbids", n)
+	}
+	of := map[string]int{}
+	for _, f := range u.Findings {
+		of[f.Node]++
+	}
+	if of["NODEA"] == 0 || of["NODEB"] == 0 || of[""] != 0 {
+		t.Errorf("findings by node: %v", of)
+	}
+	for _, l := range u.Ledger {
+		if l.RestoredAt == nil {
+			t.Errorf("%s %s on %s is not put back", l.Kind, l.Name, l.Host)
+		}
+	}
+	spells := row.Spells(runbook.Books{}, v.At)
+	if !spells.Downtime.Begun || spells.Downtime.Runs || spells.Downtime.Lasted <= 0 || !spells.Exposed.Begun || spells.Exposed.Runs {
+		t.Errorf("spells %+v", spells)
+	}
+}
