@@ -1,6 +1,7 @@
 package runbook_test
 
 import (
+	stdcmp "cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -44,7 +45,7 @@ func (h *hosts) free(t *testing.T) (string, int) {
 func (h *hosts) row(t *testing.T, r ruled) exchange.Server {
 	t.Helper()
 	s := exchange.Server{
-		Name: r.name, FQDN: strings.ToLower(r.name) + ".lab.test", Site: "HQ", OS: r.os, Language: "en-US", Arch: "x64", Profile: "default", Services: r.services,
+		Name: r.name, FQDN: strings.ToLower(r.name) + ".lab.test", Site: "HQ", OS: r.os, Language: stdcmp.Or(r.language, "en-US"), Arch: "x64", Profile: "default", Services: r.services,
 	}
 	if r.cluster != "" {
 		s.Cluster, s.Roles = exchange.CCR, []exchange.Role{exchange.Mailbox}
@@ -141,6 +142,13 @@ func TestEveryRuleHasAHostThatTripsItAndOneThatJustDoesNot(t *testing.T) {
 			t.Errorf("%s: a fact is not of its shape: %s %s", host, f.Text, f.Evidence)
 		}
 	}
+	for _, r := range ruledHosts {
+		for _, f := range said[r.name] {
+			if r.language != "" && (f.Severity == preflight.Blocker || f.Unknown && f.Severity != preflight.Info) {
+				t.Errorf("%s, which is healthy: %s: %s %s (%s)", r.name, f.Rule, f.Severity, f.Text, f.Evidence)
+			}
+		}
+	}
 	for _, r := range preflight.Rules() {
 		if _, ok := tried[r.Name]; !ok && untried[r.Name] == "" {
 			t.Errorf("rule %s is tried on no host", r.Name)
@@ -204,8 +212,8 @@ func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) map
 			}
 			w := &runbook.Work{
 				Host: host, Server: s, RunAs: runbook.Account{Name: runas, Password: runasPass}, Installation: "test", Run: 5, Attempt: 1, Prepared: true,
-				Package: runbook.Package{Name: "SP1", Target: sp1, Language: "en-US", Arch: "x64"},
-				Media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64")},
+				Package: runbook.Package{Name: "SP1", Target: sp1, Language: s.Language, Arch: "x64"},
+				Media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-` + s.Language + `-x64`, SetupSHA256: twin.SetupSHA256("sp1", s.Language, "x64")},
 				Memory:  memory, Notes: notes, Book: book, Now: time.Now(), Fleet: preflight.Fleet{Known: true},
 			}
 			w.Server.Roles = slices.Clone(s.Roles)

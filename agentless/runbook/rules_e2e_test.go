@@ -84,6 +84,14 @@ var ruledHosts = []ruled{
 	}},
 	{name: "NEAR8", roles: "HT", os: "2003", build: "8.1.240.6", work: func(w *runbook.Work) { w.Package = catalogue("sp1-ru4") }},
 	{name: "EDGE1", roles: "ET", os: "2003"},
+	// Healthy hosts in other languages: nothing of what they say may be misread.
+	{name: "DEUTSCH", roles: everyRole, os: "2003", language: "de-DE", winrm: "1.1", work: preparedFor},
+	{name: "NIHON", roles: everyRole, os: "2008", language: "ja-JP", build: "8.1.240.6", work: func(w *runbook.Work) {
+		toSP2(w)
+		preparedFor(w)
+		w.Package.Language = w.Server.Language
+		w.Media = runbook.Media{Folder: `C:\Wavekeeper\media\sp2-ja-JP-x64`, SetupSHA256: twin.SetupSHA256("sp2", "ja-JP", "x64")}
+	}},
 	// Of each pair the first owns the clustered mailbox server, the second everything else.
 	{name: "CMS1", cluster: "RIGHT1A+RIGHT1B", traits: []string{"streaming-backup=1", "copy-queue=10:50", "groups-first"}},
 	{name: "CMS2", cluster: "WRONG2A+WRONG2B", traits: []string{"copy-queue=11:51"}, work: func(w *runbook.Work) {
