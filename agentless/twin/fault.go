@@ -108,6 +108,10 @@ var faultKinds = []faultKind{
 	{"tls-1.0-only", onAction, forGood, 0, nil},
 	{"quota-full", onHost, 10 * time.Minute, 0, []string{"phase", "request", "operations", "users"}},
 	{"small-envelope", onHost, forGood, 0, hostWords},
+	{"rollup-fails", onAction, 0, 0, nil},
+	{"cached-patch-lost", onAction, 0, 0, nil},
+	{"installer-busy", onAction, 0, 0, nil},
+	{"services-left-disabled", onAction, 0, 0, nil},
 	{"dc-unreachable", onAction, time.Hour, 0, []string{"controller"}},
 	{"replication-held", onAction, time.Hour, 0, []string{"controller"}},
 }

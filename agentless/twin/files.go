@@ -88,6 +88,10 @@ func (h *host) freshFiles() {
 			h.writeFile(folder+`\`+umPackFolder+`\UMLanguagePack.`+l+`.msi`, []byte("um "+l+" "+pkg))
 		}
 	}
+	for folder, data := range h.fleet.opt.Rollups {
+		h.makeFolder(folder)
+		h.writeFile(folder+`\rollup.msp`, data)
+	}
 	// The media folder lies in the product's own, which is made with a
 	// protected DACL so that ordinary users cannot put their own Setup there.
 	for _, p := range []string{`c:\wavekeeper`, strings.ToLower(mediaRoot)} {

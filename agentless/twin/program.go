@@ -43,7 +43,7 @@ var programs map[string]func(*call) int
 func init() { // the table refers to programs that look into it
 	programs = map[string]func(*call) int{
 		"attrib": quiet, "chcp": chcp, "cmd": runCmd, "find": find, "findstr": findstr, "hostname": hostname, "ipconfig": ipconfig,
-		"more": more, "net": netCommand, "ping": ping, "powershell": powershell, "reg": reg, "sc": sc, "schtasks": schtasks,
+		"more": more, "msiexec": msiexec, "net": netCommand, "ping": ping, "powershell": powershell, "reg": reg, "sc": sc, "schtasks": schtasks,
 		"shutdown": shutdown, "sort": sortLines, "taskkill": taskkill, "tasklist": tasklist, "whoami": whoami, "timeout": timeout,
 	}
 }

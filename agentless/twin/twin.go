@@ -77,6 +77,10 @@ type Options struct {
 	// see TraitNames. A row's tag trait:NAME says the same.
 	Traits map[string][]string
 
+	// Rollups are the folders in which fresh hosts hold an update rollup's one file,
+	// by folder: see RollupBytes.
+	Rollups map[string][]byte
+
 	// Organization is the forest that all hosts belong to; traits of hosts can say
 	// the same.
 	Organization Organization

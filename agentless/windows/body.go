@@ -135,16 +135,7 @@ func setupBody(folder, setup, arguments, manifest string) ([]byte, error) {
 	}
 	lines := guard(folder)
 	if check {
-		lines = append(lines,
-			`del /f /q `+mediaRight+` >nul 2>&1`,
-			runScript(folder, MediaCheck)+` >media.txt 2>media-err.txt <nul`,
-			`if not "%ERRORLEVEL%"=="0" goto refused`,
-			`if not exist `+mediaRight+` goto refused`,
-			`set PROOF=`,
-			`set /p PROOF=<`+mediaRight,
-			`if not "%PROOF%"=="`+manifest+`" goto refused`,
-			`>`+mediaChecked+` echo media`,
-		)
+		lines = append(lines, compared(folder, manifest)...)
 	}
 	lines = append(lines,
 		`set KEY=`+publishing,
@@ -170,6 +161,21 @@ func setupBody(folder, setup, arguments, manifest string) ([]byte, error) {
 		lines = append(lines, result()...)
 	}
 	return batch(lines), nil
+}
+
+// compared are the lines that compare every file of the media and go to refused
+// unless all are right.
+func compared(folder, manifest string) []string {
+	return []string{
+		`del /f /q ` + mediaRight + ` >nul 2>&1`,
+		runScript(folder, MediaCheck) + ` >media.txt 2>media-err.txt <nul`,
+		`if not "%ERRORLEVEL%"=="0" goto refused`,
+		`if not exist ` + mediaRight + ` goto refused`,
+		`set PROOF=`,
+		`set /p PROOF=<` + mediaRight,
+		`if not "%PROOF%"=="` + manifest + `" goto refused`,
+		`>` + mediaChecked + ` echo media`,
+	}
 }
 
 // refusedCode is the result of a body that did not begin Setup: no exit code of
