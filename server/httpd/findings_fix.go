@@ -166,6 +166,10 @@ func changeLines(changes []store.FixChange) []string {
 	for _, c := range changes {
 		var before []string
 		for _, key := range slices.Sorted(maps.Keys(c.Before)) {
+			if key == "data" {
+				before = append(before, "its content is on record")
+				continue
+			}
 			before = append(before, key+" "+c.Before[key])
 		}
 		line := fmt.Sprintf("%s; before: %s", store.LedgerThing(c.Kind, c.Name), strings.Join(before, ", "))

@@ -45,6 +45,9 @@ func (s *server) serverFindings(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if view.Overwritten, err = s.overwritten(ctx, one); err != nil {
+		return err
+	}
 	if view.Waivers, err = s.waiverRows(ctx, one, clock); err != nil {
 		return err
 	}

@@ -134,6 +134,8 @@ func (s *server) routes() http.Handler {
 			r.Post("/servers/{server}/waive", s.on(s.waive))
 			r.Get("/servers/{server}/fix", s.on(s.fixAsk))
 			r.Post("/servers/{server}/fix", s.on(s.fix))
+			r.Get("/servers/{server}/reapply", s.on(s.reapplyAsk))
+			r.Post("/servers/{server}/reapply", s.on(s.reapply))
 			r.Get("/waivers/{waiver}", s.on(s.waiver))
 			r.Post("/waivers/{waiver}", s.on(s.waiverDecide))
 			r.Get("/fixes/{fix}", s.on(s.fixShow))

@@ -95,6 +95,8 @@ var decisions = map[string]string{
 	"POST /servers/{server}/waive":                                      "planner operator",
 	"GET /servers/{server}/fix":                                         everyone,
 	"POST /servers/{server}/fix":                                        "planner operator",
+	"GET /servers/{server}/reapply":                                     everyone,
+	"POST /servers/{server}/reapply":                                    "planner operator",
 	"GET /waivers/{waiver}":                                             everyone,
 	"POST /waivers/{waiver}":                                            "operator",
 	"GET /fixes/{fix}":                                                  everyone,

@@ -241,3 +241,45 @@ func TestChecksAreCancelled(t *testing.T) {
 		t.Error("cancelled twice")
 	}
 }
+
+// TestTheOrganizationIsReadOnAHostThatAPersonNamed and kept with its source.
+func TestTheOrganizationIsReadOnAHostThatAPersonNamed(t *testing.T) {
+	t.Parallel()
+	w := checkWorld(t, "4")
+	server, err := w.Store.ServerByName(t.Context(), "MBX1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := w.Store.AskOrganization(t.Context(), w.operator, server.ID, "before planning")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r store.Run
+	w.until(t, "the organization is read", func() bool {
+		if r, err = w.Store.RunByID(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		return !r.Open()
+	})
+	if r.State != rollout.Done {
+		t.Fatalf("%s: %s", r.State, r.Message)
+	}
+	facts, err := w.Store.OrganizationFacts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]preflight.Fact{}
+	for _, f := range facts {
+		known[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
+		if f.Source != "read on MBX1" || f.EnteredBy != "operator" || f.Reason != "before planning" {
+			t.Errorf("%+v, want its source and who asked", f)
+		}
+	}
+	o, errs := preflight.ReadOrganization(known)
+	if len(errs) > 0 || !o.Schema.Known || o.Schema.Value == 0 || !o.Version.Known {
+		t.Errorf("schema %+v, version %+v, %v", o.Schema, o.Version, errs)
+	}
+	if left := w.left(t); len(left) > 0 {
+		t.Errorf("left on hosts: %q", left)
+	}
+}

@@ -132,6 +132,7 @@ func knownBuild(r serverLineRow) (build exchange.Build, read bool, err error) {
 
 // UpgradeOfServer is one upgrade that a server ever had.
 type UpgradeOfServer struct {
+	ID        int64
 	Rollout   int64
 	PlanName  string
 	Package   string
@@ -144,7 +145,7 @@ type UpgradeOfServer struct {
 }
 
 const upgradesOfServer = `
-SELECT u.rollout_id AS rollout, p.name AS plan_name, p.package, u.step,
+SELECT u.id, u.rollout_id AS rollout, p.name AS plan_name, p.package, u.step,
        CASE WHEN o.state = 'stopped' AND u.state IN ('waiting', 'held') THEN 'stopped' ELSE u.state END AS state,
        o.state IN ('done', 'stopped') AS over, u.build, u.started_at, u.ended_at
 FROM upgrade u
