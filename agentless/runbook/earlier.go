@@ -17,7 +17,7 @@ const (
 	lastRan  = "last_ran"  // the last of the programs' tasks that began, of those disarmed, or several
 	setupRan = "setup_ran" // in the memory of a program's step, over all attempts: it began in one of them
 
-	ranKeys  = "ran_keys"  // the keys of the programs that began, of those disarmed
+	ranKeys = "ran_keys" // the keys of the programs that began, of those disarmed
 
 	// several is no task's name: which of those that began was the last one is not
 	// told by their names.

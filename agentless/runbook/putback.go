@@ -21,16 +21,37 @@ func hashOf(b []byte) string {
 // action for each a tick; it closes each when the host is seen to be as it was.
 // One that cannot be put back keeps no other from it: the step fails at the end,
 // and the entry stays open.
-func putBack(ctx context.Context, w *Work) (Outcome, error) {
+func putBack(ctx context.Context, w *Work) (Outcome, error) { return putBackAll(ctx, w, nil, "") }
+
+// putBackOf puts back the entries of some kinds in a step of its own, before
+// put-back has its turn.
+func putBackOf(ctx context.Context, w *Work, words string, kinds ...string) (Outcome, error) {
+	return putBackAll(ctx, w, func(e Entry) bool { return slices.Contains(kinds, e.Kind) }, words)
+}
+
+// servicesBack puts the services back that were stopped or paused for Setup, not
+// those that were started for it: a transport that is paused still would fail the
+// functional checks.
+func servicesBack(ctx context.Context, w *Work) (Outcome, error) {
+	return putBackAll(ctx, w, func(e Entry) bool {
+		return e.Kind == ForefrontEntry || e.Kind == PausedEntry || e.Kind == ServiceEntry && e.Meant["state"] == windows.Stopped
+	}, "The services that were stopped are as they were")
+}
+
+// putBackAll walks the open entries that only wants, all where it is nil.
+func putBackAll(ctx context.Context, w *Work, only func(Entry) bool, words string) (Outcome, error) {
 	ended := w.Memory[whole]
 	w.fresh()
 	if ended != "" {
 		w.Memory[whole] = ended
 	}
+	b := &putter{Work: w, skip: map[int64]bool{}, only: only, words: words}
+	if only != nil && len(b.left()) == 0 {
+		return Outcome{Kind: Done, Percent: 100, Message: words}, nil
+	}
 	if len(w.Ledger) == 0 && !unlike(w) {
 		return putBackDone(w, "Nothing is left to put back"), nil
 	}
-	b := &putter{Work: w, skip: map[int64]bool{}}
 	for _, part := range []func(context.Context) (bool, error){b.afterSetup, b.leftBySetup, b.lookBack, b.startTypes, b.entries} {
 		if ended, err := part(ctx); err != nil || ended {
 			return b.out, err
@@ -48,13 +69,28 @@ type putter struct {
 	services []windows.Service
 	skip     map[int64]bool // entries that had their turn in this tick
 	out      Outcome        // the first that keeps the step from its end
+	only     func(Entry) bool
+	words    string // of the end, where only some entries are put back
+}
+
+// left are the entries that this step has to put back.
+func (b *putter) left() []Entry {
+	if b.only == nil {
+		return b.Ledger
+	}
+	var out []Entry
+	for _, e := range b.Ledger {
+		if b.only(e) {
+			out = append(out, e)
+		}
+	}
+	return out
 }
 
 // open are the entries to work on, the last change first.
 func (b *putter) open() []Entry {
 	var out []Entry
-	for i := len(b.Ledger) - 1; i >= 0; i-- {
-		e := b.Ledger[i]
+	for _, e := range slices.Backward(b.left()) {
 		if !b.skip[e.ID] && b.Memory[entryKey(e)+stuck] == "" {
 			out = append(out, e)
 		}
@@ -93,7 +129,7 @@ func (b *putter) afterSetup(ctx context.Context) (ended bool, err error) {
 		b.out = unseen(out)
 		return true, nil
 	}
-	if !slices.ContainsFunc(b.Ledger, func(e Entry) bool { return e.Kind == RevocationEntry }) {
+	if !slices.ContainsFunc(b.left(), func(e Entry) bool { return e.Kind == RevocationEntry }) {
 		return false, nil
 	}
 	out, err := disarm(ctx, b.Work, "")
@@ -116,7 +152,7 @@ func (b *putter) afterSetup(ctx context.Context) (ended bool, err error) {
 // in a tick of its own, so that what we do ourselves is never taken for
 // somebody else's doing after a kill.
 func (b *putter) lookBack(ctx context.Context) (ended bool, err error) {
-	for _, e := range b.Ledger {
+	for _, e := range b.left() {
 		if e.Kind != ServiceEntry || b.Memory[entryKey(e)] != "" {
 			continue
 		}
@@ -130,7 +166,7 @@ func (b *putter) lookBack(ctx context.Context) (ended bool, err error) {
 		ended = true
 	}
 	if ended {
-		b.out = onward("The present state is recorded, changes to put back: %d", len(b.Ledger))
+		b.out = onward("The present state is recorded, changes to put back: %d", len(b.left()))
 	}
 	return ended, nil
 }
@@ -173,6 +209,16 @@ func (b *putter) entries(ctx context.Context) (ended bool, err error) {
 			out, closed, err = putBackService(ctx, b.Work, b.services, e)
 		case RevocationEntry:
 			out, closed, err = putBackRevocation(ctx, b.Work, e)
+		case UMEntry:
+			out, closed, err = putBackUM(ctx, b.Work, e)
+		case PausedEntry:
+			out, closed, err = putBackPaused(ctx, b.Work, e)
+		case UMPackEntry:
+			out, closed, err = putBackPack(ctx, b.Work, e)
+		case ForefrontEntry:
+			out, closed, err = putBackForefront(ctx, b.Work, e)
+		case HookEntry:
+			out, closed, err = putBackHook(ctx, b.Work, e)
 		default:
 			out = Outcome{
 				Kind: Failed, Message: fmt.Sprintf("The ledger holds %s %s, which this runbook cannot put back", e.Kind, e.Name),
@@ -191,11 +237,14 @@ func (b *putter) entries(ctx context.Context) (ended bool, err error) {
 
 // end is a tick after which no entry waits for anything.
 func (b *putter) end() Outcome {
+	if b.only != nil && len(b.left()) == 0 {
+		return Outcome{Kind: Done, Percent: 100, Message: b.words}
+	}
 	if len(b.Ledger) == 0 {
 		return putBackDone(b.Work, "Everything that was changed for a while is put back")
 	}
 	var wrong, remedies []string
-	for _, e := range b.Ledger {
+	for _, e := range b.left() {
 		wrong = append(wrong, b.Memory[entryKey(e)+stuck])
 		if remedy := b.Memory[entryKey(e)+cure]; !slices.Contains(remedies, remedy) {
 			remedies = append(remedies, remedy)

@@ -14,17 +14,15 @@ import (
 	"wavekeeper/server/exchange"
 )
 
-// record keeps which of the server's services run, and how they start, before
-// anything is touched. A record of an earlier attempt is made anew once that
+// recordServices keeps which of the server's services run, and how they start,
+// before anything is touched. A record of an earlier attempt is made anew once that
 // attempt was put back in full, since what is otherwise now was changed by people
 // meanwhile; before, what it found is the state to come back to.
-func record(ctx context.Context, w *Work) (Outcome, error) {
-	if w.Memory == nil {
-		w.Memory = map[string]string{}
-	}
+func recordServices(ctx context.Context, w *Work) (Outcome, bool, error) {
 	all, err := w.Host.Services(ctx)
 	if err != nil {
-		return trouble("read the services", err)
+		out, err := trouble("read the services", err)
+		return out, false, err
 	}
 	found := map[string]windows.Service{}
 	for _, name := range append(servicesOf(w.Server), setupTouches...) {
@@ -36,7 +34,7 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Memory["services"] == "" || w.Memory["attempt"] != attempt && len(w.Ledger) == 0 && asRecorded(w, w.note(PutBack)) {
 		text, err := json.Marshal(found)
 		if err != nil {
-			return Outcome{}, fmt.Errorf("encode services: %w", err)
+			return Outcome{}, false, fmt.Errorf("encode services: %w", err)
 		}
 		var delayed []string
 		for _, name := range append(slices.Clone(w.Server.Services), setupTouches...) { // Exchange's own never are
@@ -46,7 +44,8 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 			}
 			before, err := stateOf(ctx, w, s)
 			if err != nil {
-				return trouble("read how the services start", err)
+				out, err := trouble("read how the services start", err)
+				return out, false, err
 			}
 			if before[delayedStart] != "" {
 				delayed = append(delayed, s.Name)
@@ -55,10 +54,9 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 		w.Memory["services"], w.Memory[delayedStart] = string(text), strings.Join(delayed, ",")
 		w.Memory["attempt"] = attempt
 	}
-	return Outcome{
-		Kind: Done, Message: fmt.Sprintf("The state of %d services is recorded", len(found)),
-		Facts: []Fact{{Name: "services", Value: all, Source: "Win32_Service", At: w.Now.UTC()}},
-	}, nil
+	out := onward("The state of %d services is recorded", len(found))
+	out.Facts = []Fact{{Name: "services", Value: all, Source: "Win32_Service", At: w.Now.UTC()}}
+	return out, true, nil
 }
 
 // delayedStart stands in Before of an entry of a service that starts by itself,
@@ -136,11 +134,21 @@ func mustRun(w *Work, all []windows.Service) ([]string, error) {
 	return names, nil
 }
 
-// stopServices stops and disables the third-party services of the inventory,
-// one action a tick: the state found goes into the ledger, then disable, then
-// stop, then look again. A service that is only stopped comes back by itself
-// when it starts automatically.
+// stopServices stops and disables the third-party services: those of the
+// inventory, then those that the record found in the way.
 func stopServices(ctx context.Context, w *Work) (Outcome, error) {
+	names := slices.Clone(w.Server.Services)
+	for _, name := range strings.Split(w.note("record")[recordedForeign], ",") {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	return stopAll(ctx, w, names, "Third-party services")
+}
+
+// stopMonitoring stops and disables what watches performance counters or sends
+// alarms, where it runs or starts by itself.
+func stopMonitoring(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Memory == nil {
 		w.Memory = map[string]string{}
 	}
@@ -148,9 +156,37 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 	if err != nil {
 		return trouble("read the services", err)
 	}
+	var names []string
+	for _, name := range monitoring {
+		s, found := windows.FindService(all, name)
+		open := slices.ContainsFunc(w.Ledger, func(e Entry) bool { return e.Kind == ServiceEntry && strings.EqualFold(e.Name, name) })
+		if found && (open || s.State != windows.Stopped || s.StartMode == windows.StartAuto) {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 {
+		return notHere("No monitoring runs on the host"), nil
+	}
+	return stopAll(ctx, w, names, "Monitoring services")
+}
+
+// stopAll stops and disables services, one action a tick: the state found goes
+// into the ledger, then disable, then stop, then look again. A service that is
+// only stopped comes back by itself when it starts automatically. One that the
+// cluster manages is never touched by the service control manager.
+func stopAll(ctx context.Context, w *Work, names []string, what string) (Outcome, error) {
+	if w.Memory == nil {
+		w.Memory = map[string]string{}
+	}
+	all, err := w.Host.Services(ctx)
+	if err != nil {
+		return trouble("read the services", err)
+	}
+	managed := strings.Split(strings.ToLower(w.note("record")[recordedManaged]), ",")
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(managed, strings.ToLower(name)) })
 	stopping := ""
 	var held error // a service that others need: they stop first, wherever they stand in the inventory
-	for _, name := range w.Server.Services {
+	for _, name := range names {
 		s, ok := windows.FindService(all, name)
 		if !ok {
 			return trouble("stop service "+name, fmt.Errorf("%s: %w", name, windows.ErrNoService))
@@ -203,10 +239,10 @@ func stopServices(ctx context.Context, w *Work) (Outcome, error) {
 	if stopping != "" {
 		return stops(stopping), nil
 	}
-	if len(w.Server.Services) == 0 {
-		return Outcome{Kind: Done, Message: "No third-party services to stop"}, nil
+	if len(names) == 0 {
+		return Outcome{Kind: Done, Message: what + ": none to stop"}, nil
 	}
-	return Outcome{Kind: Done, Message: "Third-party services stopped and disabled: " + list(w.Server.Services)}, nil
+	return Outcome{Kind: Done, Message: what + " stopped and disabled: " + list(names)}, nil
 }
 
 // stops is a service that was told to stop, or comes back after it did.
@@ -227,7 +263,8 @@ const (
 func asLeft(w *Work, all []windows.Service, e Entry) {
 	s, ok := windows.FindService(all, e.Name)
 	now := map[string]string{"state": s.State, "start": s.StartMode}
-	if !ok || same(now, e.Meant) || same(now, e.Before) {
+	restarted := e.Meant["state"] == windows.Running && now["state"] == e.Before["state"] && now["start"] == e.Meant["start"] // with Windows, it is not started by itself
+	if !ok || same(now, e.Meant) || same(now, e.Before) || restarted {
 		w.Memory[entryKey(e)] = asMeant
 		return
 	}
@@ -271,6 +308,21 @@ func putBackService(ctx context.Context, w *Work, all []windows.Service, e Entry
 			}
 		}
 		return again("Service %s starts", s.Name), false, nil
+	}
+	if e.Before["state"] == windows.Stopped && e.Meant["state"] == windows.Running && s.State != windows.Stopped && w.since(key+".since") < startPatient {
+		if s.State == windows.Running { // we had started it
+			if err := w.intend(ctx, "stop service "+s.Name); err != nil {
+				return Outcome{}, false, err
+			}
+			if err := w.Host.StopService(ctx, s.Name); err != nil {
+				out, err := trouble("stop service "+s.Name, err)
+				return out, false, err
+			}
+		}
+		return again("Service %s stops, as it was", s.Name), false, nil
+	}
+	if e.Before["state"] == windows.Stopped && e.Meant["state"] == windows.Running && s.State != windows.Stopped {
+		deviation = join(deviation, fmt.Sprintf("it was stopped before and is %s now; stopping it did not help for %s", s.State, startPatient))
 	}
 	if ran && s.State != windows.Running {
 		deviation = join(deviation, fmt.Sprintf("it ran before and is %s now; starting it did not help for %s", s.State, startPatient))

@@ -111,14 +111,21 @@ func scriptExchangeAct(r *records, args []string) int {
 		r.put("said", "An Active Directory error 0x80072020 occurred.")
 		return r.fail("Microsoft.Exchange.Data.Directory.ADTransientException", "80072020")
 	}
-	if !strings.EqualFold(server, h.name) {
+	known := strings.EqualFold(server, h.name)
+	for _, row := range h.rows { // a node knows the clustered mailbox servers
+		known = known || strings.EqualFold(server, row.Name)
+	}
+	if !known {
 		r.put("said", "The operation could not be performed because object '"+server+"' could not be found.")
 		return r.fail("Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException", "80131500")
 	}
-	code := 0
-	h.update(func() { code = h.act(r, verb, what, value) })
-	if code != 0 {
-		return code
+	said := &told{}
+	h.update(func() { h.act(said, verb, what, value) })
+	for _, l := range said.lines { // what is printed goes into a file of the host, under the same lock
+		r.put(l[0], l[1])
+	}
+	if said.kind != "" {
+		return r.fail(said.kind, said.hresult)
 	}
 	if strings.Contains(verb, "-") && verb != "test-health" && verb != "um-status" {
 		r.put("state", "done")
@@ -126,8 +133,20 @@ func scriptExchangeAct(r *records, args []string) int {
 	return 0
 }
 
+// told is what a script will say once the host's lock is free.
+type told struct {
+	lines         [][2]string
+	kind, hresult string
+}
+
+func (t *told) put(name string, value any) {
+	t.lines = append(t.lines, [2]string{name, fmt.Sprint(value)})
+}
+
+func (t *told) fail(kind, hresult string) { t.kind, t.hresult = kind, hresult }
+
 // act carries one verb out; the caller holds the lock.
-func (h *host) act(r *records, verb, what, value string) int {
+func (h *host) act(r *told, verb, what, value string) {
 	a := h.acts()
 	changed := func(setting, to string) {
 		h.happened("exchange-changed", map[string]any{"setting": setting, "to": to})
@@ -159,7 +178,8 @@ func (h *host) act(r *records, verb, what, value string) int {
 	case "set-pop", "set-imap":
 		if h.build().Minor == 0 {
 			r.put("said", "The term 'Set-PopSettings' is not recognized as a cmdlet.")
-			return r.fail("System.Management.Automation.CommandNotFoundException", "80131501")
+			r.fail("System.Management.Automation.CommandNotFoundException", "80131501")
+			return
 		}
 		if verb == "set-pop" {
 			a.POP = what
@@ -186,13 +206,12 @@ func (h *host) act(r *records, verb, what, value string) int {
 			r.put("mapi", "Success")
 		}
 	default:
-		return r.fail("System.IO.InvalidDataException", "80131501")
+		r.fail("System.IO.InvalidDataException", "80131501")
 	}
-	return 0
 }
 
 // tellState says what the server's settings are; the caller holds the lock.
-func (h *host) tellState(r *records, sections string) {
+func (h *host) tellState(r *told, sections string) {
 	a := h.acts()
 	for _, section := range strings.Split(sections, ",") {
 		switch section {

@@ -163,7 +163,7 @@ func scriptProgramList(r *records, _ []string) int {
 // scriptServiceList lists the services, or one, as the service control manager
 // and the registry know them.
 func scriptServiceList(r *records, args []string) int {
-	states := map[string]int{stopped: 1, startPending: 2, stopPending: 3, running: 4}
+	states := map[string]int{stopped: 1, startPending: 2, stopPending: 3, running: 4, paused: 7}
 	modes := map[string]int{automatic: 2, manual: 3, disabled: 4}
 	h := r.c.s.h
 	var lines []string

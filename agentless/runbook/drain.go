@@ -1,0 +1,199 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+)
+
+// The kinds of ledger entries of draining.
+const (
+	UMEntry     = "um"     // Name = the server; Before: status
+	PausedEntry = "paused" // Name = the service that was told to pause
+)
+
+// How draining is waited for where no policy says otherwise: a call of half an
+// hour is long, and mail that does not leave in that time goes on after Setup.
+const (
+	drainPatience = 30 * time.Minute
+	drainQueue    = 20 // messages
+	drainPause    = 15 * time.Second
+)
+
+const transport = "MSExchangeTransport"
+
+func (w *Work) drainFor() time.Duration {
+	if w.Policy.DrainFor > 0 {
+		return w.Policy.DrainFor
+	}
+	return drainPatience
+}
+
+// drainUM has Unified Messaging take no new call and lets those in progress come
+// to their ends. Source: Disable-UMServer with -Immediate $false, white paper
+// bb738116.
+func drainUM(ctx context.Context, w *Work) (Outcome, error) {
+	w.fresh()
+	if !w.holds(exchange.UnifiedMessaging) {
+		return notHere("The server has no Unified Messaging"), nil
+	}
+	before := w.note("record")[recordedUM]
+	if before == umDisabled {
+		return notHere("Unified Messaging took no calls before, and stays so"), nil
+	}
+	if err := w.change(ctx, Entry{
+		Kind: UMEntry, Name: w.Server.Name, Before: map[string]string{"status": before}, Meant: map[string]string{"status": umDisabled},
+	}); err != nil {
+		return Outcome{}, err
+	}
+	told, known, out, err := cmdlet(ctx, w, "um-disable", "Unified Messaging takes no new calls", "disable-um")
+	switch {
+	case err != nil || !known:
+		return out, err
+	case told.Trouble != "":
+		return Outcome{
+			Kind: Failed, Message: "Unified Messaging could not be told to take no new calls: " + told.Trouble,
+			Remedy: "See that the run-as account may manage the server (Exchange Server Administrator), then run again.",
+		}, nil
+	}
+	look := "um-look-" + strconv.Itoa(w.count("looks"))
+	told, known, out, err = cmdlet(ctx, w, look, "the calls in progress are looked at", "um-status")
+	if err != nil || !known {
+		return out, err
+	}
+	if told.Said["um"] == umDisabled {
+		return Outcome{Kind: Done, Percent: 100, Message: "Unified Messaging takes no calls any more, and none is in progress"}, nil
+	}
+	if w.since("draining") > w.drainFor() {
+		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("Calls are still in progress after %s: they end with Setup", w.drainFor())}, nil
+	}
+	w.raise("looks")
+	delete(w.Memory, look)
+	out = again("Unified Messaging takes no new calls; those in progress are waited for")
+	out.After = drainPause
+	return out, nil
+}
+
+const umDisabled = "Disabled"
+
+// drainTransport pauses the transport, which then takes nothing new and delivers
+// what it has, until few messages are left or the time is over. Source for the
+// pause: remembered; what the queues hold is Get-Queue's.
+func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
+	w.fresh()
+	if !w.holds(exchange.HubTransport, exchange.EdgeTransport) {
+		return notHere("The server has no transport"), nil
+	}
+	s, found, err := w.Host.Service(ctx, transport)
+	if err != nil {
+		return trouble("look at the transport", err)
+	}
+	switch {
+	case !found || s.State == windows.Stopped:
+		return notHere("The transport does not run"), nil
+	case s.State == windows.Running && w.Memory["paused"] == "":
+		if err := w.change(ctx, Entry{
+			Kind: PausedEntry, Name: s.Name, Before: map[string]string{"state": s.State}, Meant: map[string]string{"state": windows.Paused},
+		}); err != nil {
+			return Outcome{}, err
+		}
+		if err := w.intend(ctx, "pause service "+s.Name); err != nil {
+			return Outcome{}, err
+		}
+		if err := w.Host.PauseService(ctx, s.Name); err != nil {
+			return trouble("pause the transport", err)
+		}
+		if w.raise("asked") > 3 {
+			w.Memory["paused"] = "no"
+		}
+		return again("The transport is told to take nothing new"), nil
+	}
+	look := "queues-" + strconv.Itoa(w.count("looks"))
+	told, known, out, err := cmdlet(ctx, w, look, "the queues are looked at", "queues")
+	if err != nil || !known {
+		return out, err
+	}
+	limit := w.Policy.QueueLimit
+	if limit == 0 {
+		limit = drainQueue
+	}
+	total, err := strconv.Atoi(told.Said["total"])
+	over := w.since("draining") > w.drainFor()
+	switch {
+	case err == nil && total <= limit:
+		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("The transport takes nothing new; %d messages are left, at most %d may be", total, limit)}, nil
+	case over && err == nil:
+		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("%d messages are left after %s: they are delivered after Setup", total, w.drainFor())}, nil
+	case over:
+		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("The queues could not be read in %s: what is in them is delivered after Setup", w.drainFor())}, nil
+	}
+	w.raise("looks")
+	delete(w.Memory, look)
+	out = again("The transport delivers what it has: %s messages are left", told.Said["total"])
+	if err != nil {
+		out.Message = "The queues could not be read: " + told.Trouble
+	}
+	out.After = drainPause
+	return out, nil
+}
+
+// undrain has the server take calls and mail again.
+func undrain(ctx context.Context, w *Work) (Outcome, error) {
+	return putBackOf(ctx, w, "The server takes calls and mail again", UMEntry, PausedEntry)
+}
+
+// putBackUM has Unified Messaging take calls again.
+func putBackUM(ctx context.Context, w *Work, e Entry) (out Outcome, closed bool, err error) {
+	key := entryKey(e) + "-um-enable"
+	task := fmt.Sprintf("um-enable-%d", w.count(key+".tries"))
+	said, known, out, err := cmdlet(ctx, w, task, "Unified Messaging takes calls again", "enable-um")
+	if err != nil || !known {
+		return out, false, err
+	}
+	if said.Trouble == "" {
+		return Outcome{}, true, w.restored(ctx, e, "")
+	}
+	if w.raise(key+".tries") < 3 {
+		delete(w.Memory, task)
+		out = again("Unified Messaging could not be told to take calls: %s", said.Trouble)
+		out.After, out.troubled = later, true
+		return out, false, nil
+	}
+	return Outcome{
+		Kind: Failed, Message: "Unified Messaging takes no calls, and could not be told to: " + said.Trouble,
+		Remedy: "Run Enable-UMServer on the server, or cure what keeps the run-as account from it and run again.",
+	}, false, nil
+}
+
+// putBackPaused has a paused service go on; one that was restarted since is not
+// paused any more.
+func putBackPaused(ctx context.Context, w *Work, e Entry) (out Outcome, closed bool, err error) {
+	s, found, err := w.Host.Service(ctx, e.Name)
+	if err != nil {
+		out, err := trouble("look at service "+e.Name, err)
+		return out, false, err
+	}
+	if !found || s.State != windows.Paused {
+		return Outcome{}, true, w.restored(ctx, e, "")
+	}
+	if err := w.intend(ctx, "continue service "+s.Name); err != nil {
+		return Outcome{}, false, err
+	}
+	if err := w.Host.ContinueService(ctx, s.Name); err != nil {
+		out, err := trouble("let service "+s.Name+" go on", err)
+		return out, false, err
+	}
+	return again("Service %s goes on", s.Name), false, nil
+}
+
+// pausedByUs reports whether a service is paused as we left it: it runs, and is
+// undrained at the end.
+func (w *Work) pausedByUs(s windows.Service) bool {
+	return s.State == windows.Paused && slices.ContainsFunc(w.Ledger, func(e Entry) bool { return e.Kind == PausedEntry && strings.EqualFold(e.Name, s.Name) })
+}
