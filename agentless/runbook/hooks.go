@@ -101,41 +101,113 @@ func runHooks(ctx context.Context, w *Work, point string) (Outcome, error) {
 		return Outcome{}, fmt.Errorf("list the hooks of %s: %w", point, err)
 	}
 	ran := w.count("ran")
-	if ran >= len(names) {
+	switch {
+	case ran >= len(names):
+		if point == HookUndrain {
+			if err := w.drained(ctx, ran > 0); err != nil {
+				return trouble("record that the server is in the balancer", err)
+			}
+		}
 		if ran == 0 {
 			return Outcome{Kind: Done, Message: "No hook is bound to " + point}, nil
 		}
 		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("Done: %s", list(names))}, nil
+	case point == HookDrain:
+		if err := w.change(ctx, Entry{Kind: HookEntry, Name: HookDrain, Before: map[string]string{"balancer": "in"}, Meant: map[string]string{"balancer": "out"}}); err != nil {
+			return trouble("record that the server leaves the balancer", err)
+		}
 	}
-	name := names[ran]
+	out, ended, err := runHook(ctx, w, point, names[ran])
+	if ended && err == nil {
+		w.Memory["ran"] = strconv.Itoa(ran + 1)
+		out.Percent = 100 * (ran + 1) / len(names)
+	}
+	return out, err
+}
+
+// runHook runs one hook once; ended says that it reached its goal.
+func runHook(ctx context.Context, w *Work, point, name string) (out Outcome, ended bool, err error) {
 	if err := w.intend(ctx, fmt.Sprintf("run the hook %s at %s", name, point)); err != nil {
-		return trouble("run the hook "+name, err)
+		out, err = trouble("run the hook "+name, err)
+		return out, false, err
 	}
-	call := HookCall{
+	run, err := w.Hooks.Run(ctx, HookCall{
 		Point: point, Name: name, ID: w.hookID(point, name),
 		Server: w.Server.Name, Host: w.Node, Package: w.Package.Name, Upgrade: w.Upgrade, Attempt: w.Attempt,
-	}
-	run, err := w.Hooks.Run(ctx, call)
+	})
 	if err != nil {
-		return Outcome{}, fmt.Errorf("run the hook %s at %s: %w", name, point, err)
+		return Outcome{}, false, fmt.Errorf("run the hook %s at %s: %w", name, point, err)
 	}
-	out := Outcome{Percent: 100 * ran / len(names), Message: fmt.Sprintf("The hook %s: %s", name, run.Words)}
+	out.Message = fmt.Sprintf("The hook %s: %s", name, run.Words)
 	if len(run.Output) > 0 && run.State != HookLater {
 		out.Evidence = []Evidence{{Kind: HookEvidence, Name: point + " " + name, Data: run.Output}}
 	}
 	switch run.State {
 	case HookDone:
-		w.Memory["ran"] = strconv.Itoa(ran + 1)
 		out.Kind = Again
+		return out, true, nil
 	case HookLater:
 		out.Kind, out.After = Again, hookPause
 	case HookFailed:
 		out.Kind = Failed
 		out.Remedy = "Its output is kept with this upgrade. Cure what the hook reports and run again; the hook is run again with a new id. No other server of the wave waits for this."
 	default:
-		return Outcome{}, fmt.Errorf("the hook %s ended as %q", name, run.State)
+		return Outcome{}, false, fmt.Errorf("the hook %s ended as %q", name, run.State)
 	}
-	return out, nil
+	return out, false, nil
+}
+
+// HookEntry is the kind of ledger entry of what hooks changed outside of the
+// host; Name is the point.
+const HookEntry = "hook"
+
+// nobodyUndrains is said where hooks took a server out of the balancer and none
+// is bound to undrain.
+const nobodyUndrains = "no hook puts it back into the balancer (undrain): a person has to"
+
+// drained closes what the drain opened: the hooks of undrain ran, or there are none.
+func (w *Work) drained(ctx context.Context, undrained bool) error {
+	for _, e := range w.Ledger {
+		switch {
+		case e.Kind != HookEntry:
+		case undrained:
+			return w.restored(ctx, e, "")
+		default:
+			return w.restored(ctx, e, nobodyUndrains)
+		}
+	}
+	return nil
+}
+
+// putBackHook puts a server back into the balancer when the attempt ended before
+// Setup began. After that nobody may be sent to it until it is proven: then it
+// stays out, which is said, and the undrain of a later attempt brings it back.
+func putBackHook(ctx context.Context, w *Work, e Entry) (out Outcome, closed bool, err error) {
+	for name, notes := range w.Notes {
+		if notes[setupRan] != "" && w.Unwinding {
+			return Outcome{}, true, w.restored(ctx, e, "stays out of the balancer, since "+name+" ran and the server is not proven: the undrain of the next attempt, or a person, puts it back")
+		}
+	}
+	if w.Hooks == nil {
+		return Outcome{}, true, w.restored(ctx, e, nobodyUndrains)
+	}
+	names, err := w.Hooks.Bound(ctx, HookUndrain)
+	if err != nil {
+		return Outcome{}, false, fmt.Errorf("list the hooks of %s: %w", HookUndrain, err)
+	}
+	key := entryKey(e) + ".ran"
+	ran := w.count(key)
+	switch {
+	case len(names) == 0:
+		return Outcome{}, true, w.restored(ctx, e, nobodyUndrains)
+	case ran >= len(names):
+		return Outcome{}, true, w.restored(ctx, e, "")
+	}
+	out, ended, err := runHook(ctx, w, HookUndrain, names[ran])
+	if ended && err == nil {
+		w.Memory[key] = strconv.Itoa(ran + 1)
+	}
+	return out, false, err
 }
 
 // hookID names a run of a hook; one that was killed and is repeated has the same.
