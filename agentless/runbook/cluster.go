@@ -41,6 +41,9 @@ func clusterTable(name string, nodes, servers int, rollup bool) Table {
 		add(on(stageStep(), "host", i))
 	}
 	for i := 1; i <= nodes; i++ {
+		add(on(lookStep(), "node", i))
+	}
+	for i := 1; i <= nodes; i++ {
 		add(on(Step{rollout.Step{
 			Name: "preflight", Words: "Everything Setup needs is proven on the node, with a canary task under the run-as account",
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute, Repeatable: true,
@@ -151,10 +154,19 @@ func nodeTurn(turn int, rollup bool) []Step {
 			Expected: 3 * time.Minute, Soft: 30 * time.Minute, Hard: 3 * time.Hour, Silence: 30 * time.Minute, Repeatable: true, Clock: ends,
 		}, ready},
 	}
-	for i := range steps {
-		steps[i] = on(steps[i], "node", turn)
+	var all []Step
+	for _, s := range steps {
+		switch {
+		case rollup && s.Name == "setup":
+			for _, instead := range rollupOnNode(begins) {
+				all = append(all, on(instead, "node", turn))
+			}
+		case rollup && (s.Name == "restart" || s.Name == "streaming-again"):
+		default:
+			all = append(all, on(s, "node", turn))
+		}
 	}
-	return steps
+	return all
 }
 
 // serverTurn takes one clustered mailbox server to the node of the turn.
