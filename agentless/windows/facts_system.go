@@ -236,9 +236,9 @@ func readTimeZones(ctx context.Context, a *asked) (any, error) {
 	return fact, nil
 }
 
-// WindowsUpdatesFact is how old the updates of Windows are: Newest is a day,
+// UpdatesFact is how old the updates of Windows are: Newest is a day,
 // 2010-05-01, LastScan RFC 3339; "" is not told.
-type WindowsUpdatesFact struct {
+type UpdatesFact struct {
 	Newest   string `json:"newest"`
 	NewestKB string `json:"newest_kb"`
 	LastScan string `json:"last_scan"`
@@ -261,7 +261,7 @@ func readWindowsUpdates(ctx context.Context, a *asked) (any, error) {
 			installed[id] = r.Str("InstalledOn")
 		}
 	}
-	fact := WindowsUpdatesFact{}
+	fact := UpdatesFact{}
 	fact.NewestKB, fact.Newest = newestUpdate(installed, culture(os.Language), os.Now)
 	var at [2]time.Time
 	for i, what := range []string{"Detect", "Install"} {

@@ -72,30 +72,30 @@ var netStatic = map[string]string{
 	"Diagnostics.Process":         "EnterDebugMode GetProcesses",
 	"DirectoryServices.ActiveDirectory.ActiveDirectorySite": "GetComputerSite",   // 2.0
 	"DirectoryServices.ActiveDirectory.Domain":              "GetComputerDomain", // 2.0
-	"Environment":                              "GetEnvironmentVariable NewLine OSVersion",
-	"Globalization.CultureInfo":                "InvariantCulture",
-	"Guid":                                     "Empty",
-	"IO.Compression.CompressionMode":           "Decompress",                                          // 2.0
-	"IO.Directory":                             "CreateDirectory Delete Exists GetAccessControl Move", // with security: 2.0
-	"IO.File":                                  "Delete Exists GetAttributes Move WriteAllText ReadAllBytes ReadAllLines ReadAllText WriteAllBytes",
-	"IO.DriveInfo":                             "GetDrives", // 2.0
-	"IO.FileAccess":                            "Read ReadWrite Write",
-	"IO.FileMode":                              "CreateNew Open OpenOrCreate",
-	"IO.FileShare":                             "None Read ReadWrite",
-	"IO.Path":                                  "GetDirectoryName",
-	"Net.GlobalProxySelection":                 "GetEmptyWebProxy", // 1.0; obsolete since 2.0 and there
-	"Net.WebRequest":                           "Create",
-	"Microsoft.Win32.Registry":                 "LocalMachine Users",
-	"Reflection.Assembly":                      "LoadWithPartialName",
-	"Runtime.InteropServices.Marshal":          "GetHRForException",
-	"Security.Principal.NTAccount":             "", // 2.0
-	"Security.Principal.WindowsIdentity":       "GetCurrent",
-	"ServiceProcess.ServiceController":         "GetServices",
-	"StringComparison":                         "OrdinalIgnoreCase", // 2.0
-	"Text.Encoding":                            "UTF8",
-	"Threading.Thread":                         "Sleep",
-	"TimeSpan":                                 "FromSeconds",
-	"TimeZone":                                 "CurrentTimeZone",
+	"Environment":                        "GetEnvironmentVariable NewLine OSVersion",
+	"Globalization.CultureInfo":          "InvariantCulture",
+	"Guid":                               "Empty",
+	"IO.Compression.CompressionMode":     "Decompress",                                          // 2.0
+	"IO.Directory":                       "CreateDirectory Delete Exists GetAccessControl Move", // with security: 2.0
+	"IO.File":                            "Delete Exists GetAttributes Move WriteAllText ReadAllBytes ReadAllLines ReadAllText WriteAllBytes",
+	"IO.DriveInfo":                       "GetDrives", // 2.0
+	"IO.FileAccess":                      "Read ReadWrite Write",
+	"IO.FileMode":                        "CreateNew Open OpenOrCreate",
+	"IO.FileShare":                       "None Read ReadWrite",
+	"IO.Path":                            "GetDirectoryName",
+	"Net.GlobalProxySelection":           "GetEmptyWebProxy", // 1.0; obsolete since 2.0 and there
+	"Net.WebRequest":                     "Create",
+	"Microsoft.Win32.Registry":           "LocalMachine Users",
+	"Reflection.Assembly":                "LoadWithPartialName",
+	"Runtime.InteropServices.Marshal":    "GetHRForException",
+	"Security.Principal.NTAccount":       "", // 2.0
+	"Security.Principal.WindowsIdentity": "GetCurrent",
+	"ServiceProcess.ServiceController":   "GetServices",
+	"StringComparison":                   "OrdinalIgnoreCase", // 2.0
+	"Text.Encoding":                      "UTF8",
+	"Threading.Thread":                   "Sleep",
+	"TimeSpan":                           "FromSeconds",
+	"TimeZone":                           "CurrentTimeZone",
 	"Security.AccessControl.AccessControlType": "", "Security.AccessControl.FileSystemRights": "", // 2.0
 	"Security.AccessControl.InheritanceFlags": "", "Security.AccessControl.PropagationFlags": "", // 2.0
 }
