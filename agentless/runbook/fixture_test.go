@@ -75,21 +75,22 @@ func (s *syncBuffer) count(t *testing.T, what string) int {
 
 // fixture is one simulated host and the work on it.
 type fixture struct {
-	fleet   *twin.Fleet
-	journal *syncBuffer
-	server  exchange.Server
-	conn    *winrm.Conn
-	host    *windows.Host
-	book    *book
-	memory  map[string]map[string]string
-	attempt map[string]int
-	change  func(*runbook.Work) // what a test does to the work of every tick
-	lost    func(step string, tick int) bool
-	out     map[string]runbook.Outcome // last of each step
-	logged  []string
-	ticks   int
-	began   time.Time
-	kill    killer
+	fleet    *twin.Fleet
+	journal  *syncBuffer
+	server   exchange.Server
+	conn     *winrm.Conn
+	host     *windows.Host
+	book     *book
+	memory   map[string]map[string]string
+	attempt  map[string]int
+	change   func(*runbook.Work) // what a test does to the work of every tick
+	lost     func(step string, tick int) bool
+	out      map[string]runbook.Outcome // last of each step
+	logged   []string
+	evidence []runbook.Evidence
+	ticks    int
+	began    time.Time
+	kill     killer
 
 	unwinding bool
 	limits    bool // hard limits end steps, as the engine has it
@@ -223,6 +224,7 @@ func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 		f.memory[s.Name] = w.Memory
 		f.out[s.Name] = out
 		f.logged = append(f.logged, out.Log...)
+		f.evidence = append(f.evidence, out.Evidence...)
 		if out.Kind != runbook.Again && out.Kind != runbook.OutOfSight {
 			return out
 		}

@@ -18,7 +18,9 @@ var standaloneTraits = []trait{
 		for _, protocol := range []string{"Pop3", "Imap4"} {
 			h.writeFile(h.popConfig(protocol), popFile(n))
 		}
-		h.acts().POP, h.acts().IMAP = login, login
+		if h.build().Minor > 0 { // in Active Directory from SP1 on
+			h.acts().POP, h.acts().IMAP = login, login
+		}
 		return nil
 	}},
 	{name: "um-config", words: "somebody changed globcfg.xml of Unified Messaging, which Setup overwrites (the founding document): um-config=250", shape: func(h *host, calls string) error {
