@@ -121,7 +121,7 @@ func afterName(name, text string) string {
 func (s *server) rolloutHead(o store.RolloutView, v viewer, by string) page.RolloutHead {
 	clock := v.clock(s.Now())
 	h := page.RolloutHead{
-		ID: ui.Digits(int(o.ID)), Name: o.PlanName, Package: packageWords(o.Package) + ", to " + o.Content.Package.Target.String(), State: stateOf(o.State),
+		ID: ui.Digits(int(o.ID)), Name: o.PlanName, Package: planWords(o.Content) + ", to " + o.Content.Target().Target.String(), State: stateOf(o.State),
 		PlanHref: fmt.Sprintf("%s/revisions/%d", planHref(o.Plan), o.Revision), Hash: o.Hash, By: by, Started: clock.MomentOf(o.StartedAt),
 		Elapsed: took(o.StartedAt, o.EndedAt, clock.Now), Words: fmt.Sprintf("%d of %s done", o.Done, ui.Count(o.Servers, "server", "servers")), Parts: parts(o.Waves), Left: s.left(o),
 	}

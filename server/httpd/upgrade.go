@@ -146,7 +146,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	u := about.UpgradeView
 	t := page.UpgradeTop{
 		Server: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
-		From: "–", To: o.Content.Package.Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
+		From: "–", To: o.Content.Target().Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
 		Percent: u.Percent, Phase: clean(u.Phase), Busy: s.irreversible(u.UpgradeRow), Message: clean(u.Message), Remedy: u.Remedy,
 	}
 	for _, one := range o.Content.Servers {

@@ -81,11 +81,11 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	count := ui.Count(len(wave.Upgrades), "server", "servers")
 	view := page.Approve{
 		Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: fmt.Sprintf("Approve wave %d", wave.Number), State: waveState(o.State, wave.State),
-		Lead: o.PlanName + " · " + packageWords(o.Package) + ", to " + o.Content.Package.Target.String(), Hash: o.Hash, Revision: "Revision " + ui.Digits(o.Revision),
+		Lead: o.PlanName + " · " + planWords(o.Content) + ", to " + o.Content.Target().Target.String(), Hash: o.Hash, Revision: "Revision " + ui.Digits(o.Revision),
 		Button: fmt.Sprintf("Approve wave %d: %s", wave.Number, count), Action: base + "/approve",
 		Diff:  "The content below is revision " + ui.Digits(o.Revision) + " as it was submitted; it cannot change any more.",
 		Stops: stopSentence(o.Content.Policy), Floor: floorSentence(o.Content.Policy), Prepared: prepared(v, o.Plan, o.Content.Package, preparations, clock).Text,
-		NoReturn: s.noReturn(o.Content.Package, wave),
+		NoReturn: s.noReturn(o.Content, wave),
 	}
 	if wave.State != rollout.WaveWaiting {
 		view.Title = fmt.Sprintf("Wave %d", wave.Number)
@@ -175,7 +175,7 @@ func approveServers(wave store.WaveView, o store.RolloutView, report rollout.Rep
 	for _, u := range wave.Upgrades {
 		l := by[u.Server]
 		one := page.ApproveServer{
-			Name: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), From: orDash(l.Build.String()), To: o.Content.Package.Target.String(),
+			Name: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), From: orDash(l.Build.String()), To: o.Content.Target().Target.String(),
 			Mailboxes: ui.Number(l.Mailboxes),
 		}
 		if !slices.Contains(u.Roles, exchange.Mailbox) && l.Mailboxes == 0 {
@@ -213,6 +213,16 @@ func boundServers(content store.WaveContent) []page.BoundServer {
 		one := page.BoundServer{
 			Name: c.Server, Build: orDash(c.StartingBuild), Folder: orDash(c.Folder), Hash: c.SetupSHA256, Manifest: c.Manifest,
 			RunAs: orDash(c.RunAs), Profile: c.Profile, Services: "stops no service of a third party",
+		}
+		one.Runbook = fmt.Sprintf("%s, version %d", c.Runbook, c.Version)
+		if len(c.Servers) > 1 {
+			one.As = c.Cluster + " cluster with " + strings.Join(c.Servers, ", ")
+		}
+		if c.Then.Package != "" {
+			one.Then = &page.BoundPackage{Name: packageWords(c.Then.Package), Folder: orDash(c.Then.Folder), Hash: c.Then.SetupSHA256, Manifest: c.Then.Manifest}
+		}
+		for _, h := range c.Hooks {
+			one.Hooks = append(one.Hooks, page.BoundHook{Point: h.Point, Name: h.Name, Hash: h.SHA256})
 		}
 		if len(c.Services) > 0 {
 			one.Services = "stops " + strings.Join(c.Services, ", ")
@@ -323,8 +333,16 @@ func waveTimes(wave store.WaveView, o store.RolloutView, report rollout.Report, 
 }
 
 // noReturn says what cannot be undone.
-func (s *server) noReturn(p exchange.Package, wave store.WaveView) []string {
-	out := []string{"Setup takes each server to " + p.Words + ". There is no way back but to restore it."}
+func (s *server) noReturn(p rollout.Plan, wave store.WaveView) []string {
+	out := []string{"Setup takes each server to " + p.Package.Words + ". There is no way back but to restore it."}
+	switch {
+	case p.Kind == rollout.OfOrganization:
+		out = []string{"Setup changes schema, organization and domains for " + p.Package.Words + ". There is no way back but to restore Active Directory."}
+	case p.Package.Kind == exchange.Rollup:
+		out = []string{"Each server gets " + p.Package.Words + ". This program does not take it off again."}
+	case p.Then != nil:
+		out[0] += " " + p.Then.Words + " follows on each."
+	}
 	var said []string
 	for _, u := range wave.Upgrades {
 		for _, st := range s.book(u.Runbook).Steps {
@@ -336,7 +354,7 @@ func (s *server) noReturn(p exchange.Package, wave store.WaveView) []string {
 	for _, name := range said {
 		out = append(out, "The point of no return is the step “"+name+"”.")
 	}
-	if slices.ContainsFunc(wave.Upgrades, func(u store.UpgradeRow) bool { return slices.Contains(u.Roles, exchange.Mailbox) }) {
+	if p.Kind == rollout.OfServers && p.Package.Kind == exchange.ServicePack && slices.ContainsFunc(wave.Upgrades, func(u store.UpgradeRow) bool { return slices.Contains(u.Roles, exchange.Mailbox) }) {
 		out = append(out, "Mailbox databases are upgraded when they are mounted the first time afterwards.")
 	}
 	return out

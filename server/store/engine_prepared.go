@@ -38,13 +38,7 @@ func (t *txn) loadPrepared(ctx context.Context, s *rollout.Snapshot) error {
 // prepares writes what an upgrade that prepares the organization learned of it
 // and, when it is done, that it is prepared: whoever waits for that goes on.
 func (t *txn) prepares(ctx context.Context, k TickSave) error {
-	var learned []Fact
-	names := preflight.OrganizationNames()
-	for _, f := range k.Facts {
-		if slices.Contains(names, f.Name) {
-			learned = append(learned, f)
-		}
-	}
+	learned := slices.DeleteFunc(slices.Clone(k.Facts), func(f Fact) bool { return !organizationFact(f) })
 	if len(learned) == 0 && k.To != rollout.Done {
 		return nil
 	}
@@ -74,6 +68,9 @@ func (t *txn) prepares(ctx context.Context, k TickSave) error {
 	}
 	return t.releaseHeld(ctx)
 }
+
+// organizationFact reports whether a fact is of the organization and not of a host.
+func organizationFact(f Fact) bool { return slices.Contains(preflight.OrganizationNames(), f.Name) }
 
 // versions are the facts of the organization that say for what it is prepared.
 func (t *txn) versions(ctx context.Context) (json.RawMessage, error) {

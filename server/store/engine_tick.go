@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"wavekeeper/server/rollout"
@@ -250,8 +251,9 @@ func (t *txn) saveTickFinds(ctx context.Context, k TickSave) error {
 			return fmt.Errorf("save build of %s: %w", k.Server, err)
 		}
 	}
-	if len(k.Facts) > 0 {
-		return t.saveFacts(ctx, k.Host, k.Facts)
+	// What was learned of the organization is no fact of the host.
+	if facts := slices.DeleteFunc(slices.Clone(k.Facts), organizationFact); len(facts) > 0 {
+		return t.saveFacts(ctx, k.Host, facts)
 	}
 	return nil
 }
