@@ -11,18 +11,22 @@ import (
 // tables makes the runbooks that have one name each. Those of single copy
 // clusters are made for their numbers of nodes and servers, see ByName.
 var tables = map[string]func() Table{
-	rollout.StandaloneServicePack: Standalone,
-	"ccr-service-pack":            ccrServicePack,
-	"staging":                     Staging,
-	OrganizationLook:              LookingAtTheOrganization,
-	rollout.OrganizationRunbook:   Organization,
-	CheckingTable:                 Checking,
+	rollout.StandaloneServicePack:        Standalone,
+	"ccr-service-pack":                   ccrServicePack,
+	"ccr-rollup":                         ccrRollup,
+	"staging":                            Staging,
+	"standalone-rollup":                  StandaloneRollup,
+	"standalone-service-pack-and-rollup": StandaloneServicePackAndRollup,
+	OrganizationLook:                     LookingAtTheOrganization,
+	rollout.OrganizationRunbook:          Organization,
+	CheckingTable:                        Checking,
 }
 
 // sized makes the runbooks whose names hold how many nodes and clustered mailbox
 // servers they are for: "scc-3-2-service-pack".
 var sized = map[string]func(nodes, servers int) Table{
 	"scc-#-service-pack": sccServicePack,
+	"scc-#-rollup":       sccRollup,
 }
 
 // ByName returns the runbook of that name.

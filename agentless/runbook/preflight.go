@@ -132,7 +132,7 @@ func proveMedia(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Media.Medium.Known() {
 		return prove(ctx, w, "media", windows.MediaCheck, Account{}, "every file of the media is compared", w.Media.Tree().CheckArguments()...)
 	}
-	return prove(ctx, w, "media", "file-hash", Account{}, "the media's hash is read", w.Media.Folder+`\setup.com`)
+	return prove(ctx, w, "media", "file-hash", Account{}, "the media's hash is read", mediaFile(w))
 }
 
 func proveCanary(ctx context.Context, w *Work) (Outcome, error) {

@@ -13,7 +13,7 @@ import (
 func mediaOf(w *Work) rules.Media {
 	m := rules.Media{Language: w.Package.Language, Arch: w.Package.Arch, Folder: w.Media.Folder, Compared: w.Memory["media"] != ""}
 	p := kept(w, "media")
-	path, sum := w.Media.Folder+`\setup.com`, p.Said["sha256"]
+	path, sum := mediaFile(w), p.Said["sha256"]
 	switch {
 	case p.Trouble != "":
 		m.Text, m.Evidence = "The media could not be read by a host task: "+p.Trouble, p.Trouble

@@ -94,6 +94,9 @@ func (p program) create(ctx context.Context, w *Work, task windows.Task, look wi
 			{Name: revocationUser, Before: map[string]string{ofSetup: task.Name, inFile: "revocation-user", ofAccount: task.Account}},
 			{Name: revocationSystem, Before: map[string]string{ofSetup: task.Name, inFile: "revocation-system"}},
 		} {
+			if e.Name == revocationUser && task.Account == "" { // SYSTEM's own is the other one
+				continue
+			}
 			e.Kind, e.Meant = RevocationEntry, map[string]string{"bit": "0x200"}
 			if err := w.change(ctx, e); err != nil {
 				return Outcome{}, err

@@ -169,11 +169,16 @@ func (w *Work) prefixes() []string {
 	if w.Run != 0 {
 		all = append(all, fmt.Sprintf("wk-%s-r%d-", w.Installation, w.Run))
 	}
-	number := w.note(Stage)[stageNumber]
-	if number == "" && w.Media.Medium.Staging != 0 {
-		number = strconv.FormatInt(w.Media.Medium.Staging, 10)
+	var numbers []string
+	for _, step := range []string{Stage, stageSecond} { // a plan of two packages brings two media
+		if number := w.note(step)[stageNumber]; number != "" {
+			numbers = append(numbers, number)
+		}
 	}
-	if number != "" {
+	if len(numbers) == 0 && w.Media.Medium.Staging != 0 {
+		numbers = append(numbers, strconv.FormatInt(w.Media.Medium.Staging, 10))
+	}
+	for _, number := range numbers {
 		all = append(all, fmt.Sprintf("wk-%s-s%s-", w.Installation, number))
 	}
 	return all

@@ -1,0 +1,182 @@
+package runbook_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
+)
+
+const rollupFolder = `C:\Wavekeeper\media\sp1-ru8-x64`
+
+// rollupFixture is a server at SP1 whose package is rollup 8 (KB968012).
+func rollupFixture(t *testing.T, change func(*twin.Options)) *fixture {
+	t.Helper()
+	f := newFixture(t, func(o *twin.Options) {
+		o.Servers[0].Build = sp1
+		o.Rollups = map[string][]byte{rollupFolder: twin.RollupBytes("sp1-ru8", "x64")}
+		if change != nil {
+			change(o)
+		}
+	})
+	f.change = func(w *runbook.Work) {
+		w.Package = runbook.Package{Name: "SP1 RU8", Target: exchange.Build{Major: 8, Minor: 1, Build: 375, Revision: 2}, Language: "en-US", Arch: "x64"}
+		w.Media = runbook.Media{Folder: rollupFolder, SetupSHA256: twin.RollupSHA256("sp1-ru8", "x64")}
+	}
+	return f
+}
+
+// everyService is every service's state and start type, as the host has them.
+func (f *fixture) everyService(t *testing.T) string {
+	t.Helper()
+	all, err := f.host.Services(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, s := range all {
+		if s.Name != "MSIServer" && s.Name != "msiserver" { // ends by itself
+			out = append(out, fmt.Sprintf("%s %s %s", s.Name, s.State, s.StartMode))
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, "\n")
+}
+
+// TestServerGetsARollupAsMicrosoftAsks walks the runbook to its end and compares
+// with Microsoft's procedure, written here on its own. Sources: technet ff772434
+// (stop what interferes; interim updates out; run elevated; services may stay
+// disabled), KB2784788 (verbose log), KB944752 (revocation), KB935490 (services are
+// stopped and started by the rollup; a restart may be wanted).
+func TestServerGetsARollupAsMicrosoftAsks(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []twin.Platform{{OS: "2003", Language: "en-US"}, {OS: "2008", Language: "de-DE"}} {
+		t.Run(kind.OS+" "+kind.Language, func(t *testing.T) {
+			t.Parallel()
+			f := rollupFixture(t, func(o *twin.Options) { o.Language = kind.Language; o.Servers[0].OS = kind.OS })
+			before := f.everyService(t)
+			if step, out := f.walkTable(t, runbook.StandaloneRollup(), ""); step != "tidy" || out.Kind != runbook.Done {
+				t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+			}
+			if got := f.out[runbook.RollupVerify]; got.Build != "8.1.375.2" || !strings.Contains(got.Message, "KB968012") || !strings.Contains(got.Message, "package is kept") {
+				t.Errorf("verified: %s %s", got.Build, got.Message)
+			}
+			// disable what interferes, then the patch as SYSTEM with a verbose log, nothing of Setup
+			var did []string
+			for _, e := range f.journal.entries(t) {
+				command := strings.ToLower(fmt.Sprint(e.Detail["command"]))
+				switch {
+				case e.What == "rollup-started":
+					did = append(did, "patch")
+					for _, want := range []string{"/p ", "/qn", "/norestart", "/lxv*", `\rollup.msp`} {
+						if !strings.Contains(command, want) {
+							t.Errorf("%s lacks %s", command, want)
+						}
+					}
+				case e.What == "setup-started":
+					did = append(did, "setup")
+				case e.What == "service-changed" && strings.Contains(fmt.Sprint(e.Detail), "ScanMail_Master"):
+					did = append(did, "service")
+				case e.What == "task-ran" && strings.Contains(fmt.Sprint(e.Detail["name"]), "-rollup-"):
+					if account := fmt.Sprint(e.Detail["account"]); !strings.Contains(strings.ToUpper(account), "SYSTEM") {
+						t.Errorf("the patch ran as %s", account)
+					}
+				}
+			}
+			if slices.Contains(did, "setup") || strings.Count(strings.Join(did, " "), "patch") != 1 {
+				t.Errorf("the host did %v", did)
+			}
+			if got, want := f.revocation(t), "146432>146944 146944>146432"; got != want {
+				t.Errorf("revocation switch %s, want %s", got, want)
+			}
+			if after := f.everyService(t); after != before {
+				t.Errorf("services before:\n%s\nafter:\n%s", before, after)
+			}
+			if !slices.ContainsFunc(f.out[runbook.RollupName].Evidence, func(e runbook.Evidence) bool { return strings.HasSuffix(e.Name, "ServiceControl.log") }) {
+				t.Error("ServiceControl.log was not collected")
+			}
+			if len(f.book.deviations) > 0 {
+				t.Errorf("deviations: %v", f.book.deviations)
+			}
+			f.clean(t)
+			t.Logf("%d ticks", f.ticks)
+		})
+	}
+}
+
+// TestFailedRollupSaysWhyInWordsAndIsTakenUpAgain has each way in which Windows
+// Installer ends; afterwards everything is put back, and a second attempt installs
+// it.
+func TestFailedRollupSaysWhyInWordsAndIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
+	for fault, want := range map[string]string{
+		"rollup-fails": "1603", "cached-patch-lost": "cached packages of earlier rollups is gone", "installer-busy": "another installation was running",
+	} {
+		t.Run(fault, func(t *testing.T) {
+			t.Parallel()
+			f := rollupFixture(t, func(o *twin.Options) { o.Faults = []twin.Fault{{Host: "MBX1", Name: fault}} })
+			before := f.everyService(t)
+			step, out := f.walkTable(t, runbook.StandaloneRollup(), "")
+			if step != runbook.RollupName || out.Kind != runbook.Failed || !strings.Contains(out.Message, want) || out.Remedy == "" {
+				t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+			}
+			if after := f.everyService(t); after != before {
+				t.Errorf("services before:\n%s\nafter:\n%s", before, after)
+			}
+			f.clean(t)
+			for _, s := range runbook.StandaloneRollup().Steps {
+				f.attempt[s.Name] = 1
+			}
+			if step, out := f.walkTable(t, runbook.StandaloneRollup(), "preflight"); step != "tidy" || out.Kind != runbook.Done {
+				t.Fatalf("the second attempt ended in %s: %s: %s", step, out.Kind, out.Message)
+			}
+			f.clean(t)
+		})
+	}
+}
+
+// TestServicesThatARollupLeftDisabledAreFoundAndPutBack.
+func TestServicesThatARollupLeftDisabledAreFoundAndPutBack(t *testing.T) {
+	t.Parallel()
+	f := rollupFixture(t, func(o *twin.Options) { o.Faults = []twin.Fault{{Host: "MBX1", Name: "services-left-disabled"}} })
+	before := f.everyService(t)
+	if step, out := f.walkTable(t, runbook.StandaloneRollup(), ""); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	if got := f.out[runbook.RollupServices].Message; !strings.Contains(got, "MSExchangeIS") {
+		t.Errorf("said: %s", got)
+	}
+	if after := f.everyService(t); after != before {
+		t.Errorf("services before:\n%s\nafter:\n%s", before, after)
+	}
+}
+
+// TestARollupThatIsThereIsNotInstalledAgain, nor an older one over it.
+func TestARollupThatIsThereIsNotInstalledAgain(t *testing.T) {
+	t.Parallel()
+	f := rollupFixture(t, func(o *twin.Options) {
+		o.Traits = map[string][]string{"MBX1": {"exsetup-version=8.1.393.1", "patch=Update Rollup 9 for Exchange Server 2007 Service Pack 1 (KB970162)"}}
+	})
+	for _, s := range runbook.StandaloneRollup().Steps {
+		if s.Name == runbook.RollupName {
+			if out := f.step(t, s); out.Kind != runbook.Done || f.journal.count(t, "rollup-started") > 0 {
+				t.Errorf("%s: %s", out.Kind, out.Message)
+			}
+		}
+	}
+}
+
+// TestInstallersCodesAreSaidInWords: those that domain.md lists.
+func TestInstallersCodesAreSaidInWords(t *testing.T) {
+	t.Parallel()
+	for _, code := range []int{0, 3010, 1641, 1602, 1603, 1612, 1618, 1635, 1636, 1642} {
+		if windows.InstallerWords(code) == "" {
+			t.Errorf("nothing is said of %d", code)
+		}
+	}
+}
