@@ -102,6 +102,11 @@ func newCluster(t *testing.T, kind exchange.ClusterType, nodes, servers int, lan
 	if kind == exchange.SCC {
 		name = fmt.Sprintf("scc-%d-%d-service-pack", nodes, servers)
 	}
+	if o.Rollups != nil {
+		f.pkg = runbook.Package{Name: "SP1 RU8", Target: exchange.Build{Major: 8, Minor: 1, Build: 375, Revision: 2}, Language: language, Arch: "x64"}
+		f.media = runbook.Media{Folder: rollupFolder, SetupSHA256: twin.RollupSHA256("sp1-ru8", "x64")}
+		name = strings.Replace(name, "service-pack", "rollup", 1)
+	}
 	table, ok := runbook.ByName(name)
 	if !ok {
 		t.Fatalf("there is no runbook %s", name)

@@ -45,3 +45,46 @@ func TestClustersAreUpgradedToTheEnd(t *testing.T) {
 		})
 	}
 }
+
+// rollupOfCluster is a cluster at SP1 whose package is rollup 8.
+func rollupOfCluster(o *twin.Options) {
+	for i := range o.Servers {
+		o.Servers[i].Build = sp1
+	}
+	o.Rollups = map[string][]byte{rollupFolder: twin.RollupBytes("sp1-ru8", "x64")}
+}
+
+// Sources: technet bb885043 (only passive nodes, every group off them, since the
+// Cluster service is stopped), technet bb885047 (stop, move and start between the
+// nodes; both nodes at one level; no /UpgradeCms).
+func TestClustersGetARollupToTheEnd(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind           exchange.ClusterType
+		nodes, servers int
+		language       string
+	}{{exchange.CCR, 2, 1, "de-DE"}, {exchange.SCC, 3, 2, "en-US"}} {
+		t.Run(fmt.Sprintf("%s %d-%d %s", c.kind, c.nodes, c.servers, c.language), func(t *testing.T) {
+			f := newCluster(t, c.kind, c.nodes, c.servers, c.language, rollupOfCluster)
+			step, out := f.walk(t, "")
+			if step != fmt.Sprintf("tidy-%d", c.nodes) || out.Kind != runbook.Done {
+				t.Fatalf("ended in %s: %s %s\n%s", step, out.Kind, out.Message, out.Remedy)
+			}
+			if wrong := f.violations(t); len(wrong) > 0 {
+				t.Errorf("violations: %v", wrong)
+			}
+			if got := f.journal.count(t, "rollup-started"); got != c.nodes {
+				t.Errorf("%d rollups were run, want one on each of %d nodes", got, c.nodes)
+			}
+			if got := f.journal.count(t, "setup-started"); got != 0 {
+				t.Errorf("Setup was started %d times: a rollup wants no /UpgradeCms", got)
+			}
+			for name, s := range f.fleet.Clusters() {
+				if s.State != "Online" || s.Build != sp1.String() {
+					t.Errorf("%s is %+v", name, s)
+				}
+			}
+			f.clean(t)
+		})
+	}
+}

@@ -24,6 +24,9 @@ func nodeFound(ctx context.Context, w *Work, rollup bool) (found, error) {
 			delete(roles, name)
 		}
 	}
+	if rollup {
+		return rollupFound(ctx, w)
+	}
 	return rolesStand(roles, w), nil
 }
 
@@ -262,11 +265,11 @@ func activeOn(c windows.Cluster, node string) bool {
 	return slices.ContainsFunc(c.Servers, func(s windows.ClusterServer) bool { return strings.EqualFold(s.Owner, node) })
 }
 
-// bootedSince reports whether Windows was started after the one that was seen. A
-// boot time read without WMI is up to a minute late.
+// bootedSince reports whether Windows was started after the one that was seen: on
+// some hosts it is computed from the clock, and moves by seconds when that is set.
 func bootedSince(before string, now time.Time) bool {
 	was, err := time.Parse(time.RFC3339, before)
-	return err == nil && now.Sub(was) > 90*time.Second
+	return err == nil && now.Sub(was) > 30*time.Second
 }
 
 // ready waits after the restart until the node may take a server: up in the

@@ -2,6 +2,7 @@ package twin
 
 import (
 	"fmt"
+	"strings"
 
 	"wavekeeper/server/exchange"
 )
@@ -135,4 +136,19 @@ func (s *setup) mayUpgradeCms() (why string) {
 		}
 	})
 	return why
+}
+
+// stopCluster is a rollup that stops the node's Cluster service; it starts it with
+// the other services (technet bb885043). On the node that owns a server it is what
+// must never happen.
+func (h *host) stopCluster() {
+	if h.cluster == nil {
+		return
+	}
+	if owned := h.cluster.owns(h.name); len(owned) > 0 {
+		h.happened("violation", map[string]any{"rule": "rollup-on-active-node", "owns": strings.Join(owned, ",")})
+	}
+	if s := h.service(clusterService); s != nil {
+		h.serviceStopped(s)
+	}
 }

@@ -185,6 +185,7 @@ func (m *patching) install(rollup exchange.Package) int {
 	var names []string
 	m.h.update(func() {
 		names = m.h.setupStops()
+		m.h.stopCluster()
 		for _, svc := range m.h.state.Services {
 			restart = restart || svc.ThirdParty && svc.State != stopped // it holds files open (KB935490)
 		}
