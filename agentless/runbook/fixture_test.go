@@ -93,6 +93,7 @@ type fixture struct {
 	kill     killer
 
 	unwinding bool
+	giveUp    bool // the step ends now: somebody aborts the upgrade
 	limits    bool // hard limits end steps, as the engine has it
 }
 
@@ -219,7 +220,11 @@ func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 			t.Fatalf("step %s, tick %d: %v", s.Name, tick, err)
 		}
 		if f.lost != nil && f.lost(s.Name, tick) {
-			continue
+			if !f.giveUp {
+				continue
+			}
+			f.giveUp = false
+			out = runbook.Outcome{Kind: runbook.Failed, Message: "aborted", Remedy: "run again"}
 		}
 		f.memory[s.Name] = w.Memory
 		f.out[s.Name] = out
