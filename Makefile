@@ -11,8 +11,8 @@ SEED ?= 1
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: need-run assets build ## the whole product: private database, simulated fleet, console with sample accounts
-	@exec bin/wavekeeper demo
+run: need-run assets build ## the whole product: private database, simulated fleet, console with sample accounts; FLEET=cluster, mixed or 12 for another fleet
+	@exec bin/wavekeeper demo $(if $(FLEET),--fleet deploy/demo/fleet-$(FLEET).csv)
 
 test: need-test assets ## everything that must hold: freshness, vet, gofumpt, all tests
 	@echo "== generated code is fresh" && tools/fresh.sh
@@ -25,6 +25,7 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
+	$(GO) test -count=1 -timeout 4h -v -run '^TestBlowsAtClusters$$' ./agentless/runbook -clusters.full
 
 lint: ## golangci-lint over everything
 	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...
