@@ -27,7 +27,7 @@ type DemoCmd struct {
 	Database string `name:"database-url" help:"Use this empty database (or an earlier demo's) instead of a private Postgres." env:"DATABASE_URL" placeholder:"URL"`
 	Owner    string `name:"migrate-database-url" help:"With --database-url: the role that owns it. Empty: the same." env:"MIGRATE_DATABASE_URL" placeholder:"URL"`
 
-	Dir    string  `help:"Folder of the demo: database, hosts, accounts. Empty: wavekeeper-demo in the user's data folder (root: /var/lib)." env:"WAVEKEEPER_DEMO_DIR" type:"path" placeholder:"DIR"`
+	Dir    string  `help:"Folder of the demo: database, hosts, accounts. Empty: wavekeeper-demo in the user's data folder (root: /var/lib), with the fleet's name behind it where --fleet is given." env:"WAVEKEEPER_DEMO_DIR" type:"path" placeholder:"DIR"`
 	Listen string  `default:"127.0.0.1:8080" help:"Address of the console; loopback only." env:"WAVEKEEPER_DEMO_LISTEN" placeholder:"HOST:PORT"`
 	Speed  float64 `default:"200" help:"Divides how long the simulated hosts take." env:"WAVEKEEPER_DEMO_SPEED"`
 	Fleet  string  `help:"Inventory file of the simulated hosts. Empty: the demo's own twelve servers." env:"WAVEKEEPER_DEMO_FLEET" type:"existingfile" placeholder:"FILE"`
@@ -139,6 +139,9 @@ func (c *DemoCmd) check() error {
 			return err
 		}
 		c.Dir = filepath.Join(dir, "wavekeeper-demo")
+		if c.Fleet != "" { // one fleet's servers are not another's
+			c.Dir += "-" + strings.TrimSuffix(filepath.Base(c.Fleet), filepath.Ext(c.Fleet))
+		}
 	}
 	// The database's system user must get through; what is secret inside is 0600 or deeper.
 	if err := os.MkdirAll(c.Dir, 0o711); err != nil {
