@@ -16,6 +16,7 @@ const FixChoice = "choice"
 const (
 	StartMSDTC        = "start-msdtc"
 	CleanStreamingKey = "clean-streaming-key"
+	ReapplyUMConfig   = "reapply-um-config"
 )
 
 // Fix is what people are told of a fix before they ask for it.
@@ -38,6 +39,11 @@ func Fixes() []Fix {
 			"The key is made again with the values that it had",
 			"Nothing reads the key. Whether streaming backup is on is said by a value of another key, which is not touched.",
 		},
+		{
+			ReapplyUMConfig, "Chosen values of before the upgrade are written into a configuration file that Setup overwrote; no other byte of it is changed",
+			"The file as Setup left it comes back",
+			"Exchange reads the file when the service that it belongs to starts: restart that service by hand when it suits. The file must be the one that was compared.",
+		},
 	}
 }
 
@@ -47,6 +53,8 @@ var fixTables = map[string]func() Table{
 	undoing + StartMSDTC:        undoOf(StartMSDTC, stopMSDTC),
 	CleanStreamingKey:           fixOf(CleanStreamingKey, cleanStreamingKey),
 	undoing + CleanStreamingKey: undoOf(CleanStreamingKey, putBackStreamingKey),
+	ReapplyUMConfig:             fixOf(ReapplyUMConfig, reapplyUMConfig),
+	undoing + ReapplyUMConfig:   undoOf(ReapplyUMConfig, putBackUMConfig),
 }
 
 // undoing begins the name of the runbook that undoes a fix.

@@ -1,6 +1,9 @@
 package jobs_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -133,4 +136,74 @@ func TestTheWrongKeyIsRemovedAsAFixAndPutBack(t *testing.T) {
 	if n, err := h.DWORDValue(ctx, windows.LocalMachine, key, "Remote Streaming Backup"); err != nil || n != 1 {
 		t.Errorf("the value is %d, %v, want 1 again", n, err)
 	}
+}
+
+// TestAValueThatSetupOverwroteIsReappliedAndTakenBack: the chosen value alone, in
+// the very file that was compared.
+func TestAValueThatSetupOverwroteIsReappliedAndTakenBack(t *testing.T) {
+	t.Parallel()
+	w := checkWorld(t, "14")
+	ctx := t.Context()
+	other := w.person(t, "other", "operator")
+	h := w.host(t, "127.0.162.143")
+	install, err := h.InstallPath(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = `bin\demo.config`
+	path := strings.TrimSuffix(install, `\`) + `\` + name
+	before, after := `<a><calls>250</calls><b>x</b></a>`, `<a><calls>100</calls><b>x</b><c/></a>`
+	if err := h.WriteFile(ctx, path, []byte(after)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := runbook.ConfigDifferences([]byte(before), []byte(after))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var chosen []runbook.ConfigDifference
+	for _, d := range all {
+		if d.Old == "250" {
+			chosen = append(chosen, d)
+		}
+	}
+	text, err := json.Marshal(chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := w.Store.ServerByName(ctx, "MBX1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(sum string) int64 {
+		t.Helper()
+		id, err := w.Store.AskFix(ctx, w.operator, store.FixAsk{
+			Name: runbook.ReapplyUMConfig, Server: s.ID, Host: s.Hosts[0].ID, Reason: "250 calls",
+			Choice: map[string]string{runbook.ChoiceFile: name, runbook.ChoiceSHA256: sum, runbook.ChoiceDifferences: string(text)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Store.DecideFix(ctx, other, id, true, "as before"); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	holds := func(want string) {
+		t.Helper()
+		got, err := h.ReadFile(ctx, path, 0, 0)
+		if err != nil || string(got.Data) != want {
+			t.Errorf("the file holds %q, %v, want %q", got.Data, err, want)
+		}
+	}
+	w.awaitFix(t, ask(strings.Repeat("0", 64)), store.FixFailed) // another file than the one that was compared
+	holds(after)
+	sum := sha256.Sum256([]byte(after))
+	id := ask(hex.EncodeToString(sum[:]))
+	w.awaitFix(t, id, store.FixDone)
+	holds(`<a><calls>250</calls><b>x</b><c/></a>`)
+	if err := w.Store.UndoFix(ctx, other, id, "100 is enough"); err != nil {
+		t.Fatal(err)
+	}
+	w.awaitFix(t, id, store.FixUndone)
+	holds(after)
 }

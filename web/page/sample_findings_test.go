@@ -54,8 +54,9 @@ func serverFindings(f ui.Frame) page.ServerFindings {
 			Host: "CAS01", Words: "1 blocker, 1 warning of 61 rules; checked 4 min ago by operator", Rows: rows[:3],
 			Passed: []string{"dotnet20-sp1: .NET Framework 2.0 has its service pack", "clock: The host's clock is right"}, Gone: []string{"pending-restart: Windows waits for a restart"},
 		}},
-		Waivers: []page.WaiverRow{{Link: ui.Link{Href: "/waivers/3"}, Rule: "backup, SP1", State: state("approved"), Until: ago(-24 * time.Hour), Reason: "the backup runs tonight, before the window", By: "lead, decided by operator"}},
-		Fixes:   []page.FixRow{{Link: ui.Link{Href: "/fixes/1", Text: "start-msdtc"}, State: ui.State{Key: "waiting", Note: "for an operator"}, At: ago(time.Minute), Reason: "lead: the check found it"}},
+		Overwritten: []ui.Link{{Href: "/servers/CAS01/reapply?upgrade=7&evidence=12", Text: `ClientAccess\web.config on CAS01`}},
+		Waivers:     []page.WaiverRow{{Link: ui.Link{Href: "/waivers/3"}, Rule: "backup, SP1", State: state("approved"), Until: ago(-24 * time.Hour), Reason: "the backup runs tonight, before the window", By: "lead, decided by operator"}},
+		Fixes:       []page.FixRow{{Link: ui.Link{Href: "/fixes/1", Text: "start-msdtc"}, State: ui.State{Key: "waiting", Note: "for an operator"}, At: ago(time.Minute), Reason: "lead: the check found it"}},
 		Runs: []page.RunRow{
 			{Host: "CAS01", What: "check for SP1", State: state("done"), At: ago(4 * time.Minute), By: "operator", Message: "1 blocker, 1 warning of 61 rules"},
 			{Host: "CAS01", What: "look at the organization", State: state("failed"), At: ago(time.Hour), By: "operator", Message: "The host did not answer"},
@@ -94,5 +95,17 @@ func rule(f ui.Frame) page.Rule {
 	return page.Rule{
 		Frame: f, Name: "msdtc", State: state("blocker"), Words: "The Distributed Transaction Coordinator runs.",
 		Items: []page.Item{{Name: "Source", Value: "topic 280ca216 of the Exchange Best Practices Analyzer"}, {Name: "May be accepted", Value: "no, it has to be cured"}},
+	}
+}
+
+func reapply(f ui.Frame) page.Reapply {
+	return page.Reapply{
+		Frame: f, Server: "UM01", Host: "UM01", File: `bin\globcfg.xml`, Back: ui.Link{Href: "/servers/UM01/findings", Text: "Findings"},
+		Lead:   "Choose the values that are to be as before.",
+		Hidden: []page.Hidden{{Name: "upgrade", Value: "7"}, {Name: "evidence", Value: "12"}},
+		Rows: []page.ReapplyRow{
+			{Index: 0, Path: "/Configuration[1]/MaxCalls[1]", Old: "250", New: "100"},
+			{Index: 1, Path: "/Configuration[1]/Old[1]", Old: "yes", Why: "the new file has no place for it"},
+		},
 	}
 }

@@ -58,6 +58,7 @@ func entries(theme string) []entry {
 			Empty: ui.Empty{Title: "Nobody checked yet", Text: "A check asks the hosts, changes nothing there but the program's own folder, and may run at any time."},
 		})},
 		{"server-findings", page.ServerFindingsPage(serverFindings(f("Findings of CAS01", "servers")))},
+		{"reapply", page.ReapplyPage(reapply(f("What Setup overwrote", "servers")))},
 		{"organization", page.OrganizationPage(organization(f("Organization", "servers")))},
 		{"rules", page.RulesPage(rules(f("Rules", "servers")))},
 		{"rule", page.RulePage(rule(f("Rule msdtc", "servers")))},

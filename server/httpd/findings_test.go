@@ -1,0 +1,141 @@
+package httpd_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/server/httpd"
+	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
+)
+
+// checked has a server's host checked by hand: what a coordinator would save.
+func (c console) checked(t *testing.T, server string, found ...preflight.Finding) {
+	t.Helper()
+	ctx := t.Context()
+	one, err := c.store.ServerByName(ctx, server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := c.store.AskChecks(ctx, store.Actor{Name: "test"}, store.CheckAsk{Servers: []int64{one.ID}, Package: "sp1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.store.RunByID(ctx, asked.Runs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	lease, taken, err := c.store.AcquireHost(ctx, "test", r.Host.ID)
+	if err != nil || !taken {
+		t.Fatal(taken, err)
+	}
+	if err := c.store.BeginRun(ctx, lease, r.ID, r.Generation); err != nil {
+		t.Fatal(err)
+	}
+	save := r.Save()
+	save.From, save.To, save.Ended, save.Judged, save.Findings = rollout.Running, rollout.Done, rollout.Done, true, found
+	if err := c.store.SaveRun(ctx, lease, save); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.store.ReleaseLease(ctx, lease); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var (
+	noBackup = preflight.Finding{Rule: "backup", Severity: preflight.Blocker, Text: "A database has no full backup", Waivable: true, At: time.Now().Add(-time.Hour)}
+	stopped  = preflight.Finding{Rule: "msdtc", Severity: preflight.Blocker, Text: "The service MSDTC does not run", Fix: "start-msdtc"}
+	fine     = preflight.Finding{Rule: "clock", Severity: preflight.Pass, Text: "The host's clock is right"}
+)
+
+// TestAFindingIsAcceptedByTwo: who planned asks, an operator grants it, and it is
+// shown wherever the finding is, until somebody takes it back.
+func TestAFindingIsAcceptedByTwo(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	submitted(t, lead)
+	c.checked(t, "MBX01", noBackup, stopped, fine)
+	lead.page("/findings", "1 host checked for SP1: 2 blockers", "A database has no full backup", "MBX01")
+	if page := lead.page("/findings?rule=backup"); strings.Contains(page, "MSDTC does not run") {
+		t.Error("the filter by rule shows another rule")
+	}
+	lead.page("/servers/MBX01", "2 blockers, 0 warnings of 3 rules")
+	lead.page("/servers/MBX01/findings?package=sp1", "Accept for a while", "1 rule passed")
+	ask := url.Values{"package": {"sp1"}, "rule": {"backup"}, "days": {"7"}, "text": {"another text"}, "reason": {"the backup runs tonight"}}
+	if status, page := lead.post("/servers/MBX01/waive", ask); status != 409 || !strings.Contains(page, "not as you saw it") {
+		t.Errorf("of another finding than the page showed: status %d: %s", status, words(page))
+	}
+	ask.Set("text", noBackup.Text)
+	if status, page := lead.post("/servers/MBX01/waive", ask); status != 200 || !strings.Contains(page, "An operator who did not plan") {
+		t.Fatalf("ask: status %d: %s", status, words(page))
+	}
+	operator.page("/", "Accept a finding on MBX01: backup", "Look and decide")
+	if status, page := operator.post("/waivers/1", url.Values{"ruling": {"grant"}, "reason": {"agreed with the storage team"}}); status != 200 || !strings.Contains(page, "It is accepted.") {
+		t.Fatalf("grant: status %d: %s", status, words(page))
+	}
+	for _, path := range []string{"/findings", "/servers/MBX01/findings?package=sp1", "/servers/MBX01/findings?package=sp1&stored=1"} {
+		page := operator.page(path)
+		if path != "/servers/MBX01/findings?package=sp1&stored=1" && !strings.Contains(page, "Waived until") {
+			t.Errorf("%s does not say that the finding is waived", path)
+		}
+	}
+	operator.page("/findings", "1 blocker, 0 warnings, 1 waived")
+	if status, page := operator.post("/waivers/1", url.Values{"ruling": {"withdraw"}, "reason": {"the backup failed"}}); status != 200 || !strings.Contains(page, "taken back") {
+		t.Fatalf("withdraw: status %d: %s", status, words(page))
+	}
+	operator.page("/findings", "2 blockers, 0 warnings")
+	c.checked(t, "MBX01", stopped, fine)
+	lead.page("/findings", "Gone since the check before", "MBX01: backup")
+}
+
+// TestAFixIsOfferedWhereItsFindingIs and never to be approved by who asked.
+func TestAFixIsOfferedWhereItsFindingIs(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, func(o *httpd.Options) {
+		o.Fixes = []httpd.Fix{{Name: "start-msdtc", Words: "The service is started", Undo: "The service is stopped again", Before: "Its start type is left as it is."}}
+	})
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	submitted(t, lead)
+	c.checked(t, "MBX01", stopped)
+	lead.page("/servers/MBX01/findings?package=sp1", "Have it fixed")
+	lead.page("/servers/MBX01/fix?name=start-msdtc&host=MBX01&rule=msdtc&package=sp1", "The service is started", "The service is stopped again")
+	form := url.Values{"name": {"start-msdtc"}, "host": {"MBX01"}, "rule": {"msdtc"}, "package": {"sp1"}, "reason": {"the check found it"}}
+	for _, b := range []*browser{lead, operator} {
+		if status, page := b.post("/servers/MBX01/fix", form); b == lead && status != 200 {
+			t.Fatalf("ask: status %d: %s", status, words(page))
+		} else if b == operator && status != 409 {
+			t.Errorf("asked for twice: status %d: %s", status, words(page))
+		}
+	}
+	operator.page("/", "Approve a fix on MBX01: start-msdtc")
+	if status, page := lead.post("/fixes/1", url.Values{"ruling": {"approve"}, "reason": {"x"}}); status != 403 {
+		t.Errorf("a planner approves: status %d: %s", status, words(page))
+	}
+	if status, page := operator.post("/fixes/1", url.Values{"ruling": {"approve"}, "reason": {"nothing speaks against it"}}); status != 200 || !strings.Contains(page, "Running") {
+		t.Errorf("approve: status %d: %s", status, words(page))
+	}
+	if status, _ := operator.post("/fixes/1", url.Values{"ruling": {"undo"}, "reason": {"x"}}); status != 409 {
+		t.Errorf("undone before it was done: status %d", status)
+	}
+}
+
+// TestTheOrganizationIsEnteredWithHowItIsKnown in the shape that rules read.
+func TestTheOrganizationIsEnteredWithHowItIsKnown(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead := c.signedIn(t, "lead")
+	submitted(t, lead)
+	lead.page("/organization", "Nothing is known of the organization yet", "Not known: the versions")
+	for value, want := range map[string]int{"not json": 422, `"text"`: 422, "10637": 200} {
+		if status, page := lead.post("/organization", url.Values{"name": {"schema"}, "value": {value}, "reason": {"adsiedit on DC01"}}); status != want {
+			t.Errorf("schema %s: status %d, want %d: %s", value, status, want, words(page))
+		}
+	}
+	lead.page("/organization", "10637", "entered by hand", "adsiedit on DC01")
+	lead.page("/rules", "msdtc", "backup-age-hours")
+	lead.page("/rules/msdtc", "280ca216", "no, it has to be cured")
+}
