@@ -23,9 +23,9 @@ import (
 type MediaAddCmd struct {
 	DatabaseFlags
 	MediaFlags
-	File       string   `arg:"" optional:"" help:"The service pack as Microsoft delivered it, such as E2K7SP1EN64.exe; cabextract unpacks it here." placeholder:"FILE"`
+	File       string   `arg:"" optional:"" help:"The package as Microsoft delivered it: a service pack such as E2K7SP1EN64.exe, which cabextract unpacks here, or an update rollup such as Exchange2007-KB952580-x64-EN.msp." placeholder:"FILE"`
 	Unpacked   string   `help:"A folder that holds the unpacked service pack, with setup.com at its top, in place of FILE." placeholder:"DIR"`
-	Package    string   `required:"" help:"Package by name: sp1, sp2 or sp3." placeholder:"NAME"`
+	Package    string   `required:"" help:"Package by name: sp1, sp2, sp3 or a rollup such as sp1-ru4." placeholder:"NAME"`
 	Language   []string `required:"" help:"Exchange's installed language that the media are for, such as en or de-DE; several with commas." placeholder:"CULTURE"`
 	Arch       string   `required:"" enum:"x64,x86" help:"Architecture: ${enum}. x86 only prepares the organization; no server is upgraded with it."`
 	UMLanguage []string `name:"um-language" help:"Language packs for Unified Messaging that are inside, such as de-DE, in place of what was recognized by the files' names; several with commas." placeholder:"CULTURE"`
@@ -60,11 +60,12 @@ func (c *MediaAddCmd) Run(g *Globals) error {
 		}
 		defer done()
 	}
-	found, err := media.Recognise(tree)
-	if err != nil {
+	var found media.Contents
+	if target.Kind == exchange.Rollup {
+		found = media.Contents{Machine: m.Arch, Files: 1}
+	} else if found, err = media.Recognise(tree); err != nil {
 		return c.named(tree, err)
-	}
-	if err := judge(found, m, target, c.what()); err != nil {
+	} else if err := judge(found, m, target, c.what()); err != nil {
 		return err
 	}
 	if m.Build = found.Build; len(c.UMLanguage) == 0 {
@@ -75,10 +76,13 @@ func (c *MediaAddCmd) Run(g *Globals) error {
 		return c.named(tree, err)
 	}
 	m.Files, m.TreeSize, m.ManifestSHA256 = len(bundle.Manifest.Entries), bundle.Manifest.Size, bundle.ManifestSHA256
-	m.BundleSHA256, m.BundleSize, m.SetupSHA256 = bundle.SHA256, bundle.Size, bundle.Sum("setup.com")
+	m.BundleSHA256, m.BundleSize, m.SetupSHA256 = bundle.SHA256, bundle.Size, bundle.Sum(runs(target))
 	kept, err := s.AddMedia(ctx, commandLine(), m, bundle.ManifestBytes, "")
 	if err != nil {
 		return err
+	}
+	if target.Kind == exchange.Rollup {
+		return sayRollup(g, c.File, kept, target, shelf)
 	}
 	return say(g, kept, m.Languages, found, shelf)
 }
@@ -91,8 +95,8 @@ func (c *MediaAddCmd) medium() (store.Medium, exchange.Package, error) {
 	if err != nil {
 		return m, known, err
 	}
-	if known.Kind != exchange.ServicePack {
-		return m, known, fmt.Errorf("%s is no service pack: media are sp1, sp2 and sp3", known.Words)
+	if err := c.fits(known); err != nil {
+		return m, known, err
 	}
 	m.Package = known.Name
 	for _, l := range c.Language {
@@ -154,6 +158,13 @@ func (c *MediaAddCmd) unpack(ctx context.Context, g *Globals, shelf *media.Shelf
 	tree, done, err := shelf.Work()
 	if err != nil {
 		return "", nil, err
+	}
+	if media.IsPatch(c.File) {
+		if err := media.PlaceRollup(c.File, tree); err != nil {
+			done()
+			return "", nil, err
+		}
+		return tree, done, nil
 	}
 	fmt.Fprintln(g.Stderr, "unpacking")
 	if err := media.Unpack(ctx, c.File, tree); err != nil {

@@ -243,7 +243,7 @@ func TestMediaAddSaysWhatIsWrong(t *testing.T) {
 		"wrong SP":         {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp2"}, 1, "its ExSetup.exe is SP1, and --package says SP2 (8.2.176.2): get the other package"},
 		"RTM":              {[]string{"--unpacked", with(exsetup, peFile(0x8664, 8, 0, 685, 24)), "--arch", "x64"}, 1, "and --package says SP1"},
 		"no known package": {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp9"}, 1, `unknown package "sp9"`},
-		"a rollup":         {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp1-ru4"}, 1, "no service pack"},
+		"a rollup":         {[]string{"--unpacked", good, "--arch", "x64", "--package", "sp1-ru4"}, 1, "name its one FILE"},
 		"a link":           {[]string{"--unpacked", unreadable, "--arch", "x64"}, 1, "link is neither a file nor a folder"},
 		"no folder":        {[]string{"--unpacked", good + "/away", "--arch", "x64"}, 1, "no such file"},
 		"nothing":          {[]string{"--arch", "x64"}, 2, "name one: the service pack's FILE, or --unpacked DIR"},
