@@ -138,6 +138,9 @@ func (s *session) program(line string, io streams) int {
 	if run != nil {
 		return run(c)
 	}
+	if strings.EqualFold(base(path), "fscutility.exe") {
+		return c.fscutility()
+	}
 	var data []byte
 	s.h.look(func() {
 		if f := s.h.fileAt(path); f != nil {

@@ -43,6 +43,8 @@ var exchangeTraits = []trait{
 	{name: "forefront", words: "Forefront Security for Exchange Server (technet bb795071; the Exchange team's script)", shape: func(h *host, _ string) error {
 		folder := `C:\Program Files (x86)\Microsoft Forefront Security\Exchange Server\`
 		h.regPut(`HKLM\SOFTWARE\Wow6432Node\Microsoft\Forefront Server Security\Exchange Server`, text("InstalledPath", folder))
+		h.makeFolder(folder[:len(folder)-1])
+		h.writeFile(folder+`fscutility.exe`, []byte("MZ fscutility"))
 		for _, name := range []string{"FSCController", "FSCMonitor", "FSCStatisticsService", "FSCEventing"} {
 			h.addService(&service{Name: name, Display: "Microsoft Forefront Server Security " + name[3:], Path: `"` + folder + name + `.exe"`, Account: "LocalSystem", StartMode: automatic})
 		}

@@ -1,0 +1,46 @@
+package runbook_test
+
+import (
+	"maps"
+	"testing"
+
+	"wavekeeper/agentless/runbook"
+)
+
+// TestForefrontIsTakenOffAndGivenBack follows the Exchange team's sample script:
+// services stopped, fscutility /disable, the upgrade, services stopped again,
+// fscutility /enable, all started.
+func TestForefrontIsTakenOffAndGivenBack(t *testing.T) {
+	t.Parallel()
+	f := standalone(t, "CAS+HT+MBX", "en-US", "forefront")
+	f.change2(func(w *runbook.Work) { w.Waived = []string{"forefront"} })
+	before := f.allServices(t)
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	done := f.did(t)
+	if missing := follows(done, []string{
+		"stopped MSExchangeIS", "stopped FSCController", "forefront disabled", "setup/mode:upgrade", "stopped MSExchangeIS", "forefront enabled", "started FSCController", "started MSExchangeIS",
+	}); missing != "" {
+		t.Errorf("not done, or not in its order: %s\n%v", missing, done)
+	}
+	if after := f.allServices(t); !maps.Equal(after, before) {
+		for name := range before {
+			if after[name] != before[name] {
+				t.Errorf("service %s is %s, was %s", name, after[name], before[name])
+			}
+		}
+	}
+	f.clean(t)
+}
+
+// change2 changes the work of every tick beside what it is changed by already.
+func (f *fixture) change2(more func(*runbook.Work)) {
+	first := f.change
+	f.change = func(w *runbook.Work) {
+		if first != nil {
+			first(w)
+		}
+		more(w)
+	}
+}
