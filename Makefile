@@ -25,6 +25,7 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
+	$(GO) test -count=1 -timeout 2h -run '^TestBlowsAtAStandaloneServer$$' ./agentless/runbook -standalone-torture
 	$(GO) test -count=1 -timeout 4h -v -run '^TestBlowsAtClusters$$' ./agentless/runbook -clusters.full
 
 lint: ## golangci-lint over everything

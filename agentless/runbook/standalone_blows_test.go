@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -33,12 +32,15 @@ func TestBlowsAtAStandaloneServer(t *testing.T) {
 	var blows []blow
 	for _, s := range runbook.Standalone().Steps {
 		for _, power := range []bool{false, true} {
+			if s.PutBack && !power {
+				continue // what ends every attempt cannot be given up
+			}
 			for set := range maps.Keys(roleSets) {
 				blows = append(blows, blow{set, s.Name, power, random.IntN(6)})
 			}
 		}
 	}
-	slices.SortFunc(blows, func(a, b blow) int { return random.IntN(3) - 1 })
+	random.Shuffle(len(blows), func(i, j int) { blows[i], blows[j] = blows[j], blows[i] })
 	if !*standaloneTorture {
 		blows = blows[:6]
 	}
