@@ -27,6 +27,7 @@ torture: need-test ## everything that tries to break a rollout; TORTURE="-tortur
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
 	$(GO) test -count=1 -timeout 2h -run '^TestBlowsAtAStandaloneServer$$' ./agentless/runbook -standalone-torture
 	$(GO) test -count=1 -timeout 4h -v -run '^TestBlowsAtClusters$$' ./agentless/runbook -clusters.full
+	$(GO) test -count=1 -timeout 4h -v -run '^TestBlowsAtOrganizationAndRollup$$' ./agentless/runbook -prepared.full
 
 lint: ## golangci-lint over everything
 	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...
