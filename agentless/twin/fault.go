@@ -92,6 +92,7 @@ var faultKinds = []faultKind{
 	{"planted-folder", onAction, 0, 0, []string{"junction"}},
 	{"revocation-unreachable", onAction, forGood, 0, nil},
 	{"foreign-setup", onHost, time.Hour, 0, hostWords},
+	{"um-pack-stays", onAction, 0, 0, nil},
 	{"media-cut", onAction, 0, 0, nil},
 	{"media-changed", onAction, 0, 0, nil},
 	{"media-away", onAction, 10 * time.Minute, 0, nil},

@@ -45,6 +45,12 @@ func (s *setup) removePack(mode string) bool {
 	default:
 		s.log(2, "Beginning processing uninstall-UMLanguagePack")
 		s.msilog("remove", culture)
+		stays := false
+		s.h.update(func() { stays = s.h.strikes("um-pack-stays", nil) != nil })
+		if stays {
+			s.log(2, "[ERROR] Couldn't remove product with code 561f3a9a-e2f0-4e5f-8d05-8b2a2f1e9d11. The installation source for this product is not available. Error code is 1612.")
+			return false
+		}
 		if !s.takes(80) || !s.phase(7) {
 			return false
 		}
