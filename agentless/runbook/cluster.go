@@ -3,6 +3,7 @@ package runbook
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"wavekeeper/server/rollout"
@@ -102,6 +103,7 @@ func clusterWords(nodes, servers int, rollup bool) string {
 // on puts a step on one host of the cluster and its turn into its name.
 func on(s Step, what string, turn int) Step {
 	s.On = what + "-" + strconv.Itoa(turn)
+	s.Words = fmt.Sprintf("%s%s %d: %s", strings.ToUpper(what[:1]), what[1:], turn, s.Words)
 	s.Name += "-" + strconv.Itoa(turn)
 	return s
 }

@@ -167,6 +167,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 		}
 	}
 	t.Slow = s.slowness(u, clock)
+	t.Downtime, t.Exposed = spellWords(book, u, clock)
 	if u.State == rollout.Running && !t.Busy && u.LastHeardAt != nil && clock.Now.Sub(*u.LastHeardAt) > unheard {
 		t.Now += "; " + u.Server + " was heard last at " + clock.Moment(*u.LastHeardAt).Text + " and is asked again"
 	}
