@@ -110,7 +110,7 @@ func (p program) against(exit int, verdict exchange.Verdict, goal found) []strin
 		case exchange.VerdictSuccess:
 		case exchange.VerdictFailure:
 			wrong = append(wrong, "its log ends with a failure")
-		case exchange.VerdictNone:
+		case exchange.VerdictNone, exchange.VerdictRunning, exchange.VerdictInterrupted, exchange.VerdictUnknown:
 			wrong = append(wrong, "its log has no last sentence")
 		}
 	}

@@ -80,7 +80,8 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "See that the run-as account may read and change the server's settings, then run again: only what is other than recorded is set.",
 		}, nil
 	}
-	for _, s := range settingsToSet(w, told) {
+	if all := settingsToSet(w, told); len(all) > 0 {
+		s := all[0]
 		task := "set-" + strconv.Itoa(w.count("sets"))
 		set, known, out, err := cmdlet(ctx, w, task, s.words, s.verb, s.what, s.value)
 		if err != nil || !known {
