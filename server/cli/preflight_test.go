@@ -12,7 +12,7 @@ import (
 	"wavekeeper/server/store/storetest"
 )
 
-const checkedFleet = "server,roles,site,build,language,address\nCAS1,CAS,HQ,8.0.685.25,en-US,127.0.162.201\nMBX1,MBX,HQ,8.0.685.25,en-US,127.0.162.202\n"
+const checkedFleet = "server,roles,site,build,language,address\nCAS1,CAS,HQ,8.0.685.25,en-US,127.0.135.201\nMBX1,MBX,HQ,8.0.685.25,en-US,127.0.135.202\n"
 
 // checks plays a coordinator: the checks that wait come to these findings.
 func checks(t *testing.T, s *store.Store, found map[string][]preflight.Finding) {
