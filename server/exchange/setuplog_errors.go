@@ -127,7 +127,10 @@ func (run *logRun) fits(rule *KnownError, p parsed, inBlock bool) bool {
 		}
 		run.Seen = append(run.Seen, rule.Rule)
 	}
-	if rule.InErrors && !inBlock || !containsFold(p.text, rule.Any) {
+	if rule.InErrors && !inBlock {
+		return false
+	}
+	if len(rule.Contexts) > 0 && !containsFold(p.text, rule.Any) { // the line holds one of either list
 		return false
 	}
 	return rule.pattern == nil || rule.pattern.Match(p.text)
