@@ -187,10 +187,10 @@ const onlineWord = "online"
 // stopServer takes the server offline: from here on people wait.
 func stopServer(rollup bool) func(context.Context, *Work) (Outcome, error) {
 	return ofServer("stop", rollup, func(w *Work, c windows.Cluster, s windows.ClusterServer) stand {
-		switch {
-		case s.State == offlineState:
+		switch s.State {
+		case offlineState:
 			return stand{done: s.Name + " is offline"}
-		case s.State == offlinePendingState:
+		case offlinePendingState:
 			return stand{wait: s.Name + " goes offline"}
 		}
 		if why := notReady(w, c); why != "" && s.State == onlineState {

@@ -28,7 +28,6 @@ type clusterFixture struct {
 	books   map[string]*book // by node
 	table   runbook.Table
 	memory  map[string]map[string]string
-	attempt map[string]int
 	out     map[string]runbook.Outcome
 	first   int // the attempt
 	began   time.Time

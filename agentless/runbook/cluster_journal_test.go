@@ -78,10 +78,10 @@ func TestTheJournalOfACCRIsTheProcedure(t *testing.T) {
 		}
 	}
 	for _, e := range all {
-		switch {
-		case e.What == "violation":
+		switch e.What {
+		case "violation":
 			t.Errorf("%s: %v", e.Host, e.Detail)
-		case e.What == "store-did-not-start":
+		case "store-did-not-start":
 			t.Errorf("the store did not start: %v", e.Detail)
 		}
 	}

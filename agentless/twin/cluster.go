@@ -67,8 +67,6 @@ type clusteredServer struct {
 	Backup             bool           `json:",omitempty"` // one runs
 	Begins, Ready      time.Time      // of its copies: from when they are not initializing, from when their queues are empty
 	Turn               int            `json:",omitempty"` // counts changes, so that what was begun before one is dropped
-
-	down time.Time // since when it is not online
 }
 
 // How long things of a cluster last at speed 1 [K].
