@@ -54,7 +54,7 @@ func TestOutcomeMovesStepAndUpgrade(t *testing.T) {
 		unwinding bool
 		due       bool
 	}{
-		{"done goes on to the next step", atStep("facts", 0, false), runbook.Outcome{Kind: runbook.Done}, rollout.Running, rollout.Done, "stage", "stage", false, true},
+		{"done goes on to the next step", atStep("facts", 0, false), runbook.Outcome{Kind: runbook.Done}, rollout.Running, rollout.Done, "hook-announce", "hook-announce", false, true},
 		{"again stays", atStep("setup", 0, false), runbook.Outcome{Kind: runbook.Again, After: time.Second}, rollout.Running, rollout.Running, "", "setup", false, true},
 		{"the last step ends the upgrade", atStep(last, 0, false), runbook.Outcome{Kind: runbook.Done}, rollout.Done, rollout.Done, "", last, false, false},
 		{"failed puts back first", atStep("setup", 0, false), runbook.Outcome{Kind: runbook.Failed, Message: "no"}, rollout.Running, rollout.Failed, "put-back", "put-back", true, true},
