@@ -36,6 +36,10 @@ var systemTraits = []trait{
 	{name: "service-stopped", words: "a service of that name is stopped, its start type as before", shape: func(h *host, name string) error {
 		return h.shapeService(name, func(s *service) { s.State, s.PID = stopped, 0 })
 	}},
+	{name: "firewall-runs", words: "the firewall's service runs already, and starts with Windows", shape: func(h *host, _ string) error {
+		f := h.firewallService()
+		return h.shapeService(f.Name, func(s *service) { s.State, s.PID, s.StartMode = running, 1100, automatic })
+	}},
 	{name: "service-disabled", words: "a service of that name is stopped and disabled", shape: func(h *host, name string) error {
 		return h.shapeService(name, func(s *service) { s.State, s.PID, s.StartMode = stopped, 0, disabled })
 	}},
