@@ -41,17 +41,23 @@ func (b Build) Serial() string {
 const serialOffset = 30000
 
 var (
-	dottedBuild = regexp.MustCompile(`^(\d{1,2})\.(\d{1,2})\.(\d{1,5})\.(\d{1,5})$`)
-	serialBuild = regexp.MustCompile(`(?i)^version\s+(\d{1,2})\.(\d{1,2})\s*\(build\s+(\d{1,5})\.(\d{1,5})\)$`)
+	dottedBuild   = regexp.MustCompile(`^(\d{1,2})\.(\d{1,2})\.(\d{1,5})\.(\d{1,5})$`)
+	versionNumber = regexp.MustCompile(`^\d{10}$`)
+	serialBuild   = regexp.MustCompile(`(?i)^version\s+(\d{1,2})\.(\d{1,2})\s*\(build\s+(\d{1,5})\.(\d{1,5})\)$`)
 )
 
-// ParseBuild reads "8.0.685.25", the file form "8.00.0685.025", or
+// ParseBuild reads "8.0.685.25", the file form "8.00.0685.025",
 // "Version 8.0 (Build 30685.25)" with and without the 30000 that Active
-// Directory adds. An empty string is the unknown build.
+// Directory adds, or the number of Active Directory's versionNumber,
+// "1912701168". That number holds no revision: it is that of the oldest release
+// with the build, or 0. An empty string is the unknown build.
 func ParseBuild(s string) (Build, error) {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return Build{}, nil
+	}
+	if number := versionNumber.FindString(s); number != "" {
+		return numberedBuild(number)
 	}
 	m := dottedBuild.FindStringSubmatch(s)
 	serial := m == nil
@@ -59,7 +65,7 @@ func ParseBuild(s string) (Build, error) {
 		m = serialBuild.FindStringSubmatch(s)
 	}
 	if m == nil {
-		return Build{}, fmt.Errorf("%q is no build such as 8.0.685.25 or Version 8.0 (Build 30685.25)", s)
+		return Build{}, fmt.Errorf("%q is no build such as 8.0.685.25, Version 8.0 (Build 30685.25) or 1912636077", s)
 	}
 	var n [4]int
 	for i := range n {
@@ -73,6 +79,23 @@ func ParseBuild(s string) (Build, error) {
 		n[2] -= serialOffset
 	}
 	return Build{n[0], n[1], n[2], n[3]}, nil
+}
+
+// numberedBuild reads a versionNumber: from the top four bits 7, six of the major
+// and six of the minor version, a set bit, fifteen of the build. Source: public
+// code; each number of Microsoft's build list fits.
+func numberedBuild(s string) (Build, error) {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || n>>28 != 7 || n>>15&1 != 1 {
+		return Build{}, fmt.Errorf("%q is no versionNumber of Exchange such as 1912636077", s)
+	}
+	b := Build{Major: int(n >> 22 & 0x3f), Minor: int(n >> 16 & 0x3f), Build: int(n & 0x7fff)}
+	for _, p := range releases {
+		if t := p.Target; t.Major == b.Major && t.Minor == b.Minor && t.Build == b.Build {
+			return t, nil
+		}
+	}
+	return b, nil
 }
 
 // sameBuild lists builds that public sources write differently for one

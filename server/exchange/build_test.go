@@ -1,21 +1,35 @@
 package exchange
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 func TestBuildsAreReadInEveryForm(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
 		"8.0.685.25": "8.0.685.25", "8.00.0685.025": "8.0.685.25", "Version 8.0 (Build 30685.25)": "8.0.685.25",
-		"version 8.1 (build 240.6)": "8.1.240.6", "": "", " 8.3.83.6 ": "8.3.83.6", "Version 8.3 (Build 30083.6)": "8.3.83.6",
+		"version 8.1 (build 240.6)": "8.1.240.6", "": "", " 8.3.83.6 ": "8.3.83.6", "1912701168": "8.1.240.6", "1912832279": "8.3.279.3", "1912832517": "8.3.517.0", "1912701169": "8.1.241.0", "Version 8.3 (Build 30083.6)": "8.3.83.6",
 	} {
 		got, err := ParseBuild(in)
 		if err != nil || got.String() != want {
 			t.Errorf("ParseBuild(%q) = %s, %v, want %s", in, got, err, want)
 		}
 	}
-	for _, in := range []string{"8", "8.0.685", "a.b.c.d", "8.0.685.25.1", "SP1", "Version 8.0"} {
+	for _, in := range []string{"8", "8.0.685", "a.b.c.d", "8.0.685.25.1", "SP1", "Version 8.0", "1912701", "4294967295", "1912668400", "9999999999"} {
 		if got, err := ParseBuild(in); err == nil {
 			t.Errorf("ParseBuild(%q) = %s, want a refusal", in, got)
+		}
+	}
+}
+
+func TestTheNumberOfEachReleaseIsRead(t *testing.T) {
+	t.Parallel()
+	for _, p := range releases {
+		number := 7<<28 | p.Target.Major<<22 | p.Target.Minor<<16 | 1<<15 | p.Target.Build
+		got, err := ParseBuild(strconv.Itoa(number))
+		if err != nil || got.Compare(p.Target) > 0 || got.Build != p.Target.Build || got.ServicePack() != p.Target.ServicePack() {
+			t.Errorf("%s: %d is read as %s, %v; want %s", p.Words, number, got, err, p.Target)
 		}
 	}
 }

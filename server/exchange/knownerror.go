@@ -28,7 +28,10 @@ type KnownError struct {
 	Any        []string // lower case
 	Contexts   []string // lower case; none = any run
 	InErrors   bool
-	Pattern    string // regular expression over the whole line; empty = any line that holds one of Any
+	// Unmarked has InErrors hold for text as well that marks nothing: copied from a
+	// window or a console, without a stamp on any line.
+	Unmarked bool
+	Pattern  string // regular expression over the whole line; empty = any line that holds one of Any
 
 	pattern *regexp.Regexp
 }

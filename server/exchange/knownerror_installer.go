@@ -8,14 +8,14 @@ var installerErrors = []KnownError{
 		Words:  "A cached patch (.msp) of an earlier rollup is missing below %SystemRoot%\\Installer; 1603 or 1635 follow.",
 		Remedy: "Stop virus scanners and monitoring, empty %SystemDrive%\\Windows\\TEMP and try again; else put the .msp of the original rollup back under the cached name that the line gives.",
 		Source: "KB2784788 (the last step as remembered)",
-		Any:    []string{"couldn't find local patch", "note: 1: 2203", "error code is 1635", "patch package could not be opened"}, Pattern: `(?i)Couldn't find local patch '|Note: 1: 2203 2: .*\.msp\b|Error code is 1635|patch package could not be opened`,
+		Any:    []string{"couldn't find local patch", "note: 1: 2203", "error code is 1635", "error code 1635", "is returning 1635", "error status: 1635", "patch package could not be opened"}, Pattern: `(?i)Couldn't find local patch '|Note: 1: 2203 2: .*\.msp\b|Error code (is )?1635|is returning 1635|error status: 1635|patch package could not be opened`,
 	},
 	{
 		Rule: "installation-source-missing", Confidence: Successor,
 		Words:  "Windows Installer does not find the source that a product was installed from (1612).",
 		Remedy: "Make the source available again, at the path that the product was installed from (a UM language pack: its medium), or repair the Installer's cache; then run Setup again.",
 		Source: logs15 + "; " + reviewer + ": KnownMsiIssuesCheck",
-		Any:    []string{"installation source for this product is not available", "error code is 1612"},
+		Any:    []string{"installation source for this product is not available", "error code is 1612", "error code 1612"},
 	},
 	{
 		Rule: "installer-cache-unreadable", Confidence: Successor,
@@ -36,7 +36,7 @@ var installerErrors = []KnownError{
 		Words:  "Another installation is under way (1618).",
 		Remedy: "Wait for it, or end it, and run again.",
 		Source: "Windows Installer error codes, as remembered",
-		Any:    []string{"error code is 1618", "another installation is already in progress", "is returning 1618"},
+		Any:    []string{"error code is 1618", "error code 1618", "another installation is already in progress", "is returning 1618"},
 	},
 	{
 		Rule: "wmf3", Confidence: Seen,
@@ -71,7 +71,7 @@ var installerErrors = []KnownError{
 		Words:  "Windows Installer ended with a fatal error (1603).",
 		Remedy: "Read ExchangeSetup.msilog above its last \"Return value 3\": the action there names the cause. Missing cached packages and virus scanners are the most frequent ones. Run Setup again afterwards.",
 		Source: reviewer + ": KnownMsiIssuesCheck; KB2784788",
-		Any:    []string{"error code is 1603", "is returning 1603", "error status: 1603", "fatal error during installation"},
+		Any:    []string{"error code is 1603", "error code 1603", "is returning 1603", "error status: 1603", "fatal error during installation"},
 	},
 	{
 		Rule: "installer-null-reference", Confidence: Successor,

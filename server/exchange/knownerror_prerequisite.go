@@ -1,5 +1,38 @@
 package exchange
 
+import "strings"
+
+// firedTexts are the texts of readiness rules by their names, as later products
+// write them: when a rule is evaluated, when it failed, and in the address of its
+// help. Further texts of the rule are lower case.
+func firedTexts(rules []string, further ...string) []string {
+	for _, r := range rules {
+		r = strings.ToLower(r)
+		further = append(further, "[rule:"+r+"]", "setupreadiness."+r+".")
+	}
+	return further
+}
+
+// firedPattern fits such a rule that fired: rules that were evaluated and did not
+// fire stand in the log, too. further is a pattern of its texts, or "".
+func firedPattern(rules []string, further string) string {
+	names := "(" + strings.Join(rules, "|") + ")"
+	pattern := `(?i)Evaluated \[Rule:` + names + `\].*\[Value:"True"\]|Failed \[Rule:` + names + `\]|setupreadiness\.` + names + `\.`
+	if further != "" {
+		pattern += "|" + further
+	}
+	return pattern
+}
+
+var (
+	restartRules   = []string{"PendingRebootWindowsComponents", "RebootPending"}
+	processRules   = []string{"ProcessNeedsToBeClosedOnUpgrade", "ProcessNeedsToBeClosedOnUninstall"}
+	siteRules      = []string{"NotInSchemaMasterSite", "NotInSchemaMasterDomain"}
+	updateRules    = []string{"SchemaUpdateRequired", "SchemaNotPrepared", "SchemaNotPreparedExtendedRights", "GlobalUpdateRequired"}
+	delegatedRules = []string{"DelegatedMailboxFirstInstall", "DelegatedBridgeheadFirstInstall", "DelegatedClientAccessFirstInstall", "DelegatedUnifiedMessagingFirstInstall", "GlobalServerInstall"}
+	domainRules    = []string{"DomainPrepRequired", "LocalDomainNotPrepared", "LocalDomainPrep", "DomainPrepRequiredNotEnterpriseAdmin"}
+)
+
 // prerequisiteErrors are those of the readiness checks. Later products write
 // each rule with its value; Setup of 2007 writes the text of its rules in the
 // language of the server, so that texts in English are found only there.
@@ -9,42 +42,42 @@ var prerequisiteErrors = []KnownError{
 		Words:  "A restart of the computer is pending.",
 		Remedy: "Restart the computer and run Setup again.",
 		Source: reviewer + ": PendingRebootWindowsComponents, RebootPending",
-		Any:    []string{"[rule:pendingrebootwindowscomponents]", "[rule:rebootpending]", "pending reboot", "reboot from a previous installation is pending", "restart from a previous installation is pending"}, Pattern: `(?i)(PendingRebootWindowsComponents|RebootPending)\].*\[Value:"True"\]|There is a pending reboot|(reboot|restart) from a previous installation is pending`,
+		Any:    firedTexts(restartRules, "pending reboot", "reboot from a previous installation is pending", "restart from a previous installation is pending"), Pattern: firedPattern(restartRules, `There is a pending reboot|(reboot|restart) from a previous installation is pending`),
 	},
 	{
 		Rule: "process-to-close", Confidence: Successor,
 		Words:  "A program that uses Exchange's files is open, such as another Management Shell.",
 		Remedy: "Close the programs that the line names, on every session of the server, and run Setup again.",
 		Source: reviewer + ": ProcessNeedsToBeClosedOnUpgrade",
-		Any:    []string{"[rule:processneedstobeclosed"}, Pattern: `(?i)ProcessNeedsToBeClosed\w*\].*\[Value:"True"\]`,
+		Any:    firedTexts(processRules, "has open files. close the process"), Pattern: firedPattern(processRules, `has open files\. Close the process`),
 	},
 	{
 		Rule: "msdtc-stopped", Confidence: Seen,
 		Words:  "The service MSDTC does not run; Client Access and Unified Messaging need it.",
 		Remedy: "Start MSDTC, set it to Automatic, and run Setup again.",
 		Source: "Exchange Best Practices Analyzer help, MSDTC (280ca216-ea9a-46fc-a23e-137e92527eb4); " + reviewer + ": MSDTCStopped",
-		Any:    []string{"[rule:msdtcstopped]", "distributed transaction coordinator", "msdtc"}, Pattern: `(?i)MSDTCStopped\].*\[Value:"True"\]|(Distributed Transaction Coordinator|'MSDTC'|\(MSDTC\)|MSDTC service).*(not (been )?start|not running|is stopped|must be started)`,
+		Any:    firedTexts([]string{"MSDTCStopped"}, "distributed transaction coordinator", "msdtc"), Pattern: firedPattern([]string{"MSDTCStopped"}, "") + `|(Distributed Transaction Coordinator|'MSDTC'|\(MSDTC\)|MSDTC service).*(not (been )?start|not running|is stopped|must be started)`,
 	},
 	{
 		Rule: "remote-registry", Confidence: Successor,
 		Words:  "The registry of the computer cannot be opened by its own name.",
 		Remedy: "Start Remote Registry, check that the computer's FQDN resolves to itself, and run Setup again.",
 		Source: reviewer + ": RemoteRegException",
-		Any:    []string{"remoteregexception"}, Pattern: `(?i)RemoteRegException\].*(\[Value:"True"\]|\[HasException:True\])|RemoteRegException[^\]]*$`,
+		Any:    firedTexts([]string{"RemoteRegException"}), Pattern: firedPattern([]string{"RemoteRegException"}, `Evaluated \[Rule:RemoteRegException\] \[HasException:True\]`),
 	},
 	{
 		Rule: "domain-controller-out-of-site", Confidence: Successor,
 		Words:  "Setup's domain controller is in another site than the server.",
 		Remedy: "Give the site a global catalog, repair sites and subnets, or name a controller with /DomainController.",
 		Source: reviewer + ": DomainControllerIsOutOfSite",
-		Any:    []string{"domaincontrollerisoutofsite"}, Pattern: `(?i)DomainControllerIsOutOfSite\].*\[Value:"True"\]`,
+		Any:    firedTexts([]string{"DomainControllerIsOutOfSite"}), Pattern: firedPattern([]string{"DomainControllerIsOutOfSite"}, ""),
 	},
 	{
 		Rule: "schema-master-site", Confidence: Successor,
 		Words:  "The directory is prepared from a computer that is not in the site and domain of the schema master.",
 		Remedy: "Run PrepareSchema and PrepareAD on a computer in the schema master's site and domain, wait for replication, and run Setup again.",
 		Source: readiness + ": NotInSchemaMasterSite; learn.microsoft.com bb288907",
-		Any:    []string{"notinschemamastersite", "notinschemamasterdomain", "not in the same domain and site as the schema master", "not in the same domain and active directory site as the schema master", "same site as the schema master", "same domain and site as the schema master"}, Pattern: `(?i)NotInSchemaMaster(Site|Domain)\].*\[Value:"True"\]|same (domain and )?(active directory )?site as the schema master|same domain and (active directory )?site as the schema master`,
+		Any:    firedTexts(siteRules, "not in the same domain and site as the schema master", "not in the same domain and active directory site as the schema master", "same site as the schema master", "same domain and site as the schema master"), Pattern: firedPattern(siteRules, `same (domain and )?(active directory )?site as the schema master`),
 	},
 	{
 		Rule: "single-label-domain", Confidence: Seen,
@@ -58,21 +91,21 @@ var prerequisiteErrors = []KnownError{
 		Words:  "Schema or organization have to be changed, and the account may not do it.",
 		Remedy: "Have PrepareSchema, PrepareAD and PrepareDomain run by a member of Schema Admins and Enterprise Admins, wait for replication, and run Setup again.",
 		Source: reviewer + ": PrerequisiteCheck (SchemaAdmin, EnterpriseAdmin)",
-		Any:    []string{"[rule:schemaupdaterequired]", "[rule:schemanotprepared]", "[rule:schemanotpreparedextendedrights]", "member of the 'schema admins'", "member of the 'enterprise admins'"}, Pattern: `(?i)(SchemaUpdateRequired|SchemaNotPrepared\w*)\].*\[Value:"True"\]|must be a member of the '(Schema|Enterprise) Admins`,
+		Any:    firedTexts(updateRules, "member of the 'schema admins'", "member of the 'enterprise admins'"), Pattern: firedPattern(updateRules, `(must be|isn.t|is not) a member of the '(Schema|Enterprise) Admins`),
 	},
 	{
 		Rule: "organization-administrator", Confidence: Successor,
 		Words:  "The account has no rights as administrator of the Exchange organization.",
 		Remedy: "Use an account of Exchange Organization Administrators, or one that this server was delegated to.",
 		Source: reviewer + ": PrerequisiteCheck (ExOrgAdmin)",
-		Any:    []string{"[setting:exorgadmin]", "exchange organization administrators", "organization management"}, Pattern: `(?i)ExOrgAdmin\].*\[Value:"False"\]|must be a member of the ('|")?(Exchange Organization Administrators|Organization Management)`,
+		Any:    firedTexts(delegatedRules, "[setting:exorgadmin]", "exchange organization administrators", "organization management"), Pattern: firedPattern(delegatedRules, `ExOrgAdmin\].*\[Value:"False"\]|(must be a|that.s a) member of the ('|")?(Exchange Organization Administrators|Organization Management)`),
 	},
 	{
 		Rule: "domain-not-prepared", Confidence: Successor,
 		Words:  "A domain is not prepared, or its container of Exchange system objects exists twice.",
 		Remedy: "Run PrepareDomain for it, look for a second container \"Microsoft Exchange System Objects\", and run Setup again.",
 		Source: reviewer + ": LocalDomainIsPrepped, DomainPrepRequired",
-		Any:    []string{"[rule:domainpreprequired]", "[rule:localdomainnotprepared]", "[rule:domainpreprequirednotenterprise"}, Pattern: `\[Value:"True"\]`,
+		Any:    firedTexts(domainRules, "needs to be prepared using setup /preparedomain", "the local domain needs to be updated"), Pattern: firedPattern(domainRules, `needs to be prepared using Setup /PrepareDomain|The local domain needs to be updated`),
 	},
 	{
 		Rule: "directory-not-validated", Confidence: Successor,

@@ -21,14 +21,17 @@ var serviceErrors = []KnownError{
 		Words:  "MSExchangeTransport did not come to run: half-disabled IPv6 on Windows Server 2008, no way to the certificate revocation list, or another cause at its start.",
 		Remedy: "Enable IPv6 fully or disable it fully in the registry (KB952842), see that crl.microsoft.com answers or is not asked, start the service by hand, and run Setup again.",
 		Source: "isoppe.jp ?p=2896 (Exchange 2010, Japanese); KB952842",
-		Any:    []string{"'msexchangetransport'", "’msexchangetransport’", "\"msexchangetransport\""}, Pattern: `(?i)[^:]['’"]MSExchangeTransport.*[^:]['’"]Running['’"]`,
+		// In any language: the service and the status are never translated. What is
+		// not marked as an error may be the same sentence of a success.
+		Any: []string{"msexchangetransport'", "msexchangetransport’", "msexchangetransport\"", "msexchangetransport”", "msexchangetransport“", "msexchangetransport»", "msexchangetransport´"}, InErrors: true, Unmarked: true,
+		Pattern: `(?i)(^|[^:])['‘’"“”„«´]\s?MSExchangeTransport\s?['‘’"“”»´].*(^|[^:])['‘’"“”„«´]\s?Running\s?['‘’"“”»´]`,
 	},
 	{
 		Rule: "service-not-running", Confidence: Successor,
 		Words:  "A service did not come to run in time.",
 		Remedy: "Read the system log for the service, start it by hand, cure what keeps it from starting, and run Setup again.",
 		Source: logs15,
-		Any:    []string{"failed to reach status 'running'", "failed to reach status ’running’", "failed to reach status \"running\""},
+		Any:    []string{"failed to reach status 'running'", "failed to reach status ‘running’", "failed to reach status ’running’", "failed to reach status \"running\""},
 	},
 	{
 		Rule: "services-left-disabled", Confidence: Seen,

@@ -4,12 +4,11 @@ package exchange
 var setupErrors = []KnownError{
 	{
 		Rule: "interrupted-setup", Confidence: Remembered,
-		Words:  "An earlier Setup broke and left Action and Watermark in a role's registry key.",
-		Remedy: "Run the same Setup again first: it resumes from the watermark. If it refuses, run it for just that role. Deleting Action and Watermark is the last resort: export the key before, one person decides, another approves.",
-		Source: "Exchange Team Blog, How does Exchange 2007 setup know to resume a failed setup; " + readiness + ": InstallWatermark; " + founding + "; null.53bits.co.uk, Resuming Exchange installer",
-		Any:    []string{"a setup failure previously occurred while installing", "setup previously failed while performing the action", "[rule:installwatermark]", "you cannot resume setup by performing the action"},
-		// Rules that were evaluated and did not fire stand in the log, too.
-		Pattern: `(?i)Setup failure previously occurred|Setup previously failed|cannot resume setup|InstallWatermark\].*\[Value:"True"\]`,
+		Words:   "An earlier Setup broke and left Action and Watermark in a role's registry key.",
+		Remedy:  "Run the same Setup again first: it resumes from the watermark. If it refuses, run it for just that role. Deleting Action and Watermark is the last resort: export the key before, one person decides, another approves.",
+		Source:  "Exchange Team Blog, How does Exchange 2007 setup know to resume a failed setup; " + readiness + ": InstallWatermark; " + founding + "; null.53bits.co.uk, Resuming Exchange installer",
+		Any:     firedTexts([]string{"InstallWatermark"}, "a setup failure previously occurred while installing", "setup previously failed while performing the action", "you cannot resume setup by performing the action"),
+		Pattern: firedPattern([]string{"InstallWatermark"}, `Setup failure previously occurred|Setup previously failed|cannot resume setup`),
 	},
 	{
 		Rule: "receive-connector-fqdn", Confidence: Seen,
@@ -79,7 +78,9 @@ var setupErrors = []KnownError{
 		Words:  "A virtual directory of IIS could not be made or changed.",
 		Remedy: "Compare the directory's entry in Active Directory with what IIS has, remove the one that has no counterpart, and run Setup again.",
 		Source: reviewer + ": VirtualDirectoryFailure",
-		Any:    []string{"virtualdirectory", "virtual directory", "appcmd.exe"}, InErrors: true, Pattern: `(?i)(virtual ?directory).*(already exists|could ?n.t be found|could not be|cannot|failed|error)|appcmd\.exe.*(exit|returned|error|failed)`,
+		Any:    []string{"virtualdirectory", "virtual directory", "appcmd.exe", "(default web site)", "(exchange back end)"}, InErrors: true,
+		Pattern: `(?i)(virtual ?directory).*(already exists|could ?n.t be found|could not be|cannot|failed|error)|appcmd\.exe.*(exit|returned|error|failed)` +
+			`|object '[^']*\((Default Web Site|Exchange Back End)\)' could ?n.t be found|Cannot convert .*VirtualDirectoryIdParameter`,
 	},
 	{
 		Rule: "mount-failed", Confidence: Successor,
@@ -100,14 +101,15 @@ var setupErrors = []KnownError{
 		Words:  "A system mailbox of the organization has a user principal name that exists twice in the forest.",
 		Remedy: "Find the second object with that name in the forest, rename it, and run Setup again. Exchange 2007 has no such mailboxes.",
 		Source: reviewer + ": ArbitrationMailbox",
-		Any:    []string{"userprincipalname"}, InErrors: true, Pattern: `(?i)UserPrincipalName.*(unique|already|in use)`,
+		Any:    []string{"userprincipalname", "not unique forest-wide"}, InErrors: true, Pattern: `(?i)(UserPrincipalName|UPN).*(unique|already|in use)`,
 	},
 	{
 		Rule: "service-control-script", Confidence: Successor,
 		Words:  "The script that stops and starts services around Setup failed at its way back.",
 		Remedy: "Start the Exchange services by hand in their order, with the start types of before, and run Setup again.",
 		Source: reviewer + ": ServiceControlReverse",
-		Any:    []string{"servicecontrol.ps1"}, InErrors: true, Pattern: `(?i)ServiceControl\.ps1.*(Reverse|line|char|exception|error)|Reverse.*ServiceControl\.ps1`,
+		Any:    []string{"servicecontrol.ps1", "exception calling \"reverse\""}, Contexts: []string{"servicecontrol.ps1"}, InErrors: true,
+		Pattern: `(?i)ServiceControl\.ps1.*(Reverse|line|char|exception|error)|Exception calling "Reverse"`,
 	},
 	{
 		Rule: "search-foundation", Confidence: Successor,
@@ -121,7 +123,7 @@ var setupErrors = []KnownError{
 		Words:  "Setup may not write the configuration of the filter engine (FIP-FS).",
 		Remedy: "Give Administrators and SYSTEM full control of the file that the error names, stop what holds it, and run Setup again.",
 		Source: reviewer + ": FipsUpgradeConfiguration",
-		Any:    []string{`fip-fs\data\configuration.xml`, "fipfs", "fips/configuration"}, InErrors: true, Pattern: `(?i)(denied|access|UnauthorizedAccess)`,
+		Any:    []string{`fip-fs\data\configuration.xml`, "upgrade of configuration.xml was unsuccess"}, InErrors: true, Pattern: `(?i)(denied|UnauthorizedAccess)`,
 	},
 	{
 		Rule: "hybrid-application-uri", Confidence: Successor,

@@ -13,7 +13,7 @@ type logRun struct {
 	Banner   bool     `json:"banner,omitempty"` // its beginning was seen
 	Kind     string   `json:"kind,omitempty"`
 	Mode     string   `json:"mode,omitempty"`
-	ModeSaid bool     `json:"mode_said,omitempty"` // on the command line
+	Task     bool     `json:"task,omitempty"` // the mode is a task of the command line, such as PrepareSchema
 	Build    string   `json:"build,omitempty"`
 	Roles    []string `json:"roles,omitempty"`
 	Phase    int      `json:"phase"` // index in phases, -1 = none
@@ -302,7 +302,7 @@ func (run *logRun) describe(p parsed, marks mark) {
 	if marks.has(markParameter) {
 		run.parameter(message)
 	}
-	if marks.has(markMode) && !run.ModeSaid {
+	if marks.has(markMode) && !run.Task { // Setup decides; its window starts it with "Install" for an upgrade, too
 		if _, rest, ok := cutFold(message, "mode is set to: '"); ok {
 			if name, _, ok := bytes.Cut(rest, []byte("'")); ok {
 				run.Mode = modeWords(string(name))
@@ -332,13 +332,15 @@ func (run *logRun) parameter(message []byte) {
 	value, _, _ := bytes.Cut(rest, []byte("'"))
 	switch key := strings.ToLower(string(name)); key {
 	case "mode", "m":
-		run.Mode, run.ModeSaid = modeWords(string(value)), true
+		if !run.Task {
+			run.Mode = modeWords(string(value))
+		}
 	case "roles", "role", "r":
 		run.roles(strings.FieldsFunc(string(value), func(r rune) bool { return r == ',' || r == ' ' }))
 	default:
 		for _, task := range setupTasks {
 			if key == strings.ToLower(task) {
-				run.Mode, run.ModeSaid = task, true
+				run.Mode, run.Task = task, true
 			}
 		}
 	}

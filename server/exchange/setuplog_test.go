@@ -61,6 +61,23 @@ func TestLogReaderKeepsTheGrowingLineAndForgetsEarlierRuns(t *testing.T) {
 	}
 }
 
+// TestTheModeIsWhatSetupDecides shows that Setup itself says what it does: its window starts an upgrade with
+// "Install", and a task of the command line is more than the mode.
+func TestTheModeIsWhatSetupDecides(t *testing.T) {
+	t.Parallel()
+	const install, decided = "[30.11.2007 17:35:11] [0] Command Line Parameter Name='mode', Value='Install'.\r\n", "[30.11.2007 17:35:12] [0] The installation mode is set to: 'BuildToBuildUpgrade'.\r\n"
+	const schema = "[30.11.2007 17:35:11] [0] Command Line Parameter Name='PrepareSchema', Value=''.\r\n"
+	for log, want := range map[string]string{
+		install: "Install", install + decided: "Upgrade", schema + install: "PrepareSchema", install + schema + decided: "PrepareSchema",
+	} {
+		r := NewLogReader()
+		r.Feed([]byte(log))
+		if got := r.Report(ReportOptions{}).Mode; got != want {
+			t.Errorf("mode %q of %q, want %q", got, log, want)
+		}
+	}
+}
+
 // FuzzReader proves what any bytes must give: no panic, the same whatever the
 // pieces, and each line counted once.
 func FuzzReader(f *testing.F) {
