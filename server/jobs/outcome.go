@@ -166,10 +166,14 @@ func (c *course) again(pause time.Duration) {
 }
 
 // following is the step that comes after the present one: the next row, or
-// while unwinding the next row of those that put back.
+// while unwinding the next row of those that put back. An attempt that began with
+// a person's word that the server is repaired begins nothing without return.
 func (c *course) following() (string, bool) {
 	past := false
 	for _, s := range c.table.Steps {
+		if past && c.w.Repaired && s.NoReturn {
+			continue // passed over: what was repaired by hand is verified only
+		}
 		if past && (!c.save.Unwinding || s.PutBack) {
 			return s.Name, true
 		}

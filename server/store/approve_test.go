@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,7 +98,12 @@ func TestNothingWithoutReturnIsBegunOnAStaleApproval(t *testing.T) {
 	if now := d.view(t).LastEvent; now != last {
 		t.Errorf("%d events of what was refused", now-last)
 	}
-	page.Step = "put-back"
+	page.Step, page.Runbook = "um-out", book
+	page.Runbook.Steps = append(slices.Clone(book.Steps), rollout.Step{Name: "um-out", Hard: time.Minute, Undone: true})
+	if err := d.Store.Intend(t.Context(), page, "create host task"); !errors.Is(err, store.ErrNotApproved) {
+		t.Errorf("an intent of what is not begun twice: %v, want it refused", err)
+	}
+	page.Step, page.Runbook = "put-back", book
 	if err := d.Store.Intend(t.Context(), page, "start service"); err != nil {
 		t.Errorf("putting back needs no approval: %v", err)
 	}

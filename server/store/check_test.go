@@ -131,6 +131,48 @@ func TestAWaiverEndsByTheDatabasesClock(t *testing.T) {
 	}
 }
 
+// TestAWaiverIsOfItsServerAndPackage: that of a plan's second package accepts
+// nothing of the first, and none of another server counts.
+func TestAWaiverIsOfItsServerAndPackage(t *testing.T) {
+	t.Parallel()
+	d, _ := broken(t, rollout.Interrupted)
+	ctx := t.Context()
+	asker, other := person(t, d.Store, "asker", "operator"), person(t, d.Store, "other", "operator")
+	known := func(name, pkg, then string) []string {
+		one, err := d.Store.ServerByName(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := d.Store.Known(ctx, store.UpgradeWork{ServerID: one.ID, Server: one.Server, Package: pkg, Then: then}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.Waived
+	}
+	one, err := d.Store.ServerByName(ctx, "MBX1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := waivable(one.ID, time.Hour)
+	ask.Severity, ask.Package = "blocker", "sp1-ru9"
+	id, err := d.Store.AskWaiver(ctx, asker, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.DecideWaiver(ctx, other, id, true, "for the rollup"); err != nil {
+		t.Fatal(err)
+	}
+	if got := known("MBX1", "sp1", "sp1-ru9"); len(got) != 0 {
+		t.Errorf("the service pack takes the rollup's waiver: %v", got)
+	}
+	if got := known("MBX1", "sp1-ru9", ""); len(got) != 1 {
+		t.Errorf("the rollup has %v, want its waiver", got)
+	}
+	if got := known("CAS1", "sp1-ru9", ""); len(got) != 0 {
+		t.Errorf("another server has %v", got)
+	}
+}
+
 // TestAWaiverDoesNotHoldForWorse: a warning that was accepted blocks when it
 // became a blocker, and a blocker that became a warning stays accepted.
 func TestAWaiverDoesNotHoldForWorse(t *testing.T) {

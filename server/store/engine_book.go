@@ -48,7 +48,8 @@ type Page struct {
 var ErrNotApproved = errors.New("not approved")
 
 // Intend records what is about to be started or changed on the host. In a step
-// from which there is no way back the approval must still fit at that moment.
+// from which there is no way back, or that runs what is not begun twice, the
+// approval must still fit at that moment.
 func (s *Store) Intend(ctx context.Context, p Page, what string) error {
 	if err := s.onPage(ctx, p, func(t *txn) error {
 		if err := t.stillApproved(ctx, p); err != nil {
@@ -178,11 +179,11 @@ func (s *Store) onPage(ctx context.Context, p Page, f func(*txn) error) error {
 }
 
 // stillApproved compares the approval with the rows of this transaction when the
-// page's step has no return. A step that the runbook does not have may have none.
+// page's step has no return or is not repeatable. A step that the runbook does not have may have none.
 func (t *txn) stillApproved(ctx context.Context, p Page) error {
 	for _, step := range p.Runbook.Steps {
-		if step.Name == p.Step && !step.NoReturn {
-			return nil
+		if step.Name == p.Step && !step.NoReturn && step.Repeatable {
+			return nil // what runs a Setup that is not begun twice is asked, too: language packs taken out do not come back
 		}
 	}
 	if step, ok := p.Runbook.Decision(p.Step); ok && !step.NoReturn {

@@ -16,7 +16,7 @@ type Known struct {
 	Hosts        map[string]map[string]preflight.Fact // by host and name
 	Organization map[string]preflight.Fact
 	Policy       preflight.Policy
-	Waived       []string // rules that a person waived for one of its servers, for one of its packages
+	Waived       []string // rules that a person waived for the server and the package that preflight judges: the plan's first
 	Fleet        preflight.Fleet
 }
 
@@ -83,21 +83,21 @@ func (s *Store) known(ctx context.Context, w UpgradeWork, fleet bool) (Known, er
 	return k, err
 }
 
-// waivedFor lists the rules that are waived for the upgrade's servers.
+// waivedFor lists the rules that are waived for the upgrade's server and the
+// package that preflight judges. A waiver for a plan's second package accepts
+// nothing of the first.
 func (s *Store) waivedFor(ctx context.Context, w UpgradeWork) ([]string, error) {
+	if w.Package == "" {
+		return nil, nil
+	}
+	all, err := s.WaiversFor(ctx, w.ServerID, w.Package)
+	if err != nil {
+		return nil, err
+	}
 	var rules []string
-	for _, pkg := range []string{w.Package, w.Then} {
-		if pkg == "" {
-			continue
-		}
-		all, err := s.WaiversFor(ctx, w.ServerID, pkg)
-		if err != nil {
-			return nil, err
-		}
-		for _, one := range all {
-			if one.Holds("blocker") { // what was accepted as less does not hold for one
-				rules = append(rules, one.Rule)
-			}
+	for _, one := range all {
+		if one.Holds("blocker") { // what was accepted as less does not hold for one
+			rules = append(rules, one.Rule)
 		}
 	}
 	return rules, nil

@@ -236,6 +236,23 @@ func TestMarkedRepairedIsVerified(t *testing.T) {
 	}
 }
 
+// TestMarkedRepairedBeginsNothingWithoutReturn: what a second package would do
+// after the verification waits for an attempt of its own.
+func TestMarkedRepairedBeginsNothingWithoutReturn(t *testing.T) {
+	t.Parallel()
+	d, id := broken(t, rollout.Failed)
+	d.exec(t, "INSERT INTO step (upgrade_id, position, name, no_return) VALUES ($1, 6, 'rollup', true)", id)
+	if err := d.Store.VerifyUpgrade(t.Context(), d.operator, id, "Setup ran by hand", book); err != nil {
+		t.Fatal(err)
+	}
+	if got := d.stepOf(t, id, "rollup").State; got != rollout.Skipped {
+		t.Errorf("the rollup is %s, want passed over", got)
+	}
+	if got := d.stepOf(t, id, "verify").State; got != rollout.Running {
+		t.Errorf("the verification is %s", got)
+	}
+}
+
 func TestAPausedRolloutBeginsNothingByRepair(t *testing.T) {
 	t.Parallel()
 	d := submit(t)

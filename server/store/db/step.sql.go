@@ -133,7 +133,7 @@ UPDATE step
 SET state = 'skipped',
     ended_at = clock_timestamp()
 WHERE upgrade_id = $1
-  AND position < $2
+  AND (position < $2 OR no_return AND position <= 10000)
   AND state NOT IN ('done', 'skipped')
 `
 
@@ -143,7 +143,8 @@ type PassOverStepsParams struct {
 }
 
 // What a person repaired by hand is not done again: steps before the position
-// that are not done are skipped.
+// that are not done are skipped. So are later ones without return: his word has
+// them verified, and begins nothing outside of window and floor.
 func (q *Queries) PassOverSteps(ctx context.Context, arg PassOverStepsParams) error {
 	_, err := q.db.Exec(ctx, passOverSteps, arg.UpgradeID, arg.Position)
 	return err

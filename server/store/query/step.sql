@@ -60,12 +60,13 @@ WHERE upgrade_id = @upgrade_id
 
 -- name: PassOverSteps :exec
 -- What a person repaired by hand is not done again: steps before the position
--- that are not done are skipped.
+-- that are not done are skipped. So are later ones without return: his word has
+-- them verified, and begins nothing outside of window and floor.
 UPDATE step
 SET state = 'skipped',
     ended_at = clock_timestamp()
 WHERE upgrade_id = @upgrade_id
-  AND position < @position
+  AND (position < @position OR no_return AND position <= 10000)
   AND state NOT IN ('done', 'skipped');
 
 -- name: BeginDecision :exec
