@@ -264,11 +264,12 @@ func ofLevel(packs map[string]string, culture string, target exchange.Build) boo
 }
 
 // sameLevel compares service packs: a pack of RTM does not fit any of them, and
-// those of the service packs are one set; the stricter reading is taken where the
-// registry tells the build.
+// those of the service packs are one set; the stricter reading is taken where
+// Windows tells the build. Where it does not, the pack counts as right: those of
+// before were all taken out, and Setup takes none of another level in.
 func sameLevel(version string, target exchange.Build) bool {
 	b, err := exchange.ParseBuild(version)
-	return err == nil && b.Major == target.Major && b.Minor == target.Minor
+	return version == "" || err != nil || b.Major == target.Major && b.Minor == target.Minor
 }
 
 // packFolder is where the media holds the language pack, or "". Sources: names of

@@ -70,10 +70,9 @@ func (h *host) freshRegistry() {
 		h.regPut(exchangeRoot+`\`+key, text("ConfiguredVersion", build.String()))
 	}
 	if row.Has(exchange.UnifiedMessaging) {
-		packs := languagePacks
-		h.regPut(packs, text("en-US", build.String()))
+		h.putPack("en-US", build)
 		for _, l := range row.UMLanguages {
-			h.regPut(packs, text(l, build.String()))
+			h.putPack(l, build)
 		}
 	}
 	if row.Has(exchange.Mailbox) {

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -8,8 +9,37 @@ import (
 )
 
 // languagePacks is the key with one value for each language pack of Unified
-// Messaging: culture and build (domain.md 3.4, by analogy with later versions).
+// Messaging: culture and the product code of its package, as Setup of a later
+// version writes it (UmLanguagePack.AddProductCodesToRegistry); the build is
+// Windows Installer's, in the key of the product.
 const languagePacks = exchangeRoot + `\UnifiedMessagingRole\LanguagePacks`
+
+const uninstallKey = `HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall`
+
+// packCode is the product code of a language pack of a build.
+func packCode(culture string, b exchange.Build) string {
+	sum := sha256.Sum256([]byte(strings.ToLower(culture) + " " + b.String()))
+	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
+}
+
+// putPack puts a language pack into the registry; the caller holds the lock.
+func (h *host) putPack(culture string, b exchange.Build) {
+	code := packCode(culture, b)
+	h.regPut(languagePacks, text(culture, code))
+	h.regPut(uninstallKey+`\{`+strings.ToUpper(code)+`}`, text("DisplayVersion", b.String()))
+}
+
+// packOf is the build of an installed language pack; the caller holds the lock.
+func (h *host) packOf(culture string) (b exchange.Build, installed bool) {
+	v := h.regGet(languagePacks, culture)
+	if v == nil {
+		return exchange.Build{}, false
+	}
+	if version := h.regGet(uninstallKey+`\{`+strings.ToUpper(v.Text)+`}`, "DisplayVersion"); version != nil {
+		b = dotted(version.Text)
+	}
+	return b, true
+}
 
 // umPackFolder is where the package holds its language packs, as localised ones
 // of later versions do; not confirmed for 2007.
@@ -31,9 +61,7 @@ func (s *setup) removePack(mode string) bool {
 	installed, isPack := exchange.Build{}, false
 	s.h.look(func() {
 		have = s.h.build()
-		if v := s.h.regGet(languagePacks, culture); v != nil {
-			installed, isPack = dotted(v.Text), true
-		}
+		installed, isPack = s.h.packOf(culture)
 	})
 	switch {
 	case strings.EqualFold(culture, "en-US"):
@@ -55,6 +83,7 @@ func (s *setup) removePack(mode string) bool {
 			return false
 		}
 		s.h.update(func() {
+			s.h.regDeleteKey(uninstallKey + `\{` + strings.ToUpper(s.h.regGet(languagePacks, culture).Text) + `}`)
 			s.h.regDelete(languagePacks, culture)
 			s.h.happened("um-pack-removed", map[string]any{"culture": culture, "version": installed.String()})
 		})
@@ -101,7 +130,7 @@ func (s *setup) addPack(mode string) bool {
 			return false
 		}
 		s.h.update(func() {
-			s.h.regSet(languagePacks, text(culture, pack.String()))
+			s.h.putPack(culture, pack)
 			s.h.happened("um-pack-added", map[string]any{"culture": culture, "version": pack.String()})
 		})
 		s.log(2, "Ending processing install-UMLanguagePack")

@@ -13,7 +13,7 @@ const storeKey = servicesKey + `\MSExchangeIS`
 // exchangeTraits are what differs of Exchange on the host.
 var exchangeTraits = []trait{
 	{name: "um-pack", words: "a Unified Messaging language pack beside en-US: um-pack=de-DE", shape: func(h *host, culture string) error {
-		h.regPut(exchangeRoot+`\UnifiedMessagingRole\LanguagePacks`, text(culture, h.build().String()))
+		h.putPack(culture, h.build())
 		return nil
 	}},
 	{name: "streaming-backup", words: "remote streaming backup is switched: streaming-backup=1", shape: func(h *host, value string) error {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -20,8 +21,19 @@ const (
 	FirewallHere  = "here"
 )
 
+// keyUninstall has one key for each product of Windows Installer, by its code.
+// Source: "Uninstall Registry Key" of the Windows Installer SDK, for DisplayVersion.
+const keyUninstall = `SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall`
+
+// productCode is one of Windows Installer, with or without braces.
+var productCode = regexp.MustCompile(`^\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?$`)
+
 // UMPackVersions are the installed Unified Messaging language packs with the
-// build that the registry says of each; empty where the role is not installed.
+// build of each, "" where Windows does not say it; empty where the role is not
+// installed. The value of a culture is the product code of the pack's package, as
+// Setup of a later version writes and reads it (UmLanguagePack.AddProductCodesToRegistry,
+// RemoveUmLanguagePackCfgDataHandler, decompiled); the build is that of Windows
+// Installer's product.
 func (h *Host) UMPackVersions(ctx context.Context) (map[string]string, error) {
 	names, err := h.UMLanguagePacks(ctx)
 	if err != nil {
@@ -30,6 +42,9 @@ func (h *Host) UMPackVersions(ctx context.Context) (map[string]string, error) {
 	packs := map[string]string{}
 	for _, name := range names {
 		version, err := h.StringValue(ctx, LocalMachine, keyLanguagePacks, name, String)
+		if code := productCode.FindStringSubmatch(strings.TrimSpace(version)); err == nil && code != nil {
+			version, err = h.StringValue(ctx, LocalMachine, keyUninstall+`\{`+strings.ToUpper(code[1])+`}`, "DisplayVersion", String)
+		}
 		if err != nil && !errors.Is(err, ErrNoKey) {
 			return nil, fmt.Errorf("language pack %s: %w", name, err)
 		}

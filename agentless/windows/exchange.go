@@ -148,7 +148,7 @@ func (h *Host) InstallPath(ctx context.Context) (string, error) {
 
 // UMLanguagePacks lists the cultures of the installed Unified Messaging
 // language packs; empty where the role is not installed. Source: domain.md 3.4,
-// by analogy with later versions.
+// by analogy with later versions (decompiled Setup of v15, GetInstalledUmLanguagePacks).
 func (h *Host) UMLanguagePacks(ctx context.Context) ([]string, error) {
 	values, err := h.Values(ctx, LocalMachine, keyLanguagePacks)
 	if errors.Is(err, ErrNoKey) {
