@@ -82,6 +82,13 @@ func needOf(ctx context.Context, w *Work, what exchange.Preparation) (Outcome, w
 	if what == exchange.PrepareAD && w.Notes[stepPrepareSchema][setupRan] != "" && w.Memory[prepTurn] == "" {
 		return Outcome{Kind: Done}, o, &exchange.Need{What: what, Text: "the schema was extended, and the organization's number does not tell whether what belongs to it is there"}, nil
 	}
+	// The number is that of the level before, too, and nobody recorded that the
+	// organization is prepared: PrepareAD may have failed in another plan after the
+	// schema was extended. It may be run again at any time (bb125224).
+	if level, ok := exchange.LevelFor(p); what == exchange.PrepareAD && ok && !w.Prepared && w.Memory[prepTurn] == "" &&
+		d.Organization == level.Organization && !exchange.OrganizationTells(p) {
+		return Outcome{Kind: Done}, o, &exchange.Need{What: what, Text: fmt.Sprintf("the organization is at %d, which is the level before as well, and nobody recorded that it is prepared for %s", d.Organization, p.Words)}, nil
+	}
 	return Outcome{Kind: Done}, o, nil, nil
 }
 

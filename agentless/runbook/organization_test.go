@@ -9,6 +9,7 @@ import (
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
+	"wavekeeper/server/exchange"
 )
 
 // walkTable walks a table's steps from one on, as the engine does, until one does
@@ -138,6 +139,43 @@ func TestWhatIsPreparedIsNotPreparedAgain(t *testing.T) {
 		t.Errorf("Setup ran: %q", got)
 	}
 	f.clean(t)
+}
+
+// TestPrepareADIsRunWhereNoNumberTellsThatItWas: SP2 and SP3 share the number of
+// the organization, so that a schema which another plan extended proves nothing.
+func TestPrepareADIsRunWhereNoNumberTellsThatItWas(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		level    string
+		recorded bool
+		want     string
+	}{{"sp3", false, "/PrepareAD"}, {"sp3", true, ""}} {
+		t.Run(fmt.Sprintf("%s recorded %v", c.level, c.recorded), func(t *testing.T) {
+			t.Parallel()
+			f := organizationFixture(t, func(o *twin.Options) {
+				o.Organization = twin.Organization{Level: c.level}
+				o.Servers[0].OS = "2008"
+			})
+			f.change = func(w *runbook.Work) {
+				w.Prepared = c.recorded
+				w.Package = runbook.Package{Name: "SP3", Target: exchange.Build{Major: 8, Minor: 3, Build: 83, Revision: 6}, Language: "en-US", Arch: "x64"}
+				w.Media = runbook.Media{Folder: `C:\Wavekeeper\media\sp3-en-US-x64`, SetupSHA256: twin.SetupSHA256("sp3", "en-US", "x64")}
+			}
+			for _, name := range []string{"facts", "before", "prepare-schema", "prepare-ad", "put-back", "tidy"} {
+				s, ok := runbook.Organization().Step(name)
+				if !ok {
+					t.Fatalf("no step %s", name)
+				}
+				if out := f.step(t, s); out.Kind != runbook.Done {
+					t.Fatalf("%s: %s: %s", name, out.Kind, out.Message)
+				}
+			}
+			if got := strings.Join(f.commands(t), " "); got != c.want {
+				t.Errorf("Setup ran %q, want %q", got, c.want)
+			}
+			f.clean(t)
+		})
+	}
 }
 
 // TestReadinessBlocksBeforeAnythingOfTheDirectoryIsTouched has a cause for each.

@@ -72,6 +72,14 @@ func LevelFor(p Package) (DirectoryLevel, bool) {
 	return directoryLevels[sp], true
 }
 
+// OrganizationTells reports whether the organization's number says that a package
+// prepared it: not where the level before has the same one, as SP2 has SP3's.
+func OrganizationTells(p Package) bool {
+	want, ok := LevelFor(p)
+	sp := p.Target.ServicePack()
+	return !ok || sp == 0 || directoryLevels[sp-1].Organization != want.Organization
+}
+
 // schema2007 is the first schema of Exchange 2007: below it the Recipient Update
 // Service of Exchange 2003 would lose its rights with the new property set.
 const schema2007 = 10637
