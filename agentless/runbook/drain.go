@@ -28,6 +28,13 @@ const (
 
 const transport = "MSExchangeTransport"
 
+// The states in between of a service that was told to pause, or to go on (states
+// of Win32_Service).
+const (
+	pausePending    = "Pause Pending"
+	continuePending = "Continue Pending"
+)
+
 func (w *Work) drainFor() time.Duration {
 	if w.Policy.DrainFor > 0 {
 		return w.Policy.DrainFor
@@ -179,7 +186,15 @@ func putBackPaused(ctx context.Context, w *Work, e Entry) (out Outcome, closed b
 		out, err := trouble("look at service "+e.Name, err)
 		return out, false, err
 	}
-	if !found || s.State != windows.Paused {
+	switch {
+	case found && (s.State == pausePending || s.State == continuePending) && w.since(entryKey(e)+".since") < startPatient:
+		return again("Service %s is on its way: %s", s.Name, s.State), false, nil // one that pauses still would stay so
+	case found && (s.State == pausePending || s.State == continuePending):
+		return Outcome{
+			Kind: Failed, Message: fmt.Sprintf("Service %s is %s for %s", s.Name, s.State, startPatient),
+			Remedy: "See what keeps the transport, let it go on or restart it by hand; then run again.",
+		}, false, nil
+	case !found || s.State != windows.Paused:
 		return Outcome{}, true, w.restored(ctx, e, "")
 	}
 	if err := w.intend(ctx, "continue service "+s.Name); err != nil {

@@ -81,10 +81,13 @@ func recordWords(w *Work) string {
 	return fmt.Sprintf("Recorded: %d services, %d files that Setup overwrites, settings of the roles", len(services), len(files))
 }
 
-// settle is done once per upgrade: until Setup began, what is found counts.
-func (w *Work) untouched() bool { return w.note("setup")[setupRan] == "" }
+// untouched reports that neither Setup nor a rollup began on the host in this
+// upgrade: until then what is found counts, afterwards what was found before.
+func (w *Work) untouched() bool {
+	return w.note("setup")[setupRan] == "" && w.note(RollupName)[setupRan] == ""
+}
 
-// remembered keeps a setting unless Setup may have changed it.
+// remembered keeps a setting unless what was run may have changed it.
 func (w *Work) remembered(key, value string) {
 	if w.Memory[key] == "" || w.untouched() {
 		w.Memory[key] = value
@@ -156,7 +159,7 @@ func recordFiles(ctx context.Context, w *Work) (Outcome, bool, error) {
 	for _, f := range files {
 		sums[strings.ToLower(f.Path)] = f.SHA256
 		if f.Data != nil {
-			out.Evidence = append(out.Evidence, Evidence{Kind: KeptFileEvidence, Name: f.Path, Data: f.Data})
+			out.Evidence = append(out.Evidence, Evidence{Kind: KeptFileEvidence, Name: f.Path, Data: withoutSecrets(f.Path, f.Data)})
 		}
 		if protocol, login := loginOf(f); protocol != "" {
 			w.remembered(protocol, login)

@@ -306,10 +306,27 @@ func (h *host) pauseService(s *service, pause bool) int {
 	case s.State != from:
 		return errServiceControl
 	}
-	s.State = to
-	h.happened(word, map[string]any{"service": s.Name})
+	pending := continuePending
+	if pause {
+		pending = pausePending
+	}
+	s.State = pending
+	h.later(h.lasts(pauseTime), func() {
+		if s.State == pending {
+			s.State = to
+			h.happened(word, map[string]any{"service": s.Name})
+		}
+	})
 	return 0
 }
+
+// A service that was told to pause or to go on is on its way for a while (states of
+// Win32_Service); for the transport the time is a guess.
+const (
+	pausePending    = "Pause Pending"
+	continuePending = "Continue Pending"
+	pauseTime       = 4 * time.Second
+)
 
 // stopAllServices is what a restart does, in the order of dependence.
 func (h *host) stopAllServices() {
