@@ -25,7 +25,7 @@ func sccServicePack(nodes, servers int) Table {
 // clusterTable is the runbook for so many nodes and clustered mailbox servers:
 // a node, the server that goes to it, the next node.
 func clusterTable(name string, nodes, servers int, rollup bool) Table {
-	t := Table{Name: name, Version: 1, Words: clusterWords(nodes, servers, rollup), Decisions: decisions()}
+	t := Table{Name: name, Version: 2, Words: clusterWords(nodes, servers, rollup), Decisions: decisions()}
 	add := func(steps ...Step) { t.Steps = append(t.Steps, steps...) }
 	for i := 1; i <= nodes; i++ {
 		add(on(Step{rollout.Step{
@@ -76,6 +76,12 @@ func clusterTable(name string, nodes, servers int, rollup bool) Table {
 			Expected: 30 * time.Second, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
 		}, verifyNode(rollup)}, "host", i))
 	}
+	for i := 1; i <= servers; i++ {
+		add(on(Step{rollout.Step{
+			Name: "functional", Words: "The clustered mailbox server is tested",
+			Expected: time.Minute, Soft: 15 * time.Minute, Hard: time.Hour, Silence: 15 * time.Minute, Repeatable: true,
+		}, functionalServer}, "node", i))
+	}
 	add(hookStep(HookAfter))
 	for i := 1; i <= nodes; i++ {
 		add(on(Step{rollout.Step{
@@ -106,99 +112,4 @@ func on(s Step, what string, turn int) Step {
 	s.Words = fmt.Sprintf("%s%s %d: %s", strings.ToUpper(what[:1]), what[1:], turn, s.Words)
 	s.Name += "-" + strconv.Itoa(turn)
 	return s
-}
-
-// nodeTurn takes one passive node to the target.
-func nodeTurn(turn int, rollup bool) []Step {
-	begins, ends := rollout.Clock(""), rollout.Clock("")
-	if turn == 1 {
-		begins = rollout.ExposedBegins
-	}
-	if turn == 2 {
-		ends = rollout.ExposedEnds
-	}
-	install := Step{rollout.Step{
-		Name: "setup", Words: "Exchange Setup runs on the passive node as a host task, certificate revocation checks off inside it",
-		Expected: 70 * time.Minute, Soft: 2 * time.Hour, Hard: 6 * time.Hour, Silence: 90 * time.Minute, NoReturn: true, Undone: true, Clock: begins,
-	}, setupNode}
-	steps := []Step{
-		{rollout.Step{
-			Name: "groups", Words: "Other groups, the default one among them, are moved off the node",
-			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute, Repeatable: true,
-		}, moveGroups(rollup)},
-		{rollout.Step{
-			Name: "record", Words: "The state of the node's services is recorded",
-			Expected: 10 * time.Second, Soft: 2 * time.Minute, Hard: 15 * time.Minute, Silence: 5 * time.Minute, Repeatable: true,
-		}, record},
-		{rollout.Step{
-			Name: "stop-services", Words: "Third-party services of the node are stopped and disabled",
-			Expected: time.Minute, Soft: 5 * time.Minute, Hard: 10 * time.Minute, Silence: 5 * time.Minute, Repeatable: true, Undone: true,
-		}, stopServices},
-		{rollout.Step{
-			Name: "passive", Words: "The node is proven to own nothing, and the servers done so far to be online",
-			Expected: 30 * time.Second, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute, Repeatable: true,
-		}, passive(rollup)},
-		install,
-		{rollout.Step{
-			Name: "restart", Words: "The node is restarted",
-			Expected: 6 * time.Minute, Soft: 20 * time.Minute, Hard: 2 * time.Hour, Silence: 20 * time.Minute, Repeatable: true,
-		}, restartNode("setup", "rollup")},
-		{rollout.Step{
-			Name: "after", Words: "What was stopped on the node for Setup is put back",
-			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
-		}, putBack},
-		{rollout.Step{
-			Name: "streaming-again", Words: "Remote streaming backup is allowed as before: a service pack switches it off",
-			Expected: 10 * time.Second, Soft: time.Minute, Hard: 10 * time.Minute, Silence: 5 * time.Minute, Repeatable: true,
-		}, allowStreaming},
-		{rollout.Step{
-			Name: "ready", Words: "The node is up in the cluster, its replication runs and the queues are small",
-			Expected: 3 * time.Minute, Soft: 30 * time.Minute, Hard: 3 * time.Hour, Silence: 30 * time.Minute, Repeatable: true, Clock: ends,
-		}, ready},
-	}
-	var all []Step
-	for _, s := range steps {
-		switch {
-		case rollup && s.Name == "setup":
-			for _, instead := range rollupOnNode(begins) {
-				all = append(all, on(instead, "node", turn))
-			}
-		case rollup && (s.Name == "restart" || s.Name == "streaming-again"):
-		default:
-			all = append(all, on(s, "node", turn))
-		}
-	}
-	return all
-}
-
-// serverTurn takes one clustered mailbox server to the node of the turn.
-func serverTurn(turn int, rollup bool) []Step {
-	steps := []Step{
-		hookStep(HookCMSStop),
-		{rollout.Step{
-			Name: "stop-cms", Words: "The clustered mailbox server is stopped: people wait from here on",
-			Expected: 2 * time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute, Repeatable: true, Clock: rollout.DowntimeBegins,
-		}, stopServer(rollup)},
-		{rollout.Step{
-			Name: "move-cms", Words: "The clustered mailbox server is moved to the node, and the node proven to own it",
-			Expected: 2 * time.Minute, Soft: 15 * time.Minute, Hard: 30 * time.Minute, Silence: 15 * time.Minute, Repeatable: true,
-		}, moveServer(rollup)},
-		{rollout.Step{
-			Name: "upgrade-cms", Words: "Exchange Setup /UpgradeCms takes the clustered mailbox server to the target",
-			Expected: 10 * time.Minute, Soft: 45 * time.Minute, Hard: 3 * time.Hour, Silence: 45 * time.Minute, NoReturn: true, Undone: true,
-		}, upgradeCms},
-		{rollout.Step{
-			Name: onlineWord, Words: "The clustered mailbox server is online: people can reach their mailboxes",
-			Expected: 3 * time.Minute, Soft: 15 * time.Minute, Hard: time.Hour, Silence: 15 * time.Minute, Repeatable: true, Clock: rollout.DowntimeEnds,
-		}, online(rollup)},
-		hookStep(HookCMSOnline),
-	}
-	var out []Step
-	for _, s := range steps {
-		if rollup && s.Name == "upgrade-cms" {
-			continue
-		}
-		out = append(out, on(s, "node", turn))
-	}
-	return out
 }

@@ -240,7 +240,7 @@ func (f *clusterFixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 		if time.Now().After(deadline) {
 			t.Fatalf("step %s: no end after %d ticks, last: %+v", s.Name, tick, out)
 		}
-		pause(context.Background(), 10*time.Millisecond)
+		pause(context.Background(), 3*time.Millisecond)
 	}
 }
 
@@ -318,14 +318,25 @@ func (f *clusterFixture) await(t *testing.T, server, node, state string) {
 // thirdParty is the third-party service of every node, as it is.
 func (f *clusterFixture) thirdParty(t *testing.T) string {
 	t.Helper()
+	return f.services(t, "ScanMail_Master")
+}
+
+// services are some services of every node, as they are.
+func (f *clusterFixture) services(t *testing.T, names ...string) string {
+	t.Helper()
 	var out []string
 	for _, n := range f.nodes {
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			all, err := f.hosts[n].Services(context.Background())
 			if err == nil {
-				s, _ := windows.FindService(all, "ScanMail_Master")
-				if s.State == "Running" || s.State == "Stopped" {
-					out = append(out, n+" "+s.State+" "+s.StartMode)
+				words, settled := n, true
+				for _, name := range names {
+					s, _ := windows.FindService(all, name)
+					words += " " + s.State + " " + s.StartMode
+					settled = settled && (s.State == "Running" || s.State == "Stopped")
+				}
+				if settled {
+					out = append(out, words)
 					break
 				}
 			}

@@ -23,9 +23,16 @@ type required struct {
 var procedureCCR = []required{
 	{"NODEA", "registry-changed", "Enable Remote Streaming Backup", "founding document: the value for reseeding, on the CCR nodes"},
 	{"NODEA", "group-moved", "Cluster Group", "founding document: move cluster resources away; technet bb885043: the default group, too"},
+	{"NODEB", "service-stopped", "MOM", "founding document: Stop Services (MOM etc.), before Setup"},
+	{"NODEB", "service-stopped", "ScanMail_Master", "founding document: services of others, before Setup"},
+	{"NODEB", "service-started", "SharedAccess", "founding document: Firewall starten, on the node, before Setup"},
 	{"NODEB", "setup-started", "/mode:Upgrade", "founding document: the passive node first, from the command line"},
 	{"NODEB", "setup-ended", "exit:0", "founding document"},
 	{"NODEB", "restart", "", "founding document: restart; enowconsulting 2009: mandatory"},
+	{"NODEB", "service-started", "ScanMail_Master", "founding document: services are started again"},
+	{"NODEB", "service-started", "MOM", "founding document: monitoring is on again, before the critical path"},
+	{"NODEB", "registry-changed", "new:1", "founding document: the value for reseeding, which the service pack switches off"},
+	{"NODEB", "exchange-changed", `level MSExchange Repl\Service to:High`, "technet, changes of Setup in SP2: levels of event logging are reset"},
 	{"CMS1", "stop-cms", "on:NODEB", "enowconsulting 2009: Stop-ClusteredMailboxServer; by cmdlets of the new build"},
 	{"CMS1", "cms-offline", "", "enowconsulting 2009: the status must show Offline"},
 	{"CMS1", "move-cms", "to:NODEB", "founding document: move to NodeB; exchhelp d13d8ae3: Move-ClusteredMailboxServer"},
@@ -33,9 +40,13 @@ var procedureCCR = []required{
 	{"NODEB", "setup-started", "/UpgradeCms", "founding document: setup /upgradecms on the node that has it now"},
 	{"CMS1", "cms-upgraded", "build:8.1.240.6", "siliconexus 2010: what happens when it is forgotten"},
 	{"CMS1", "cms-online", "node:NODEB", "founding document: the cluster runs with SP1 on NodeB"},
+	{"NODEA", "service-stopped", "MOM", "founding document: the same on the other node"},
+	{"NODEA", "service-started", "SharedAccess", "founding document"},
 	{"NODEA", "setup-started", "/mode:Upgrade", "founding document: then the other node"},
 	{"NODEA", "setup-ended", "exit:0", "founding document"},
 	{"NODEA", "restart", "", "founding document"},
+	{"NODEA", "service-started", "MOM", "founding document"},
+	{"NODEB", "tested", "CMS1", "the Exchange team on troubleshooting 2007: Test-ServiceHealth and Test-MAPIConnectivity, where the server is"},
 }
 
 // forbidden is what must not happen before something else did.
@@ -48,6 +59,15 @@ var forbidden = []struct {
 	{required{host: "CMS1", what: "stop-cms"}, required{host: "NODEB", what: "restart"}, "founding document: restart, then the critical path"},
 }
 
+func lastIndex(all []entry, r required) int {
+	for i, e := range slices.Backward(all) {
+		if r.is(e) {
+			return i
+		}
+	}
+	return -1
+}
+
 func (r required) is(e entry) bool {
 	return e.Host == r.host && e.What == r.what && strings.Contains(fmt.Sprint(e.Detail), r.detail)
 }
@@ -55,9 +75,11 @@ func (r required) is(e entry) bool {
 func TestTheJournalOfACCRIsTheProcedure(t *testing.T) {
 	t.Parallel()
 	f := newCluster(t, exchange.CCR, 2, 1, "en-US", func(o *twin.Options) {
-		o.Traits = map[string][]string{"NODEA": {"streaming-backup=0"}, "NODEB": {"streaming-backup=0"}}
+		node := []string{"streaming-backup=0", "service-foreign=MOM|Example", `log-level=MSExchange Repl\Service:High`}
+		o.Traits = map[string][]string{"NODEA": node, "NODEB": node}
 	})
 	f.fleet.Backup("CMS1")
+	monitored := f.services(t, "MOM", "SharedAccess", "ScanMail_Master")
 	if step, out := f.walk(t, ""); step != "tidy-2" || out.Kind != runbook.Done {
 		t.Fatalf("ended in %s: %+v", step, out)
 	}
@@ -70,6 +92,17 @@ func TestTheJournalOfACCRIsTheProcedure(t *testing.T) {
 			continue
 		}
 		at += i
+	}
+	if after := f.services(t, "MOM", "SharedAccess", "ScanMail_Master"); after != monitored {
+		t.Errorf("services after: %s, before: %s", after, monitored)
+	}
+	for _, n := range f.nodes {
+		if i := slices.IndexFunc(all, required{host: n, what: "setup-started", detail: "/mode"}.is); i >= 0 && !slices.ContainsFunc(all[:i], required{host: n, what: "task-ran", detail: "canary"}.is) {
+			t.Errorf("%s: nobody looked what the run-as account can do before Setup", n)
+		}
+	}
+	if started, looked := slices.IndexFunc(all, required{host: "CMS1", what: "cms-online"}.is), lastIndex(all, required{host: "NODEA", what: "task-ran", detail: "canary"}); looked < started {
+		t.Error("NODEA was not looked at again when its turn came, hours after the first look")
 	}
 	for _, no := range forbidden {
 		early, late := slices.IndexFunc(all, no.early.is), slices.IndexFunc(all, no.late.is)

@@ -48,7 +48,7 @@ func moveGroups(rollup bool) func(context.Context, *Work) (Outcome, error) {
 	return func(ctx context.Context, w *Work) (Outcome, error) {
 		if reached, out, err := reachedAlready(ctx, w, rollup); err != nil || out.Kind != "" || reached {
 			if reached {
-				out = Outcome{Kind: Done, Percent: 100, Message: w.Node + " is at the target: nothing is begun on it"}
+				out = atTargetAlready(w)
 			}
 			return out, err
 		}
@@ -101,7 +101,7 @@ func passive(rollup bool) func(context.Context, *Work) (Outcome, error) {
 	return func(ctx context.Context, w *Work) (Outcome, error) {
 		if reached, out, err := reachedAlready(ctx, w, rollup); err != nil || out.Kind != "" || reached {
 			if reached {
-				out = Outcome{Kind: Done, Percent: 100, Message: w.Node + " is at the target: nothing is begun on it"}
+				out = atTargetAlready(w)
 			}
 			return out, err
 		}
@@ -187,89 +187,6 @@ func provenPassive(ctx context.Context, w *Work, rollup bool) (Outcome, error) {
 	}
 	w.Memory["passive"] = "yes"
 	return Outcome{Kind: Done}, nil
-}
-
-// restartNode starts the node anew: it is mandatory after Setup (the founding
-// document). A node on which nothing was run is left alone: it may be active.
-func restartNode(steps ...string) func(context.Context, *Work) (Outcome, error) {
-	return func(ctx context.Context, w *Work) (Outcome, error) {
-		kept := w.Memory[restartedFor]
-		w.fresh()
-		w.Memory[restartedFor] = kept
-		ran := ""
-		for _, step := range steps {
-			if note := w.note(step); note[ranIn] != "" {
-				ran = note[ranIn]
-			}
-		}
-		switch {
-		case ran == "":
-			return Outcome{Kind: Done, Percent: 100, Message: "Nothing was run here in this upgrade: the node is not restarted"}, nil
-		case kept == ran:
-			return Outcome{Kind: Done, Percent: 100, Message: "The node was restarted already"}, nil
-		}
-		booted, err := w.Host.BootTime(ctx)
-		if err != nil {
-			out, err := trouble("read when Windows was started", err)
-			if err == nil && w.Memory["told"] != "" {
-				out.Message = "The node restarts: " + out.Message
-			}
-			return out, err
-		}
-		at := booted.UTC().Format(time.RFC3339)
-		switch {
-		case w.Memory["boot"] == "":
-			w.Memory["boot"] = at
-			return onward("Windows was started %s", at), nil
-		case w.Memory["told"] != "" && bootedSince(w.Memory["boot"], booted):
-			w.Memory[restartedFor] = ran
-			return Outcome{Kind: Done, Percent: 100, Message: "The node was restarted"}, nil
-		case w.Memory["told"] != "" && w.since("told_at") < nodeRestartAgain:
-			out := again("The node is about to restart")
-			out.After = 5 * time.Second
-			return out, nil
-		}
-		if w.Memory["free"] == "" { // people's mail may have come here since
-			c, out, err := seeCluster(ctx, w, "restart")
-			if err != nil || out.Kind != "" {
-				return out, err
-			}
-			if activeOn(c, w.Node) {
-				return Outcome{
-					Kind: Failed, Message: fmt.Sprintf("%s is not restarted: %s", w.Node, owners(c)), Facts: clusterFact(w, c),
-					Remedy: "A clustered mailbox server runs on the node that waits for its restart. Restart it by hand when people can do without, then run again.",
-				}, nil
-			}
-			w.Memory["free"] = "yes"
-			return onward("%s owns no clustered mailbox server", w.Node), nil
-		}
-		if err := w.intend(ctx, "restart "+w.Node); err != nil {
-			return Outcome{}, err
-		}
-		w.Memory["told"] = "yes"
-		w.stamp("told_at")
-		if err := w.Host.Restart(ctx); err != nil {
-			return trouble("restart the node", err)
-		}
-		return again("The node is told to restart"), nil
-	}
-}
-
-const (
-	restartedFor     = "restarted" // the attempt of Setup after which the node was restarted
-	nodeRestartAgain = 3 * time.Minute
-)
-
-// activeOn reports whether a clustered mailbox server is on a node.
-func activeOn(c windows.Cluster, node string) bool {
-	return slices.ContainsFunc(c.Servers, func(s windows.ClusterServer) bool { return strings.EqualFold(s.Owner, node) })
-}
-
-// bootedSince reports whether Windows was started after the one that was seen: on
-// some hosts it is computed from the clock, and moves by seconds when that is set.
-func bootedSince(before string, now time.Time) bool {
-	was, err := time.Parse(time.RFC3339, before)
-	return err == nil && now.Sub(was) > 30*time.Second
 }
 
 // ready waits after the restart until the node may take a server: up in the

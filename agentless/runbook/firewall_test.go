@@ -14,6 +14,9 @@ func firewalled(t *testing.T, traits ...string) *fixture {
 	return newFixture(t, func(o *twin.Options) {
 		for _, trait := range traits {
 			o.Servers[0].Tags = append(o.Servers[0].Tags, twin.TagTrait+trait)
+			if trait == "firewall-shuts-us-out" {
+				o.ShellSpeed = 60 // three minutes of the host are three seconds
+			}
 		}
 	})
 }

@@ -113,7 +113,11 @@ func keepLooked(w *Work, found []Fact) error {
 // tasksTold are the facts that the step look of this host read by host tasks.
 func tasksTold(w *Work) map[string]rules.Fact {
 	var known map[string]rules.Fact
-	for _, step := range []string{"look", "facts"} {
+	steps := []string{"look", "facts"}
+	if w.anew {
+		steps = []string{lookOnceMore}
+	}
+	for _, step := range steps {
 		text := w.note(step)[looked]
 		if text == "" {
 			continue

@@ -88,6 +88,9 @@ func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 		open := slices.ContainsFunc(b.Ledger, func(e Entry) bool { return e.Kind == ServiceEntry && strings.EqualFold(e.Name, was.Name) })
 		disabled := now.StartMode == windows.StartDisabled && was.StartMode != windows.StartDisabled
 		stopped := was.State == windows.Running && now.State != windows.Running
+		if b.ofCluster(was.Name) { // it runs where the cluster wants it; only its start type was the node's
+			stopped, was.State = false, now.State
+		}
 		if !ok || open || !disabled && !stopped {
 			continue
 		}

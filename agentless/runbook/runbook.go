@@ -114,6 +114,8 @@ type Work struct {
 	Hooks        Hooks // nil = none is bound to any point
 	Now          time.Time
 	Away         time.Duration // how long nobody looked at this step until now, since Memory was begun; it only grows
+
+	anew bool // the same step of this host was walked before in this attempt
 }
 
 // note is the memory of the step of that name, the one of the same node.
@@ -121,6 +123,9 @@ func (w *Work) note(base string) map[string]string { return w.Notes[base+w.Turn]
 
 // taskName names a host task of this work.
 func (w *Work) taskName(word string) string {
+	if w.anew {
+		word += "-again"
+	}
 	if w.Run != 0 {
 		return windows.RunTaskName(w.Installation, w.Run, word, max(1, w.Attempt))
 	}

@@ -183,7 +183,7 @@ func stopAll(ctx context.Context, w *Work, names []string, what string) (Outcome
 		return trouble("read the services", err)
 	}
 	managed := strings.Split(strings.ToLower(w.note("record")[recordedManaged]), ",")
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(managed, strings.ToLower(name)) })
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return w.ofCluster(name) || slices.Contains(managed, strings.ToLower(name)) })
 	stopping := ""
 	var held error // a service that others need: they stop first, wherever they stand in the inventory
 	for _, name := range names {

@@ -120,7 +120,7 @@ func scriptExchangeAct(r *records, args []string) int {
 		return r.fail("Microsoft.Exchange.Configuration.Tasks.ManagementObjectNotFoundException", "80131500")
 	}
 	said := &told{}
-	h.update(func() { h.act(said, verb, what, value) })
+	h.update(func() { h.act(said, server, verb, what, value) })
 	for _, l := range said.lines { // what is printed goes into a file of the host, under the same lock
 		r.put(l[0], l[1])
 	}
@@ -146,7 +146,7 @@ func (t *told) put(name string, value any) {
 func (t *told) fail(kind, hresult string) { t.kind, t.hresult = kind, hresult }
 
 // act carries one verb out; the caller holds the lock.
-func (h *host) act(r *told, verb, what, value string) {
+func (h *host) act(r *told, server, verb, what, value string) {
 	a := h.acts()
 	changed := func(setting, to string) {
 		h.happened("exchange-changed", map[string]any{"setting": setting, "to": to})
@@ -191,22 +191,42 @@ func (h *host) act(r *told, verb, what, value string) {
 		a.Levels[what] = value
 		changed("level "+what, value)
 	case "test-health":
-		running := "True"
-		var missing []string
-		for _, s := range h.state.Services {
-			if s.Exchange && s.StartMode == automatic && s.State != "Running" {
-				running = "False"
-				missing = append(missing, s.Name)
-			}
-		}
-		for _, role := range h.row().Roles {
-			r.put("health", fmt.Sprintf("%s Server Role|%s|%s", role, running, strings.Join(missing, ",")))
-		}
-		if h.row().Has(exchange.Mailbox) && running == "True" {
-			r.put("mapi", "Success")
-		}
+		h.tellHealth(r, server)
 	default:
 		r.fail("System.IO.InvalidDataException", "80131501")
+	}
+}
+
+// tellHealth is Test-ServiceHealth and Test-MAPIConnectivity; a clustered mailbox
+// server is asked where it is, and what the cluster runs for it counts as well;
+// the caller holds the lock.
+func (h *host) tellHealth(r *told, server string) {
+	running, online, clustered := "True", true, false
+	var missing []string
+	if h.cluster != nil {
+		h.cluster.look(func(s *clusterState) {
+			if cms := s.server(server); cms != nil {
+				clustered, online = true, cms.State == cmsOnline
+			}
+		})
+	}
+	for _, s := range h.state.Services {
+		if s.Exchange && s.StartMode == automatic && s.State != "Running" {
+			missing = append(missing, s.Name)
+		}
+	}
+	if clustered && !online {
+		missing = append(missing, clusterManaged...)
+	}
+	if len(missing) > 0 {
+		running = "False"
+	}
+	for _, role := range h.row().Roles {
+		r.put("health", fmt.Sprintf("%s Server Role|%s|%s", role, running, strings.Join(missing, ",")))
+	}
+	if h.row().Has(exchange.Mailbox) && running == "True" {
+		r.put("mapi", "Success")
+		h.happened("tested", map[string]any{"server": server})
 	}
 }
 

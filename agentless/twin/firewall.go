@@ -47,7 +47,8 @@ func (h *host) firewallTurned(s *service) {
 }
 
 // scriptFirewallStart starts the firewall's service and stops it again unless
-// a file says in time that the host is still reached.
+// a file says in time that the host is still reached. What is waited for is the
+// client's word, and the client does not run faster with the fleet's speed.
 func scriptFirewallStart(r *records, args []string) int {
 	h := r.c.s.h
 	name, folder, seconds := argument(args, 0), argument(args, 1), atoi(argument(args, 2))
@@ -72,7 +73,7 @@ func scriptFirewallStart(r *records, args []string) int {
 			r.put("state", "kept")
 			return 0
 		}
-		if !sleep(r.c.s.ctx, h.lasts(time.Second)) {
+		if !sleep(r.c.s.ctx, h.awaits(time.Second)) {
 			return 1
 		}
 	}

@@ -109,6 +109,12 @@ func (h *host) lasts(d time.Duration) time.Duration {
 	return time.Duration(float64(d) / h.fleet.opt.Speed)
 }
 
+// awaits is how long a host waits for its client: by the real clock, whatever the
+// fleet's speed, unless the clients are faster than real ones, too.
+func (h *host) awaits(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / max(h.fleet.opt.ShellSpeed, 1))
+}
+
 // update changes the host's state under its lock, saves it, and tells the
 // observer what was journaled meanwhile, after the lock is free again.
 func (h *host) update(fn func()) {

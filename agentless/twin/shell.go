@@ -79,7 +79,7 @@ func (h *host) createShell(r *request) (reply, *fault) {
 
 // shellIdle is how long a shell may idle, in real time.
 func (h *host) shellIdle(s *shell) time.Duration {
-	return time.Duration(float64(s.idleFor) / max(h.fleet.opt.ShellSpeed, 1))
+	return h.awaits(s.idleFor)
 }
 
 // idleShell ends a shell that nobody used for the idle time.

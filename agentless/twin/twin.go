@@ -95,9 +95,10 @@ type Options struct {
 	// Faults are what goes wrong, and when. More can be injected while it runs.
 	Faults []Fault
 
-	// ShellSpeed divides how long shells may idle; 0 is 1. A killed client leaves
-	// its shells open for minutes, and a host has few of them: tests whose clients
-	// are killed faster than real ones need their hosts faster, too.
+	// ShellSpeed divides how long a host waits for its client; 0 is 1: shells that
+	// idle, and the word by which the firewall's service stays on. A killed client
+	// leaves its shells open for minutes, and a host has few of them: tests whose
+	// clients are killed faster than real ones need their hosts faster, too.
 	ShellSpeed float64
 
 	// Observe is called before each command line runs (What "command") and
@@ -115,8 +116,6 @@ type Observation struct {
 
 // Fleet is the running hosts.
 type Fleet struct {
-	directory *directory
-
 	opt     Options
 	journal *journal
 	hosts   []*host
@@ -129,6 +128,8 @@ type Fleet struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+
+	directory *directory
 
 	mu      sync.Mutex
 	closing bool
