@@ -65,6 +65,9 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 		}
 		w.Memory["registry"] = "yes"
 	}
+	if w.Memory["restart"] != "" {
+		return restartMailClient(ctx, w)
+	}
 	var sections []string
 	if w.holds(exchange.ClientAccess) {
 		sections = append(sections, "pop")
@@ -93,6 +96,9 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 			w.Memory["not-set"] = join(w.Memory["not-set"], s.words+": "+set.Trouble)
 		} else {
 			w.Memory["set"] = join2(w.Memory["set"], s.words)
+			if err := mailClientToRestart(ctx, w, s.verb); err != nil {
+				return trouble("look whether the service runs that reads the setting", err)
+			}
 		}
 		w.Memory["did."+s.verb+s.what] = "yes"
 		return onward("Done: %s", s.words), nil
@@ -118,6 +124,62 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 		out.Remedy = "Have it removed as an approved fix of the server."
 	}
 	return out, nil
+}
+
+// mailClients are the services that read the settings of a verb when they start
+// only. Source: the page on archiving POP3 and IMAP4; the DSC resources
+// xExchPopSettings and xExchImapSettings restart them after a change.
+var mailClients = map[string]string{"set-pop": "MSExchangePop3", "set-imap": "MSExchangeImap4"}
+
+// mailClientToRestart remembers the service of a setting that was just set, where
+// it runs: one that does not run reads it when it starts.
+func mailClientToRestart(ctx context.Context, w *Work, verb string) error {
+	name := mailClients[verb]
+	if name == "" {
+		return nil
+	}
+	s, found, err := w.Host.Service(ctx, name)
+	if err == nil && found && s.State == windows.Running {
+		w.Memory["restart"] = s.Name
+	}
+	return err
+}
+
+// restartMailClient stops the remembered service and starts it again. One that is
+// found stopped is started, whoever stopped it: it ran when it was remembered.
+func restartMailClient(ctx context.Context, w *Work) (Outcome, error) {
+	name := w.Memory["restart"]
+	s, found, err := w.Host.Service(ctx, name)
+	switch {
+	case err != nil:
+		return trouble("look at service "+name, err)
+	case found && s.State == windows.Running && w.Memory["stopped"] == name:
+		delete(w.Memory, "restart")
+		delete(w.Memory, "stopped")
+		delete(w.Memory, "restarting")
+		return onward("Service %s was restarted, so that its settings count", name), nil
+	case !found || w.since("restarting") > startPatient:
+		return Outcome{
+			Kind: Failed, Message: fmt.Sprintf("Service %s, which reads its settings when it starts, could not be restarted: it is %s", name, s.State),
+			Remedy: "Restart it by hand and run again.",
+		}, nil
+	case s.State == windows.Running:
+		if err := w.intend(ctx, "stop service "+name); err != nil {
+			return Outcome{}, err
+		}
+		if err := w.Host.StopService(ctx, name); err != nil {
+			return trouble("stop service "+name, err)
+		}
+	case s.State == windows.Stopped:
+		w.Memory["stopped"] = name
+		if err := w.intend(ctx, "start service "+name); err != nil {
+			return Outcome{}, err
+		}
+		if err := w.Host.StartService(ctx, name); err != nil {
+			return trouble("start service "+name, err)
+		}
+	}
+	return again("Service %s is restarted, so that its settings count", name), nil
 }
 
 // setting is one value that is other than recorded.
