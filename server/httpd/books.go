@@ -17,27 +17,25 @@ func (s *server) book(name string) rollout.Runbook {
 	return book
 }
 
-// columns are the steps of a rollout's matrix: those of all its runbooks, each in
+// columns are the steps of a wave's matrix: those of all its runbooks, each in
 // its order, with the steps of a cluster's nodes as one.
-func (s *server) columns(o store.RolloutView) []page.MatrixStep {
+func (s *server) columns(w store.WaveView) []page.MatrixStep {
 	var steps []page.MatrixStep
 	seen := map[string]bool{}
-	for _, w := range o.Waves {
-		for _, u := range w.Upgrades {
-			if seen[u.Runbook] {
+	for _, u := range w.Upgrades {
+		if seen[u.Runbook] {
+			continue
+		}
+		seen[u.Runbook] = true
+		at := 0 // a step that others do not have comes after the one before it
+		for _, st := range s.book(u.Runbook).Steps {
+			name := column(st)
+			if known := slices.IndexFunc(steps, func(c page.MatrixStep) bool { return c.Name == name }); known >= 0 {
+				at = max(at, known+1)
 				continue
 			}
-			seen[u.Runbook] = true
-			at := 0 // a step that others do not have comes after the one before it
-			for _, st := range s.book(u.Runbook).Steps {
-				name := column(st)
-				if known := slices.IndexFunc(steps, func(c page.MatrixStep) bool { return c.Name == name }); known >= 0 {
-					at = max(at, known+1)
-					continue
-				}
-				steps = slices.Insert(steps, at, page.MatrixStep{Name: name, Words: st.Words, Short: shortStep(name)})
-				at++
-			}
+			steps = slices.Insert(steps, at, page.MatrixStep{Name: name, Words: st.Words, Short: shortStep(name)})
+			at++
 		}
 	}
 	return steps

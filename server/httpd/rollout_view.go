@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 	if err != nil {
 		return page.Rollout{}, o, err
 	}
-	view := page.Rollout{Steps: s.columns(o), History: fmt.Sprintf("/history?kind=event&rollout=%d", id)}
+	view := page.Rollout{History: fmt.Sprintf("/history?kind=event&rollout=%d", id)}
 	if view.Decisions, err = s.decisions(ctx, v, id); err != nil {
 		return view, o, err
 	}
@@ -267,7 +268,13 @@ func shortStep(name string) string {
 	case "":
 		return ""
 	default:
-		name = strings.ReplaceAll(name, "-", " ")
+		words := strings.Split(name, "-")
+		for i, word := range words {
+			if slices.Contains([]string{"ad", "cms", "um"}, word) {
+				words[i] = strings.ToUpper(word)
+			}
+		}
+		name = strings.Join(words, " ")
 		return strings.ToUpper(name[:1]) + name[1:]
 	}
 }
@@ -275,10 +282,10 @@ func shortStep(name string) string {
 // matrix is the rows of server x step by wave: waves that are on first open,
 // those that are done folded; at most 200 rows after the given upgrade.
 func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.Time, clock ui.Clock) (groups []page.MatrixGroup, more string) {
-	rows, begun, columns := 0, after == 0, s.columns(o)
+	rows, begun := 0, after == 0
 	var last int64
 	for _, w := range o.Waves {
-		g := page.MatrixGroup{ID: "g" + ui.Digits(w.Number), Title: "Wave " + ui.Digits(w.Number), State: waveState(o.State, w.State), Words: ui.Count(len(w.Upgrades), "server", "servers"), Open: w.State != rollout.WaveDone}
+		g := page.MatrixGroup{ID: "g" + ui.Digits(w.Number), Title: "Wave " + ui.Digits(w.Number), State: waveState(o.State, w.State), Words: ui.Count(len(w.Upgrades), "server", "servers"), Open: w.State != rollout.WaveDone, Steps: s.columns(w)}
 		for _, u := range w.Upgrades {
 			if !begun {
 				begun = u.ID == after
@@ -290,7 +297,7 @@ func (s *server) matrix(o store.RolloutView, after int64, moved map[string]time.
 			}
 			rows++
 			last = u.ID
-			g.Rows = append(g.Rows, s.matrixRow(o, w, u, columns, moved[u.Server], clock))
+			g.Rows = append(g.Rows, s.matrixRow(o, w, u, g.Steps, moved[u.Server], clock))
 		}
 		if len(g.Rows) > 0 {
 			groups = append(groups, g)

@@ -45,7 +45,7 @@ func rollout(f ui.Frame) page.Rollout {
 	lost.Since = "last heard 14:02:10 UTC"
 	mbx11 := matrixRow(10, "MBX11", "Hamburg", "running", 5, "Verifying builds and services", "MBX")
 	return page.Rollout{
-		Frame: f, Steps: steps, Decisions: waiting(), Events: events(),
+		Frame: f, Decisions: waiting(), Events: events(),
 		Head: page.RolloutHead{
 			ID: "42", Name: "Spring 2008", Package: "SP1, to 8.1.240.6", State: state("running"), PlanHref: "/plans/7", Hash: hash, By: "lead",
 			Started: ago(72 * time.Minute), Elapsed: "1 h 12 min", Left: "about 1 h 40 min", Words: "5 of 12 servers done", Parts: parts(),
@@ -59,16 +59,16 @@ func rollout(f ui.Frame) page.Rollout {
 			{Number: 4, Title: "Wave 4", State: state("waiting"), Parts: []ui.Part{{Key: "waiting", Count: 1}}, Words: "1 server", Href: "/rollouts/42/waves/4"},
 		},
 		Groups: []page.MatrixGroup{
-			{ID: "g2", Title: "Wave 2", Words: "5 servers", State: state("running"), Open: true, Rows: []page.MatrixRow{
+			{ID: "g2", Title: "Wave 2", Words: "5 servers", State: state("running"), Open: true, Steps: steps, Rows: []page.MatrixRow{
 				matrixRow(7, "HT02", "Berlin", "done", 8, "Verified at 8.1.240.6", "HT"),
 				mbx, matrixRow(9, "MBX02", "Berlin", "held", -1, "Floor: MBX01 is in work, and one Mailbox server of Berlin stays in service", "MBX"), mbx11,
 				matrixRow(11, "UM01", "Berlin", "interrupted", 4, "Setup began and did not end: Action and Watermark are set for UnifiedMessaging", "UM"),
 			}},
-			{ID: "g3", Title: "Wave 3", Words: "2 servers", State: state("waiting"), Open: true, Rows: []page.MatrixRow{
+			{ID: "g3", Title: "Wave 3", Words: "2 servers", State: state("waiting"), Open: true, Steps: steps, Rows: []page.MatrixRow{
 				matrixRow(12, "HUM11", "Hamburg", "waiting", -1, "Wave 3 is not approved", "HT", "UM"),
 				matrixRow(13, "EDGE01", "Berlin", "waiting", -1, "Wave 3 is not approved", "ET"),
 			}},
-			{ID: "g1", Title: "Wave 1", Words: "4 servers, done after 34 min", State: state("done"), Rows: []page.MatrixRow{
+			{ID: "g1", Title: "Wave 1", Words: "4 servers, done after 34 min", State: state("done"), Steps: steps, Rows: []page.MatrixRow{
 				matrixRow(1, "CAS01", "Berlin", "done", 8, "Verified at 8.1.240.6", "CAS"), lost, matrixRow(3, "CAS11", "Hamburg", "failed", 1, "Preflight: .NET 2.0 SP1 is missing", "CAS"),
 				matrixRow(4, "CAS12", "Hamburg", "paused", 2, "Paused by lead", "CAS"), matrixRow(5, "CAS13", "Hamburg", "unknown", 4, "It cannot be said whether Setup ran", "CAS"), matrixRow(6, "CAS14", "Hamburg", "skipped", 0, "Skipped by operator: retired in May", "CAS"),
 			}},
