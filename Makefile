@@ -21,13 +21,12 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but browser and kill tests)" && $(GO) test -race -timeout 15m ./...
 	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli ./agentless/runbook
+	@echo "== blows at every runbook, a sample by seed" && $(GO) test -count=1 -timeout 10m -run '^TestBlows' ./agentless/runbook -blows.seed=$(SEED)
 	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m -torture.seed=$(SEED)
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
-	$(GO) test -count=1 -timeout 2h -run '^TestBlowsAtAStandaloneServer$$' ./agentless/runbook -standalone-torture
-	$(GO) test -count=1 -timeout 4h -v -run '^TestBlowsAtClusters$$' ./agentless/runbook -clusters.full
-	$(GO) test -count=1 -timeout 4h -v -run '^TestBlowsAtOrganizationAndRollup$$' ./agentless/runbook -prepared.full
+	$(GO) test -count=1 -timeout 8h -v -run '^TestBlows' ./agentless/runbook -blows.full
 
 lint: ## golangci-lint over everything
 	$(GO) tool -modfile=tools/lint/go.mod golangci-lint run ./...

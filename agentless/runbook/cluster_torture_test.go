@@ -1,34 +1,16 @@
+//go:build !race
+
 package runbook_test
 
 import (
-	"flag"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"wavekeeper/agentless/runbook"
+	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
 )
-
-var (
-	clustersFull = flag.Bool("clusters.full", false, "lose the power of each node, and give up, at every step of a cluster's runbook")
-	clustersSeed = flag.Uint64("clusters.seed", 1, "which steps are tried without -clusters.full")
-)
-
-// blow is what hits a cluster in the middle of a step.
-type blow struct {
-	step string
-	tick int    // before which
-	node string // whose power goes; "" = the attempt is given up
-}
-
-func (b blow) String() string {
-	if b.node == "" {
-		return fmt.Sprintf("given up in %s, tick %d", b.step, b.tick)
-	}
-	return fmt.Sprintf("%s without power in %s, tick %d", b.node, b.step, b.tick)
-}
 
 // blowsOf are all blows at the steps of a table that begin something.
 func blowsOf(table runbook.Table) []blow {
@@ -52,33 +34,54 @@ func blowsOf(table runbook.Table) []blow {
 // at the target.
 func TestBlowsAtClusters(t *testing.T) {
 	t.Parallel()
-	table, _ := runbook.ByName("ccr-service-pack")
-	all := blowsOf(table)
-	if !*clustersFull {
-		random := rand.New(rand.NewPCG(*clustersSeed, 7))
-		random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-		all = all[:2]
+	type strike struct {
+		struckCluster
+		blow
 	}
-	for _, b := range all {
-		t.Run(b.String(), func(t *testing.T) { struck(t, b) })
+	var all []strike
+	for _, c := range []struckCluster{
+		{"ccr-service-pack", exchange.CCR, 2, 1, nil},
+		{"ccr-rollup", exchange.CCR, 2, 1, rollupOfCluster},
+		{"scc-3-2-service-pack", exchange.SCC, 3, 2, nil},
+	} {
+		table, ok := runbook.ByName(c.runbook)
+		if !ok {
+			t.Fatalf("no runbook %s", c.runbook)
+		}
+		for _, b := range blowsOf(table) {
+			all = append(all, strike{c, b})
+		}
+	}
+	for _, b := range sampleOfBlows(t, all, 2) {
+		t.Run(b.runbook+" "+b.blow.String(), func(t *testing.T) { b.struck(t, b.blow) })
 	}
 }
 
-func struck(t *testing.T, b blow) {
-	f := newCluster(t, exchange.CCR, 2, 1, "en-US", nil)
+// struckCluster is a cluster and the runbook by which it goes.
+type struckCluster struct {
+	runbook        string
+	kind           exchange.ClusterType
+	nodes, servers int
+	change         func(*twin.Options)
+}
+
+func (c struckCluster) struck(t *testing.T, b blow) {
+	f := newCluster(t, c.kind, c.nodes, c.servers, "en-US", c.change)
 	f.limits = true
 	before := f.thirdParty(t)
-	hit := false
-	f.before = func(step string, tick int) {
-		if step != b.step || tick != b.tick || hit || f.unwind {
-			return
-		}
+	hit, last := false, fmt.Sprintf("tidy-%d", c.nodes)
+	due := b.at(func() {
 		hit = true
 		if b.node == "" {
 			f.giveUp = true
 			return
 		}
 		f.powerLoss(t, b.node)
+	})
+	f.before = func(step string, tick int) {
+		if !f.unwind {
+			due(step, tick)
+		}
 	}
 	for attempt := 1; ; attempt++ {
 		step, out := f.walk(t, "")
@@ -90,13 +93,13 @@ func struck(t *testing.T, b blow) {
 		if open > 0 && !decision {
 			t.Errorf("attempt %d ended in %s as %s with %d ledger entries open", attempt, step, out.Kind, open)
 		}
-		if step == "tidy-2" && out.Kind == runbook.Done {
+		if step == last && out.Kind == runbook.Done {
 			break
 		}
 		if attempt == 5 {
 			t.Fatalf("attempt %d ended in %s: %s %s", attempt, step, out.Kind, out.Message)
 		}
-		if out.Kind == runbook.Failed && step != "tidy-2" {
+		if out.Kind == runbook.Failed && step != last {
 			if after := f.thirdParty(t); after != before && open == 0 {
 				t.Errorf("given back after %s: %s, before: %s", step, after, before)
 			}
@@ -104,6 +107,9 @@ func struck(t *testing.T, b blow) {
 		f.giveUp = false
 		f.settled(t)
 		f.retry()
+	}
+	if !hit {
+		t.Error("the blow never came")
 	}
 	for name, s := range f.fleet.Clusters() {
 		if s.State != "Online" || s.Build != sp1.String() {
