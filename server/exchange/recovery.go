@@ -64,7 +64,7 @@ func (d Distress) Recover() []Recovery {
 	}
 	add(rule("missing-msp"), "missing-msp")
 	add(rule("um-language-packs", "installation-source-missing") || isStep(d.Step, "um-out", "um-in"), "language-pack")
-	add(d.Cluster && isStep(d.Step, "setup", "upgrade-cms", "stop-cms", "move-cms", "online", "offline", "restart", "copies-healthy"), "half-upgraded-cluster")
+	add(d.Cluster && isStep(d.Step, "setup", "rollup", "restart", "ready", "stop-cms", "move-cms", "upgrade-cms", "online", "copies"), "half-upgraded-cluster")
 	add(d.Interrupted || d.Markers || rule("interrupted-setup"), "interrupted-setup")
 	add(d.OutOfSight || d.Restarted, "host-gone")
 	add(d.Silent, "silent-setup")
