@@ -71,7 +71,7 @@ func (c *MediaStageCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(g.Stdout, "asked for media on %d hosts\n", len(asked.Stagings))
+	fmt.Fprintf(g.Stdout, "asked for media on %d hosts\n", asked.Hosts)
 	if len(asked.Moved) > 0 {
 		fmt.Fprintf(g.Stdout, "another time for: %s\n", strings.Join(asked.Moved, ", "))
 	}

@@ -21,14 +21,21 @@ func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave 
 		return page.WaveMedia{}, err
 	}
 	var view page.WaveMedia
-	there, moves := 0, 0
+	moves := 0
+	lacks := map[string]bool{} // by host: a package is not there
+	for _, h := range hosts {
+		lacks[h.Host.Name] = lacks[h.Host.Name] || h.Staging.ID == 0 || h.Staging.State != rollout.Done
+	}
+	there, two := 0, len(hosts) > len(lacks)
+	for _, lack := range lacks {
+		if !lack {
+			there++
+		}
+	}
 	for _, h := range hosts {
 		row := page.StagedHost{Server: ui.Link{Href: serverHref(h.Server), Text: h.Server}, Host: h.Host.Name, Words: "nobody asked for it yet"}
 		if h.Staging.ID != 0 {
 			row = stagedHost(h.Staging, h.Server, clock)
-			if h.Staging.State == rollout.Done {
-				there++
-			}
 			if h.Staging.Open() && h.Staging.State != rollout.Waiting && h.Staging.State != rollout.Held {
 				moves++ // what waits can be asked for again, for another time
 			}
@@ -36,9 +43,12 @@ func (s *server) waveMedia(r *http.Request, v viewer, o store.RolloutView, wave 
 				row.Staging, view.Cancel = strconv.FormatInt(h.Staging.ID, 10), waveHref(o.ID, wave.Number)+"/unstage"
 			}
 		}
+		if two {
+			row.Words = strings.TrimSuffix(h.Package+": "+row.Words, ": ")
+		}
 		view.Rows = append(view.Rows, row)
 	}
-	view.Lead = fmt.Sprintf("on %d of %s", there, ui.Count(len(hosts), "host", "hosts"))
+	view.Lead = fmt.Sprintf("on %d of %s", there, ui.Count(len(lacks), "host", "hosts"))
 	switch {
 	case ended(o.State) || wave.State == rollout.WaveDone || moves == len(hosts):
 	case !v.may(auth.Stage):
@@ -75,7 +85,7 @@ func (s *server) waveStage(w http.ResponseWriter, r *http.Request) error {
 // askedWords says what came of asking for media.
 func askedWords(asked store.StagingAsked) string {
 	var said []string
-	if n := len(asked.Stagings); n > 0 {
+	if n := asked.Hosts; n > 0 {
 		said = append(said, fmt.Sprintf("The media are asked for on %s.", ui.Count(n, "host", "hosts")))
 	}
 	if len(asked.Moved) > 0 {

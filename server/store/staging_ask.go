@@ -28,6 +28,7 @@ type StagingAsk struct {
 // StagingAsked says what came of it.
 type StagingAsked struct {
 	Stagings []int64  // new ones
+	Hosts    int      // on how many hosts the new ones are
 	Moved    []string // hosts on which it waited for another time, and has this one now
 	Open     []string // hosts to which the medium is on its way already
 	NoMedia  []string // servers whose package lies on the hosts already, or has no media
@@ -61,19 +62,28 @@ func (s *Store) AskStaging(ctx context.Context, actor Actor, ask StagingAsk) (St
 func (t *txn) askStaging(ctx context.Context, actor Actor, ask StagingAsk) (StagingAsked, error) {
 	var asked StagingAsked
 	record := Record{What: "media.stage", Subject: ask.Package, Reason: ask.Reason}
+	then := ""
 	if ask.Wave != 0 {
 		wave, err := t.q.WavePackage(ctx, ask.Wave)
 		if err != nil {
 			return asked, missing(err, "There is no such wave.")
 		}
-		ask.Package, record.Rollout = wave.Package, wave.RolloutID
+		ask.Package, then, record.Rollout = wave.Package, wave.ThenPackage, wave.RolloutID
 		record.Subject = fmt.Sprintf("rollout %d wave %d", wave.RolloutID, wave.Number)
 	}
 	hosts, err := t.q.StagingHosts(ctx, db.StagingHostsParams{Package: ask.Package, WaveID: ask.Wave, Servers: ask.Servers})
 	if err != nil {
 		return asked, err
 	}
+	if then != "" { // the second one is fetched after the first
+		more, err := t.q.StagingHosts(ctx, db.StagingHostsParams{Package: then, WaveID: ask.Wave, Servers: ask.Servers})
+		if err != nil {
+			return asked, err
+		}
+		hosts, ask.Package = append(hosts, more...), ask.Package+" and "+then
+	}
 	var jobs []river.JobArgs
+	anew := map[int64]bool{}
 	for _, h := range hosts {
 		if h.MediaID == nil {
 			asked.NoMedia = append(asked.NoMedia, h.Server)
@@ -98,7 +108,8 @@ func (t *txn) askStaging(ctx context.Context, actor Actor, ask StagingAsk) (Stag
 		case err != nil:
 			return asked, err
 		default:
-			asked.Stagings = append(asked.Stagings, g.ID)
+			asked.Stagings, anew[h.HostID] = append(asked.Stagings, g.ID), true
+			asked.Hosts = len(anew)
 		}
 		if !ask.NotBefore.After(t.now) && len(jobs) < stagingsAtOnce { // the sweep gives the others their turn
 			jobs = append(jobs, Stage{Staging: g.ID, Generation: g.Generation})
@@ -108,12 +119,17 @@ func (t *txn) askStaging(ctx context.Context, actor Actor, ask StagingAsk) (Stag
 		}
 	}
 	slices.Sort(asked.NoMedia)
+	slices.Sort(asked.Open)
+	asked.Open = slices.Compact(asked.Open)
+	slices.Sort(asked.Moved)
+	moved := int64(len(asked.Moved))
+	asked.Moved = slices.Compact(asked.Moved)
 	asked.NoMedia = slices.Compact(asked.NoMedia)
 	if len(asked.Stagings)+len(asked.Moved) == 0 {
 		return asked, nil // nothing was changed: nothing goes on record
 	}
 	record.Detail = map[string]any{
-		"package": ask.Package, "stagings": int64(len(asked.Stagings)), "moved": int64(len(asked.Moved)), "not_before": at(ask.NotBefore),
+		"package": ask.Package, "stagings": int64(len(asked.Stagings)), "moved": moved, "not_before": at(ask.NotBefore),
 	}
 	t.record(actor, record)
 	return asked, t.s.insertJobs(ctx, t.tx, jobs...)
@@ -162,11 +178,13 @@ func (t *txn) takeLeftStagings(ctx context.Context) ([]river.JobArgs, error) {
 	return jobs, nil
 }
 
-// StagedHost is one host of a wave whose package has media, and its newest
-// staging of those; Staging.ID 0 = none was asked for.
+// StagedHost is one package on one host of a wave that has media, and its newest
+// staging of those; Staging.ID 0 = none was asked for. A host of a plan with two
+// packages is there twice.
 type StagedHost struct {
 	Upgrade        int64
 	Server         string
+	Package        string
 	Host           HostAddress
 	Media          int64
 	ManifestSHA256 string
@@ -186,7 +204,7 @@ func (s *Store) WaveStagings(ctx context.Context, rolloutID, wave int64) ([]Stag
 	for _, r := range rows {
 		host := HostAddress{ID: r.HostID, Name: r.Host, Address: r.Address, Port: r.Port}
 		one := StagedHost{
-			Upgrade: r.UpgradeID, Server: r.Server, Host: host, Media: r.MediaID, ManifestSHA256: r.ManifestSha256, BundleSize: r.BundleSize,
+			Upgrade: r.UpgradeID, Server: r.Server, Package: r.Package, Host: host, Media: r.MediaID, ManifestSHA256: r.ManifestSha256, BundleSize: r.BundleSize,
 			Folder: r.PackageFolder,
 			Staging: Staging{
 				ID: r.StagingID, Host: host, Media: r.MediaID, Arch: r.Arch, Folder: r.Folder, State: rollout.State(r.State), Phase: r.Phase,

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
@@ -160,5 +161,59 @@ func TestAFailedStagingIsCancelled(t *testing.T) {
 	}
 	if err := d.Store.CancelStaging(t.Context(), d.operator, g.ID, "x"); err == nil {
 		t.Error("it was cancelled twice")
+	}
+}
+
+// TestBothPackagesOfAPlanAreBroughtAhead: an approval brings the second package
+// too, and its servers wait for both.
+func TestBothPackagesOfAPlanAreBroughtAhead(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	both := book
+	both.Name = "standalone-service-pack-and-rollup"
+	v := d.view(t)
+	then, err := exchange.PackageByName("sp1-ru9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, _, err := rollout.Make(v.Content.Servers, v.Content.Package, rollout.Options{Then: &then})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := plan.Hash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.StopRollout(t.Context(), d.operator, d.rollout, "both at once"); err != nil {
+		t.Fatal(err)
+	}
+	_, revision, err := d.Store.CreatePlan(t.Context(), d.lead, "both", plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.rollout, err = d.Store.SubmitRevision(t.Context(), d.lead, revision, hash, both); err != nil {
+		t.Fatal(err)
+	}
+	addMedium(t, d.Store, "sp1")
+	second, manifest := medium("ru9")
+	second.Package, second.Build = then.Name, then.Target.String()
+	if _, err := d.Store.AddMedia(t.Context(), erika, second, manifest, ""); err != nil {
+		t.Fatal(err)
+	}
+	wave := d.view(t).Waves[0]
+	asked, err := d.Store.AskStaging(t.Context(), d.operator, store.StagingAsk{Wave: wave.ID, Reason: "x"})
+	if err != nil || len(asked.Stagings) != 2 || asked.Hosts != 1 || len(asked.NoMedia) != 0 {
+		t.Fatalf("asked %+v, %v: want both packages on one host", asked, err)
+	}
+	hosts, err := d.Store.WaveStagings(t.Context(), d.rollout, wave.ID)
+	if err != nil || len(hosts) != 2 || hosts[0].Package != "sp1" || hosts[1].Package != then.Name {
+		t.Fatalf("stand %+v, %v", hosts, err)
+	}
+	if err := d.Store.CancelStaging(t.Context(), d.operator, hosts[0].Staging.ID, "x"); err != nil {
+		t.Fatal(err)
+	}
+	s, err := d.Store.Snapshot(t.Context(), d.rollout, both)
+	if err != nil || s.Upgrades[0].MediaAwaited == "" {
+		t.Errorf("its second package is on its way, and nothing is waited for: %v", err)
 	}
 }

@@ -903,7 +903,7 @@ func (q *Queries) TakeWaitingStagings(ctx context.Context, arg TakeWaitingStagin
 }
 
 const wavePackage = `-- name: WavePackage :one
-SELECT pl.package, w.rollout_id, w.number
+SELECT pl.package, pl.then_package, w.rollout_id, w.number
 FROM wave w
 JOIN rollout r ON r.id = w.rollout_id
 JOIN revision v ON v.id = r.revision_id
@@ -912,20 +912,26 @@ WHERE w.id = $1
 `
 
 type WavePackageRow struct {
-	Package   string
-	RolloutID int64
-	Number    int
+	Package     string
+	ThenPackage string
+	RolloutID   int64
+	Number      int
 }
 
 func (q *Queries) WavePackage(ctx context.Context, id int64) (WavePackageRow, error) {
 	row := q.db.QueryRow(ctx, wavePackage, id)
 	var i WavePackageRow
-	err := row.Scan(&i.Package, &i.RolloutID, &i.Number)
+	err := row.Scan(
+		&i.Package,
+		&i.ThenPackage,
+		&i.RolloutID,
+		&i.Number,
+	)
 	return i, err
 }
 
 const waveStagings = `-- name: WaveStagings :many
-SELECT u.id AS upgrade_id, s.name AS server, h.id AS host_id, h.name AS host, p.media_id::bigint AS media_id, m.manifest_sha256, m.bundle_size, p.folder AS package_folder,
+SELECT u.id AS upgrade_id, s.name AS server, h.id AS host_id, h.name AS host, p.name AS package, p.media_id::bigint AS media_id, m.manifest_sha256, m.bundle_size, p.folder AS package_folder,
        h.address, h.port, COALESCE(g.id, 0)::bigint AS staging_id, g.upgrade_id AS staging_upgrade, COALESCE(g.state, '')::text AS state,
        COALESCE(g.phase, '')::text AS phase, COALESCE(g.attempt, 0)::integer AS attempt, COALESCE(g.generation, 0)::bigint AS generation,
        COALESCE(g.done_bytes, 0)::bigint AS done_bytes, COALESCE(g.total_bytes, 0)::bigint AS total_bytes, COALESCE(g.rate, 0)::bigint AS rate,
@@ -941,7 +947,7 @@ JOIN plan pl ON pl.id = v.plan_id
 JOIN server s ON s.id = u.server_id
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
-JOIN package p ON lower(p.name) = lower(pl.package) AND lower(p.language) = lower(s.language) AND p.arch = s.arch
+JOIN package p ON lower(p.name) IN (lower(pl.package), lower(pl.then_package)) AND lower(p.language) = lower(s.language) AND p.arch = s.arch
 JOIN media m ON m.id = p.media_id
 LEFT JOIN LATERAL (
     SELECT id, host_id, media_id, arch, folder, upgrade_id, state, phase, attempt, generation, source, done_bytes, total_bytes, rate, memory, message, remedy, refused, refused_at, asked_by, reason, asked_at, not_before, due_at, saved_at, output_at, started_at, ended_at, proven_at
@@ -952,7 +958,7 @@ LEFT JOIN LATERAL (
     LIMIT 1) g ON true
 WHERE w.rollout_id = $1
   AND ($2::bigint = 0 OR w.id = $2::bigint)
-ORDER BY s.name, h.name
+ORDER BY s.name, h.name, lower(p.name) = lower(pl.then_package)
 `
 
 type WaveStagingsParams struct {
@@ -965,6 +971,7 @@ type WaveStagingsRow struct {
 	Server         string
 	HostID         int64
 	Host           string
+	Package        string
 	MediaID        int64
 	ManifestSha256 string
 	BundleSize     int64
@@ -997,8 +1004,8 @@ type WaveStagingsRow struct {
 	NotBefore      time.Time
 }
 
-// For each host of a wave's servers the medium of its package and the newest
-// staging of that medium there; staging_id NULL = none was asked for.
+// For each host of a wave's servers the media of its packages, the second after
+// the first, and the newest staging of each there; staging_id NULL = none was asked for.
 func (q *Queries) WaveStagings(ctx context.Context, arg WaveStagingsParams) ([]WaveStagingsRow, error) {
 	rows, err := q.db.Query(ctx, waveStagings, arg.RolloutID, arg.WaveID)
 	if err != nil {
@@ -1013,6 +1020,7 @@ func (q *Queries) WaveStagings(ctx context.Context, arg WaveStagingsParams) ([]W
 			&i.Server,
 			&i.HostID,
 			&i.Host,
+			&i.Package,
 			&i.MediaID,
 			&i.ManifestSha256,
 			&i.BundleSize,

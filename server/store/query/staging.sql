@@ -11,7 +11,7 @@ WHERE (@wave_id::bigint <> 0 AND s.id IN (SELECT u.server_id FROM upgrade u WHER
 ORDER BY h.id, s.name;
 
 -- name: WavePackage :one
-SELECT pl.package, w.rollout_id, w.number
+SELECT pl.package, pl.then_package, w.rollout_id, w.number
 FROM wave w
 JOIN rollout r ON r.id = w.rollout_id
 JOIN revision v ON v.id = r.revision_id
@@ -237,9 +237,9 @@ FROM staging
 WHERE media_id = @media_id;
 
 -- name: WaveStagings :many
--- For each host of a wave's servers the medium of its package and the newest
--- staging of that medium there; staging_id NULL = none was asked for.
-SELECT u.id AS upgrade_id, s.name AS server, h.id AS host_id, h.name AS host, p.media_id::bigint AS media_id, m.manifest_sha256, m.bundle_size, p.folder AS package_folder,
+-- For each host of a wave's servers the media of its packages, the second after
+-- the first, and the newest staging of each there; staging_id NULL = none was asked for.
+SELECT u.id AS upgrade_id, s.name AS server, h.id AS host_id, h.name AS host, p.name AS package, p.media_id::bigint AS media_id, m.manifest_sha256, m.bundle_size, p.folder AS package_folder,
        h.address, h.port, COALESCE(g.id, 0)::bigint AS staging_id, g.upgrade_id AS staging_upgrade, COALESCE(g.state, '')::text AS state,
        COALESCE(g.phase, '')::text AS phase, COALESCE(g.attempt, 0)::integer AS attempt, COALESCE(g.generation, 0)::bigint AS generation,
        COALESCE(g.done_bytes, 0)::bigint AS done_bytes, COALESCE(g.total_bytes, 0)::bigint AS total_bytes, COALESCE(g.rate, 0)::bigint AS rate,
@@ -255,7 +255,7 @@ JOIN plan pl ON pl.id = v.plan_id
 JOIN server s ON s.id = u.server_id
 JOIN server_host sh ON sh.server_id = s.id
 JOIN host h ON h.id = sh.host_id
-JOIN package p ON lower(p.name) = lower(pl.package) AND lower(p.language) = lower(s.language) AND p.arch = s.arch
+JOIN package p ON lower(p.name) IN (lower(pl.package), lower(pl.then_package)) AND lower(p.language) = lower(s.language) AND p.arch = s.arch
 JOIN media m ON m.id = p.media_id
 LEFT JOIN LATERAL (
     SELECT *
@@ -266,7 +266,7 @@ LEFT JOIN LATERAL (
     LIMIT 1) g ON true
 WHERE w.rollout_id = @rollout_id
   AND (@wave_id::bigint = 0 OR w.id = @wave_id::bigint)
-ORDER BY s.name, h.name;
+ORDER BY s.name, h.name, lower(p.name) = lower(pl.then_package);
 
 -- name: SiteOfHost :one
 SELECT s.site
