@@ -3,6 +3,7 @@ package httpd
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -23,7 +24,7 @@ func (books) Book(name string) (rollout.Runbook, bool) {
 // A wave's matrix has the steps of its own servers: with those of every runbook of
 // the rollout there is no room for the words of any.
 func TestColumnsAreThoseOfTheWave(t *testing.T) {
-	s := &server{Options: Options{Runbooks: books{}}}
+	s := &server{Options: Options{Runbooks: books{}, Now: time.Now}}
 	for name, want := range map[string][]string{"alone": {"Facts", "UM out", "Setup", "Prepare AD"}, "cluster": {"Facts", "Stop CMS", "Setup"}} {
 		o := store.RolloutView{Waves: []store.WaveView{
 			{Number: 1, Upgrades: []store.UpgradeRow{{ID: 1, Server: "A", Runbook: name}}},
