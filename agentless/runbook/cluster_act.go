@@ -284,6 +284,7 @@ func upgradeCms(ctx context.Context, w *Work) (Outcome, error) {
 	p.broken = p.resume + " " + setupBroken
 	p.found = func(ctx context.Context) (found, error) { return cmsFound(ctx, w, name) }
 	p.first = func(ctx context.Context) (Outcome, error) { return offlineHere(ctx, w, name) }
+	p.last = p.first
 	if out, err := seenAround(ctx, w, p, name); err != nil || out.Kind != "" {
 		return out, err
 	}
@@ -363,7 +364,7 @@ func cmsFound(ctx context.Context, w *Work, name string) (found, error) {
 
 // offlineHere is Done when the server is on this node and does not run.
 func offlineHere(ctx context.Context, w *Work, name string) (Outcome, error) {
-	if w.Memory["offline"] == "" {
+	if !w.saw("offline") {
 		c, out, err := seeCluster(ctx, w, "upgrade-look")
 		if err != nil || out.Kind != "" {
 			return out, err
@@ -374,7 +375,7 @@ func offlineHere(ctx context.Context, w *Work, name string) (Outcome, error) {
 				Remedy: "Run again: it is stopped and moved where it is not.", Facts: clusterFact(w, c),
 			}, nil
 		}
-		w.Memory["offline"] = "yes"
+		w.sees("offline")
 	}
 	return Outcome{Kind: Done}, nil
 }

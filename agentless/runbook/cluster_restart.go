@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -50,19 +49,8 @@ func restartNode(steps ...string) func(context.Context, *Work) (Outcome, error) 
 			out.After = 5 * time.Second
 			return out, nil
 		}
-		if w.Memory["free"] == "" { // people's mail may have come here since
-			c, out, err := seeCluster(ctx, w, "restart")
-			if err != nil || out.Kind != "" {
-				return out, err
-			}
-			if activeOn(c, w.Node) {
-				return Outcome{
-					Kind: Failed, Message: fmt.Sprintf("%s is not restarted: %s", w.Node, owners(c)), Facts: clusterFact(w, c),
-					Remedy: "A clustered mailbox server runs on the node that waits for its restart. Restart it by hand when people can do without, then run again.",
-				}, nil
-			}
-			w.Memory["free"] = "yes"
-			return onward("%s owns no clustered mailbox server", w.Node), nil
+		if out, err := provenFree(ctx, w); err != nil || out.Kind != Done { // people's mail may have come here since
+			return out, err
 		}
 		if err := w.intend(ctx, "restart "+w.Node); err != nil {
 			return Outcome{}, err

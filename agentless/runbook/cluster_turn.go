@@ -149,6 +149,7 @@ func setupNode(ctx context.Context, w *Work) (Outcome, error) {
 		}
 		return provenPassive(ctx, w, false)
 	}
+	p.last = func(ctx context.Context) (Outcome, error) { return provenPassive(ctx, w, false) }
 	p.found = func(ctx context.Context) (found, error) { return nodeFound(ctx, w, false) }
 	p.already = "Every role of the node is at the target already; Setup was not run"
 	p.completed = "Setup completed: every role of the node is at " + w.Package.Target.String()
@@ -167,26 +168,6 @@ func tickNode(ctx context.Context, w *Work, p program) (Outcome, error) {
 	}
 	w.Memory[ranIn] = last
 	return out, err
-}
-
-// provenPassive is Done when a look of this very step shows a passive node.
-func provenPassive(ctx context.Context, w *Work, rollup bool) (Outcome, error) {
-	if w.Memory["passive"] != "" {
-		return Outcome{Kind: Done}, nil
-	}
-	c, out, err := seeCluster(ctx, w, "setup-look")
-	if err != nil || out.Kind != "" {
-		return out, err
-	}
-	why := readable(w, c)
-	if s := isPassive(w, c, rollup); why != "" || s.done == "" {
-		if why == "" {
-			why = s.failed
-		}
-		return Outcome{Kind: Failed, Message: "Setup was not begun: " + why, Remedy: s.remedy, Facts: clusterFact(w, c)}, nil
-	}
-	w.Memory["passive"] = "yes"
-	return Outcome{Kind: Done}, nil
 }
 
 // ready waits after the restart until the node may take a server: up in the

@@ -47,6 +47,9 @@ type program struct {
 	found func(ctx context.Context) (found, error)
 	// first is done before anything is prepared, until it is Done; nil = nothing.
 	first func(ctx context.Context) (Outcome, error)
+	// last has to be Done right before the task is told to run, however long ago it
+	// was registered; nil = nothing. Where it is Failed the task is closed.
+	last func(ctx context.Context) (Outcome, error)
 
 	already   string // the message where there is nothing to do
 	completed string // the message where the goal was reached

@@ -43,6 +43,16 @@ func (p program) run(ctx context.Context, w *Work, task windows.Task, look windo
 				Remedy: "Let it come to its end, or have its owner end it; then run again.",
 			})
 		}
+		if p.last != nil {
+			switch out, err := p.last(ctx); {
+			case err != nil:
+				return out, err
+			case out.Kind == Failed:
+				return p.otherThanApproved(ctx, w, task, out)
+			case out.Kind != Done:
+				return sightless(out), nil
+			}
+		}
 	}
 	out, err := run(ctx, w, task, p.words)
 	if err == nil {

@@ -27,6 +27,11 @@ func restart(ctx context.Context, w *Work) (Outcome, error) {
 
 // restartIf restarts after a program whose memory is given, or in any case.
 func restartIf(ctx context.Context, w *Work, program map[string]string, always bool) (Outcome, error) {
+	return restartWhere(ctx, w, program, always, nil)
+}
+
+// restartWhere is restartIf where free has to be Done right before Windows is told.
+func restartWhere(ctx context.Context, w *Work, program map[string]string, always bool, free func(context.Context, *Work) (Outcome, error)) (Outcome, error) {
 	w.fresh()
 	os, err := w.Host.OS(ctx)
 	if err != nil {
@@ -75,6 +80,11 @@ func restartIf(ctx context.Context, w *Work, program map[string]string, always b
 			Kind: Failed, Message: fmt.Sprintf("Windows was told to restart %d times, and has not", restartsAtMost),
 			Remedy: "See what keeps Windows from going down and restart it by hand, then run again.",
 		}, nil
+	}
+	if free != nil {
+		if out, err := free(ctx, w); err != nil || out.Kind != Done {
+			return out, err
+		}
 	}
 	if err := w.intend(ctx, "restart Windows: "+w.Memory["why"]); err != nil {
 		return Outcome{}, err
