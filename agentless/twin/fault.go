@@ -15,8 +15,7 @@ type Fault struct {
 	Host string // a host's name, or * for every host
 	Name string // of FaultNames
 
-	// Step is the runbook's step in which it begins, one of facts, stage, look, preflight,
-	// record, stop-services, setup, verify, put-back, tidy; empty = any. The twin
+	// Step is the runbook's step in which it begins, one of FaultSteps; empty = any. The twin
 	// infers the step from what is asked of the host: see Fleet.Step.
 	Step string
 
@@ -118,7 +117,10 @@ var faultKinds = []faultKind{
 }
 
 // faultSteps are the runbook's steps that the twin can tell apart.
-var faultSteps = []string{stepFacts, stepStage, stepLook, stepPreflight, stepRecord, stepStopServices, stepSetup, stepVerify, stepPutBack, stepTidy}
+var faultSteps = []string{
+	stepFacts, stepStage, stepLook, stepPreflight, stepRecord, stepDrainUM, stepDrainTransport, stepUMOut, stepStopServices, stepForefront,
+	stepFirewall, stepSetup, stepRestart, stepVerify, stepUMIn, stepSettingsBack, stepServicesBack, stepFunctional, stepUndrain, stepPutBack, stepTidy,
+}
 
 // FaultNames lists the names of the faults that can be declared.
 func FaultNames() []string {

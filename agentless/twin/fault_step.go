@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,16 +12,27 @@ import (
 // The runbook's steps as declared faults name them (agentless/runbook has them
 // as a table; the twin must not know it).
 const (
-	stepFacts        = "facts"
-	stepStage        = "stage"
-	stepLook         = "look"
-	stepPreflight    = "preflight"
-	stepRecord       = "record"
-	stepStopServices = "stop-services"
-	stepSetup        = "setup"
-	stepVerify       = "verify"
-	stepPutBack      = "put-back"
-	stepTidy         = "tidy"
+	stepFacts          = "facts"
+	stepStage          = "stage"
+	stepLook           = "look"
+	stepPreflight      = "preflight"
+	stepRecord         = "record"
+	stepDrainUM        = "drain-um"
+	stepDrainTransport = "drain-transport"
+	stepUMOut          = "um-out"
+	stepStopServices   = "stop-services"
+	stepForefront      = "forefront"
+	stepFirewall       = "firewall"
+	stepSetup          = "setup"
+	stepRestart        = "restart"
+	stepVerify         = "verify"
+	stepUMIn           = "um-in"
+	stepSettingsBack   = "settings-back"
+	stepServicesBack   = "services-back"
+	stepFunctional     = "functional"
+	stepUndrain        = "undrain"
+	stepPutBack        = "put-back"
+	stepTidy           = "tidy"
 )
 
 // progress is how far the runbook seems to have come on a host, judged by what
@@ -33,8 +45,14 @@ const (
 //   - preflight names the tasks "media" and "canary", or looks among the tasks
 //     before any Setup; it asks for all facts once more, of which the cluster's
 //     name is the last;
-//   - record asks for the services once preflight did that, and stop-services when
-//     they are asked for again;
+//   - record asks for the services once preflight did that, names the tasks
+//     "record" and "settings"; stop-services, and stop-monitoring as well, when the
+//     services are asked for again, or when one is disabled;
+//   - drain-um, drain-transport, um-out, forefront, firewall, um-in, settings-back,
+//     functional and undrain are known by the tasks of words that stepOfTask lists;
+//   - services-back gives a service its start mode back after verify, and firewall
+//     that of the firewall's service before Setup;
+//   - restart tells Windows to restart;
 //   - setup names the task "setup" of an attempt that was not named before;
 //   - verify reads the roles a second time without having looked at that task,
 //     after a Setup that went well;
@@ -46,6 +64,8 @@ const (
 type progress struct {
 	Step     string
 	Upgrade  string // of the tasks' names: "wk-test-u17"
+	Named    int    // the highest attempt of another task that was named
+	Settings bool   // record asked for what only cmdlets tell
 	Attempt  int    // the highest attempt of a setup task that was named
 	Looked   bool   // preflight read the last of the facts
 	Roles    bool   // the roles were read since the setup task was named last
@@ -153,7 +173,7 @@ func (p *progress) next(q question, whole bool) {
 			p.Returned = p.Step
 		}
 		p.Step, p.Roles = stepFacts, false
-	case q.class == "win32_service", strings.HasPrefix(low, "wk_service_list ") && strings.HasSuffix(low, " ''"):
+	case q.class == "win32_service" && !strings.Contains(low, " where "), strings.HasPrefix(low, "wk_service_list ") && strings.HasSuffix(low, " ''"):
 		p.services()
 	case q.key == strings.ToLower(`SOFTWARE\Microsoft\Exchange\v8.0`) || strings.Contains(low, strings.ToLower(`reg.exe query "`+exchangeRoot+`" /s`)):
 		p.Last = askedRoles
@@ -163,11 +183,20 @@ func (p *progress) next(q question, whole bool) {
 	case q.key == "cluster":
 		p.Looked = p.Step == stepPreflight
 	case strings.Contains(low, " start= auto"), strings.Contains(low, " start= demand"):
-		p.Step = stepPutBack
+		switch {
+		case slices.Contains([]string{stepVerify, stepUMIn, stepSettingsBack, stepServicesBack}, p.Step):
+			p.Step = stepServicesBack
+		case (p.before() || p.Step == stepStopServices || p.Step == stepForefront) && (strings.Contains(low, "sharedaccess") || strings.Contains(low, "mpssvc")):
+			p.Step = stepFirewall
+		default:
+			p.Step = stepPutBack
+		}
 	case strings.Contains(low, " start= disabled"):
-		if p.Step == stepRecord {
+		if p.before() {
 			p.Step = stepStopServices
 		}
+	case strings.HasPrefix(low, "shutdown.exe -r"):
+		p.Step = stepRestart
 	case strings.Contains(low, `\exchangesetup.log'`):
 		p.Log = p.Step == stepVerify
 	case strings.HasPrefix(low, "rd ") && taskWord.MatchString(q.text):
@@ -188,15 +217,38 @@ func (p *progress) services() {
 	switch {
 	case p.Step == stepPreflight && p.Looked:
 		p.Step, p.Looked = stepRecord, false
-	case p.Step == stepRecord:
+	case p.Step == stepRecord && p.Settings, p.Step == stepDrainUM, p.Step == stepDrainTransport, p.Step == stepUMOut:
 		p.Step = stepStopServices
 	}
+}
+
+// before reports whether the step is one between record and those that stop
+// services.
+func (p *progress) before() bool {
+	return slices.Contains([]string{stepRecord, stepDrainUM, stepDrainTransport, stepUMOut}, p.Step)
+}
+
+// reaches reports whether a step comes after the one that the host is in: tasks
+// of earlier ones are looked at again as evidence, and removed.
+func (p *progress) reaches(step string) bool {
+	in := p.Step
+	if in == stepFacts && p.Returned != "" && p.Returned != stepTidy {
+		in = p.Returned
+	}
+	return slices.Index(faultSteps, step) >= slices.Index(faultSteps, in)
+}
+
+// stepOfTask are the steps that a host task's word names, the longest word first.
+var stepOfTask = []struct{ word, step string }{
+	{"um-disable", stepDrainUM}, {"um-look-", stepDrainUM}, {"queues-", stepDrainTransport}, {"um-out-", stepUMOut},
+	{"fsc-disable", stepForefront}, {"firewall", stepFirewall}, {"um-in-", stepUMIn},
+	{"settings-look", stepSettingsBack}, {"set-", stepSettingsBack}, {"health-", stepFunctional}, {"um-enable-", stepUndrain},
 }
 
 // roles is a reading of the roles' keys.
 func (p *progress) roles(whole bool) {
 	switch {
-	case p.Step == stepTidy || p.Step == stepPutBack || p.Step == stepSetup && p.Roles && whole:
+	case p.Step == stepTidy || p.Step == stepPutBack || p.Step == stepRestart || p.Step == stepSetup && p.Roles && whole:
 		p.Step, p.Log = stepVerify, false
 	case p.Step == stepSetup:
 		p.Roles = true
@@ -212,7 +264,7 @@ func (p *progress) task(upgrade, word string, attempt int) {
 		return
 	}
 	if upgrade != p.Upgrade {
-		p.Upgrade, p.Attempt = upgrade, 0
+		p.Upgrade, p.Attempt, p.Named = upgrade, 0, 0
 	}
 	switch word {
 	case "reach-user", "reach-system", "look-exchange":
@@ -228,6 +280,11 @@ func (p *progress) task(upgrade, word string, attempt int) {
 		if p.Step != stepTidy {
 			p.Step = stepPutBack
 		}
+	case "record", "settings":
+		if p.Step == stepPreflight || p.Step == stepFacts && p.Returned == stepRecord {
+			p.Step, p.Looked = stepRecord, false
+		}
+		p.Settings = p.Settings || word == "settings" && p.Step == stepRecord
 	case "setup":
 		switch {
 		case attempt > p.Attempt:
@@ -239,6 +296,16 @@ func (p *progress) task(upgrade, word string, attempt int) {
 		case p.Step == stepFacts:
 			p.Step = stepPreflight
 		}
+	default:
+		for _, known := range stepOfTask {
+			if !strings.HasPrefix(word, known.word) {
+				continue
+			}
+			if attempt > p.Named || p.reaches(known.step) {
+				p.Step, p.Named, p.Settings = known.step, max(p.Named, attempt), false
+			}
+			return
+		}
 	}
 }
 
@@ -249,7 +316,8 @@ func (p *progress) tasks(last string) {
 		if p.Returned == "" || p.Returned == stepTidy {
 			p.Step = stepPreflight
 		}
-	case stepVerify, stepPutBack, stepStopServices:
+	case stepVerify, stepPutBack, stepStopServices, stepForefront, stepFirewall, stepDrainUM, stepDrainTransport, stepUMOut,
+		stepRestart, stepUMIn, stepSettingsBack, stepServicesBack, stepFunctional, stepUndrain:
 		switch {
 		case last == askedProcesses:
 			p.Step = stepPutBack
