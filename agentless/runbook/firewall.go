@@ -85,18 +85,23 @@ func startable(mode string) string {
 	return mode
 }
 
-// firewallTask drives the host task with the switch. As soon as it is seen to
-// run, which it is only over a connection that the firewall lets through, our
-// word goes to the host.
+// firewallTask drives the host task with the switch. When the service is seen to
+// run a second time, over a connection that was opened since (a firewall may let
+// those go on that were open before), our word goes to the host.
 func firewallTask(ctx context.Context, w *Work, service windows.Service) (Outcome, error) {
 	name := windows.TaskName(w.Installation, w.Upgrade, Firewall+w.Turn, w.Attempt)
 	task, err := windows.ScriptTask(name, windows.FirewallStart, "", "", service.Name, windows.TaskFolder(name), strconv.Itoa(int(firewallReturn/time.Second)))
 	if err != nil {
 		return Outcome{Kind: Failed, Message: err.Error(), Remedy: "Start the firewall's service by hand, then run again."}, nil
 	}
+	w.Host.Anew()
 	look, err := w.Host.LookTask(ctx, name)
 	if err != nil {
 		return trouble("look whether the firewall lets us in", err)
+	}
+	if look.State == windows.TaskStarted && service.State == windows.Running && w.Memory["runs"] == "" {
+		w.Memory["runs"] = "yes"
+		return again("The firewall's service runs; whether it lets us in is asked again"), nil
 	}
 	if look.State == windows.TaskStarted && service.State == windows.Running && w.Memory["here"] == "" {
 		if err := w.Host.WriteFile(ctx, windows.TaskFolder(name)+`\`+windows.FirewallHere, []byte("here\r\n")); err != nil {

@@ -35,6 +35,10 @@ func New(conn *winrm.Conn) *Host { return &Host{conn: conn, known: &known{rests:
 // Identify asks the host who it is; the cheapest sign of life.
 func (h *Host) Identify(ctx context.Context) (winrm.Identity, error) { return h.conn.Identify(ctx) }
 
+// Anew has the next call open a connection of its own, which proves that the host
+// lets us in, as one that is open already does not.
+func (h *Host) Anew() { h.conn.Anew() }
+
 // Run runs one command line through cmd.exe in a WinRM shell.
 func (h *Host) Run(ctx context.Context, line string) (winrm.Result, error) {
 	return h.run(ctx, winrm.Command{Line: line})

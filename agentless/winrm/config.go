@@ -95,6 +95,10 @@ func (c *Conn) Close() {
 	c.transport.lanes.close()
 }
 
+// Anew has the next call open a connection of its own: what an open one still
+// carries does not prove that the host lets anybody in.
+func (c *Conn) Anew() { c.transport.lanes.drop() }
+
 // told is the time limit that the host hears of: a little less than ours, so
 // that its own fault comes before our deadline.
 func (c *Conn) told() time.Duration {

@@ -96,6 +96,18 @@ func (p *lanes) close() {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
+	p.empty()
+}
+
+// drop ends the idle connections; those of calls that still run are not touched.
+func (p *lanes) drop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.empty()
+}
+
+// empty ends the idle connections; the caller holds the lock.
+func (p *lanes) empty() {
 	for _, l := range p.idle {
 		l.close()
 	}

@@ -111,6 +111,24 @@ func TestAClosedConnectionIsNoticed(t *testing.T) {
 	}
 }
 
+// Who asks for it gets a new connection, and the calls after it share that one.
+func TestAnewOpensANewConnection(t *testing.T) {
+	t.Parallel()
+	h := newLoginHost(t).start()
+	c := dialTo(t, h.config(t, "svc", rightPassword))
+	for i := range 4 {
+		if i == 2 {
+			c.Anew()
+		}
+		if _, err := c.Identify(withDeadline(t, 5*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, logins, _ := h.figures(); logins != 2 {
+		t.Errorf("%d logins, want 2", logins)
+	}
+}
+
 // Idle connections end by themselves.
 func TestIdleConnectionsEnd(t *testing.T) {
 	t.Parallel()
