@@ -65,6 +65,7 @@ func (p program) markLog(ctx context.Context, w *Work) error {
 	if err != nil {
 		return err
 	}
+	p.markLists(ctx, w)
 	w.Memory["log"] = strconv.FormatInt(head.Length, 10)
 	w.Memory["order"] = byteOrder(head.Data)
 	return nil

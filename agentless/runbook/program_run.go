@@ -115,6 +115,8 @@ func (p program) follow(ctx context.Context, w *Work, task windows.Task, look wi
 	if err != nil {
 		return p.outOfReach(w, "read the setup log", err)
 	}
+	p.weigh(ctx, w)
+	out.Percent = w.count("percent")
 	processes, err := w.Host.Processes(ctx)
 	if err != nil {
 		lost, err := p.outOfReach(w, "look for Setup's programs", err)

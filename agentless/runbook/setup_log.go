@@ -136,8 +136,12 @@ func remember(w *Work, p exchange.LogProgress) {
 	if slices.Index(phases, p.Phase) > slices.Index(phases, w.Memory["phase"]) {
 		w.Memory["phase"] = p.Phase
 	}
-	if p.Percent > w.count("percent") {
-		w.Memory["percent"] = strconv.Itoa(p.Percent)
+	percent := p.Percent
+	if p.Phase == exchange.RolesPhase() && w.Memory[listsBefore] != "" && w.Memory[weights] != "none" {
+		percent = min(percent, exchange.RolesPercent(0, 0, 0)) // the weights of Setup's list say more
+	}
+	if percent > w.count("percent") {
+		w.Memory["percent"] = strconv.Itoa(percent)
 	}
 	if p.Verdict != exchange.VerdictNone {
 		w.Memory["verdict"] = string(p.Verdict)

@@ -253,6 +253,28 @@ func (s *setup) watermark(key string, step int) string {
 	return fmt.Sprintf("%08x", uint32(s.h.number(key+fmt.Sprint(step), 1<<31-1)))
 }
 
+// A role has so many steps, each as heavy as its number.
+const (
+	steps  = 4
+	weight = steps * (steps + 1) / 2
+)
+
+// writeSteps writes the list of a role's steps beside the log, as Setup does
+// before it configures one: their IDs, their weights and what they run. Source:
+// Exchange Team Blog, How does Exchange 2007 setup know to resume a failed setup.
+func (s *setup) writeSteps(key, task string) {
+	var list strings.Builder
+	fmt.Fprintf(&list, "# Setup of the role %s\r\n$RoleTargetVersion = '%s'\r\n\r\n", key, s.target)
+	for step := 1; step <= steps; step++ {
+		fmt.Fprintf(&list, "# [ID = %s, Wt = %d, isFatal = True]\r\n%s -Step %d\r\n\r\n", s.watermark(key, step), step, task, step)
+	}
+	s.h.update(func() {
+		now := s.h.local()
+		name := fmt.Sprintf("%s-%s-%09d.ps1", task, now.Format("20060102"), now.Nanosecond())
+		s.h.writeFile(setupFolder+`\`+name, []byte(list.String()))
+	})
+}
+
 // configure raises the configured version role by role.
 func (s *setup) configure() bool {
 	keys := s.h.roleKeys()
@@ -264,7 +286,6 @@ func (s *setup) configure() bool {
 			return false
 		}
 	}
-	const steps = 4
 	for i, key := range keys {
 		task := "Update-" + cmdletRoles[key] + "Role"
 		if key == "AdminTools" {
@@ -272,11 +293,12 @@ func (s *setup) configure() bool {
 		}
 		path := exchangeRoot + `\` + key
 		s.log(1, "Beginning processing %s", task)
+		s.writeSteps(key, task)
 		for step := 1; step <= steps; step++ {
 			mark := s.watermark(key, step)
 			s.h.update(func() { s.h.regSet(path, text("Watermark", mark)) })
 			s.log(2, "[ID = %s, Wt = %d, isFatal = True] step %d of %d for %s", mark, step, step, steps, key)
-			if !s.takes(38/float64(len(keys)*steps)) || i == len(keys)/2 && step == 2 && !s.phase(8) {
+			if !s.takes(38/float64(len(keys))*float64(step)/weight) || i == len(keys)/2 && step == 2 && !s.phase(8) {
 				return false
 			}
 		}

@@ -127,7 +127,8 @@ func (run *logRun) fits(rule *KnownError, p parsed, inBlock bool) bool {
 		}
 		run.Seen = append(run.Seen, rule.Rule)
 	}
-	if rule.InErrors && !inBlock && !(rule.Unmarked && (run.Kind == "" || run.Kind == kindConsole)) {
+	unmarked := rule.Unmarked && (run.Kind == "" || run.Kind == kindConsole)
+	if rule.InErrors && !inBlock && !unmarked {
 		return false
 	}
 	if len(rule.Contexts) > 0 && !containsFold(p.text, rule.Any) { // the line holds one of either list

@@ -43,6 +43,20 @@ func Phases() []string {
 	return append(out, finished)
 }
 
+// RolesPhase is the name of the phase in which roles are configured one by one.
+func RolesPhase() string { return phases[rolePhase].name }
+
+// RolesPercent is how far Setup is while it configures roles: done of total are
+// configured, and part, from 0 to 1, of the next.
+func RolesPercent(done, total int, part float64) int {
+	begin, end := phases[rolePhase].percent, phases[rolePhase+1].percent
+	if total <= 0 {
+		return begin
+	}
+	share := (float64(done) + min(max(part, 0), 1)) / float64(total)
+	return begin + int(min(max(share, 0), 1)*float64(end-begin))
+}
+
 func (run *logRun) phase() string {
 	switch {
 	case run.Verdict == VerdictSuccess:

@@ -29,9 +29,31 @@ func ReadSteps(file []byte) Steps {
 	return r.state.Steps
 }
 
+// Read takes in the next lines of a list, in any encoding: what counts of them is
+// ASCII.
+func (s *Steps) Read(lines []byte) {
+	if bytes.IndexByte(lines, 0) >= 0 { // UTF-16
+		lines = bytes.ReplaceAll(lines, []byte{0}, nil)
+	}
+	for line := range bytes.SplitSeq(lines, []byte("\n")) {
+		s.read(line)
+	}
+}
+
+// Part is how much of the list's weight lies before a watermark, from 0 to 1;
+// known is false when the watermark is of another list.
+func (s Steps) Part(watermark string) (part float64, known bool) {
+	done, known := s.Done(watermark)
+	if !known || s.Weight == 0 {
+		return 0, known
+	}
+	return float64(done) / float64(s.Weight), true
+}
+
 // read takes in a header line.
 func (s *Steps) read(line []byte) bool {
-	rest, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("# [ID = "))
+	line = bytes.TrimLeft(bytes.TrimSpace(line), "\ufeff")
+	rest, ok := bytes.CutPrefix(bytes.TrimLeft(line, "\xff\xfe"), []byte("# [ID = "))
 	if !ok || s.Tasks == mostTasks {
 		return false
 	}
