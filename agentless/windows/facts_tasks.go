@@ -38,15 +38,15 @@ type exchangePart struct {
 // exchangeLooks are the parts of exchange-look, in the order in which it is asked.
 var exchangeLooks = []exchangePart{
 	{"connectors", []string{"HubTransport", "EdgeTransport"}, []string{"receive_connectors"}, "Get-ReceiveConnector -Server: Fqdn, AuthMechanism, Bindings, Name", "technet aa998618; unifiedpeople.ru, topic 2e6d2fc3"},
-	{"certificates", nil, []string{"certificates"}, "Get-ExchangeCertificate: Thumbprint, Services, NotAfter, IsSelfSigned, HasPrivateKey, CertificateDomains, Subject", "technet bb124950"},
+	{"certificates", nil, []string{"certificates"}, "Get-ExchangeCertificate: Thumbprint, Services, NotAfter, IsSelfSigned, HasPrivateKey, CertificateDomains, Subject", "technet bb124950, not opened"},
 	{"agents", []string{"HubTransport", "EdgeTransport"}, []string{"transport_agents"}, "Get-TransportAgent: Identity, Enabled, Priority, AssemblyPath, and the file's company", "technet bb123536"},
-	{"pop", []string{"ClientAccess"}, []string{"pop3", "imap4"}, "Get-PopSettings and Get-ImapSettings -Server (from SP1 on): LoginType; the start types of MSExchangePop3 and MSExchangeImap4", "technet aa997154"},
-	{"um", []string{"UnifiedMessaging"}, []string{"um"}, "Get-UMServer -Identity: Status, Languages, DialPlans; Get-UMActiveCalls -Server; Get-UMDialPlan: DefaultLanguage", "technet bb125096, bb124924, aa998329"},
+	{"pop", []string{"ClientAccess"}, []string{"pop3", "imap4"}, "Get-PopSettings and Get-ImapSettings -Server (from SP1 on): LoginType; the start types of MSExchangePop3 and MSExchangeImap4", "technet aa997154 (Set-POPSettings)"},
+	{"um", []string{"UnifiedMessaging"}, []string{"um"}, "Get-UMServer -Identity: Status, Languages, DialPlans; Get-UMActiveCalls -Server; Get-UMDialPlan: DefaultLanguage", "technet aa997922 (Get-UMActiveCalls), aa996797 (Get-UMDialplan); Get-UMServer: white paper bb738116"},
 	{"databases", []string{"Mailbox", "ClusteredMailboxServer"}, []string{"backups", "databases"}, "Get-MailboxDatabase and Get-PublicFolderDatabase -Server -Status: Mounted, BackupInProgress, LastFullBackup, Identity", "technet bb124924"},
-	{"books", []string{"Mailbox", "ClusteredMailboxServer", "ClientAccess"}, []string{"oab"}, "Get-OfflineAddressBook: Server, Name", "technet aa996573; readiness rule OffLineABServerDeleted"},
-	{"domains", []string{"HubTransport", "Mailbox", "ClientAccess", "UnifiedMessaging", "ClusteredMailboxServer"}, []string{"smtp_domains"}, "Get-AcceptedDomain: DomainName; Get-EmailAddressPolicy: EnabledEmailAddressTemplates", "technet bb124338, aa996951; readiness rule ServerFQDNMatchesSMTPPolicy"},
-	{"levels", nil, []string{"event_log_levels"}, "Get-EventLogLevel: EventLevel, Identity", "technet aa998905"},
-	{"queues", []string{"HubTransport", "EdgeTransport"}, []string{"queues"}, "Get-Queue -Server: MessageCount, Identity", "technet aa998047"},
+	{"books", []string{"Mailbox", "ClusteredMailboxServer", "ClientAccess"}, []string{"oab"}, "Get-OfflineAddressBook: Server, Name", "technet aa996573, not opened; readiness rule OffLineABServerDeleted"},
+	{"domains", []string{"HubTransport", "Mailbox", "ClientAccess", "UnifiedMessaging", "ClusteredMailboxServer"}, []string{"smtp_domains"}, "Get-AcceptedDomain: DomainName; Get-EmailAddressPolicy: EnabledEmailAddressTemplates", "technet bb124338, aa996951, not opened; readiness rule ServerFQDNMatchesSMTPPolicy"},
+	{"levels", nil, []string{"event_log_levels"}, "Get-EventLogLevel: EventLevel, Identity", "technet bb125129, of RTM bb676443"},
+	{"queues", []string{"HubTransport", "EdgeTransport"}, []string{"queues"}, "Get-Queue -Server: MessageCount, Identity", "technet bb124904, of RTM bb691288"},
 	{"controllers", []string{"HubTransport", "Mailbox", "ClientAccess", "UnifiedMessaging", "ClusteredMailboxServer"}, []string{"static_dc"}, "Get-ExchangeServer -Identity -Status: StaticConfigDomainController, StaticDomainControllers", "technet bb123873; readiness rule ConfigDCHostNameMismatch"},
 }
 

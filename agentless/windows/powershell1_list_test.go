@@ -34,14 +34,19 @@ var psCmdlets = map[string][]string{
 	"New-Object":        {"-ComObject"},
 	"Invoke-Expression": {},
 	"Add-PSSnapin":      {},
-	// Of Exchange 2007: syntax pages of each (technet bb124258, aa998632, bb690972;
-	// exchhelp d13d8ae3 of Move-ClusteredMailboxServer); all take -Identity.
-	// Unified Messaging and diagnostic logging: white paper bb738116, bb201668; POP3
-	// and IMAP4: aa997154; of Get-Queue, Get-ReceiveConnector, Test-ServiceHealth and
-	// Test-MAPIConnectivity -Server as remembered.
+	// Of Exchange 2007: syntax pages of each, of the service packs and, where it is
+	// other, of RTM. Start-, Stop- and Move-ClusteredMailboxServer: technet bb124258,
+	// aa997179, exchhelp d13d8ae3; Get-ClusteredMailboxServerStatus aa998632;
+	// Get-StorageGroupCopyStatus aa997246, bb690972; Unified Messaging: white paper
+	// bb738116; Set-POPSettings aa997154; Get-Queue bb124904, bb691288;
+	// Get-ReceiveConnector aa998618; Test-ServiceHealth aa998852, bb629527;
+	// Test-MapiConnectivity bb123681, bb676521 (of RTM none has -Confirm, and none is
+	// given it here); Get-EventLogLevel bb125129, bb676443.
 	"Disable-UMServer": {"-Identity", "-Immediate", "-Confirm"}, "Enable-UMServer": {"-Identity", "-Confirm"}, "Get-UMServer": {"-Identity"},
 	"Get-PopSettings": {"-Server"}, "Get-ImapSettings": {"-Server"}, "Set-PopSettings": {"-Server", "-LoginType"}, "Set-ImapSettings": {"-Server", "-LoginType"},
-	// technet aa996950, bb123536, aa996573, bb125096, bb124924, aa998329, bb124338, bb124370 and aa996951.
+	// Get-TransportAgent bb123536, Get-MailboxDatabase bb124924, Get-UMActiveCalls
+	// aa997922, bb676469, Get-UMDialplan aa996797, bb676456, Get-ExchangeServer bb123873;
+	// the others as remembered.
 	"Get-AcceptedDomain": {}, "Get-EmailAddressPolicy": {}, "Get-ExchangeCertificate": {}, "Get-OfflineAddressBook": {}, "Get-TransportAgent": {},
 	"Get-MailboxDatabase": {"-Server", "-Status"}, "Get-PublicFolderDatabase": {"-Server", "-Status"}, "Get-UMActiveCalls": {"-Server"}, "Get-UMDialPlan": {},
 	"Get-EventLogLevel": {}, "Set-EventLogLevel": {"-Identity", "-Level"}, "Get-Queue": {"-Server"}, "Get-ReceiveConnector": {"-Server"},
