@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"wavekeeper/server/exchange"
@@ -27,6 +28,7 @@ type limits struct {
 // service is what is known of a unit's being in service.
 type service struct {
 	out     bool // by our own work: it is back when that says so
+	cluster bool // it serves people but for the time between stop and online, and counts as out all the same
 	skipped bool // nothing of ours says so any more: it is back when a look shows it
 	seen    Health
 }
@@ -67,7 +69,7 @@ func newLimits(d *decision, list []*unit) limits {
 				l.inWork++
 				l.workSite[u.siteKey]++
 			}
-			l.service[u.name] = service{up.outOfService(), up.State == Skipped, up.Health}
+			l.service[u.name] = service{out: up.outOfService(), cluster: u.server.Cluster != exchange.Standalone && up.State.InWork(), skipped: up.State == Skipped, seen: up.Health}
 		} else {
 			l.service[u.name] = service{seen: d.outside[u.name].Health}
 		}
@@ -144,7 +146,7 @@ func (l *limits) take(u *unit) {
 	l.witness.begins(u)
 	l.count(u, -1)
 	s := l.service[u.name]
-	s.out = true
+	s.out, s.cluster = true, u.server.Cluster != exchange.Standalone
 	l.service[u.name] = s
 }
 
@@ -191,7 +193,7 @@ func (l *limits) floorReasons(u *unit) []Reason {
 		if need == 0 || l.inService[key]-l.mine(u, r) >= need {
 			continue
 		}
-		reason := plainReason("floor", fmt.Sprintf("%d of %d %s servers of %s are in service and at least %d must stay.", l.inService[key], l.have[key], r, siteWords(u.site), need))
+		reason := plainReason("floor", fmt.Sprintf("%d of %d %s servers of %s are in service and at least %d must stay.", l.inService[key], l.have[key], r, siteWords(u.site), need)+l.clustersOut(u, key))
 		reason.Scope = u.site
 		out = append(out, reason)
 		for _, other := range l.of[key] {
@@ -201,6 +203,22 @@ func (l *limits) floorReasons(u *unit) []Reason {
 		}
 	}
 	return slices.Clip(out)
+}
+
+// clustersOut says of clusters in work that they count as out of service, which
+// they are between stop and online only. When that time begins is the runbook's
+// to say, not ours: a start that counted on it could take both out at once.
+func (l *limits) clustersOut(u *unit, key siteRole) string {
+	var names []string
+	for _, other := range l.of[key] {
+		if s := l.service[other.name]; other != u && s.cluster && s.out {
+			names = append(names, other.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" A cluster in work counts as out of service to its end, though people reach it except between stop and online: %s.", strings.Join(names, ", "))
 }
 
 // healthReasons holds a server until enough of those that must stay in service
