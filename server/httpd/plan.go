@@ -273,6 +273,11 @@ func inNoWave(p rollout.Plan, report rollout.Report) []page.Item {
 			continue
 		}
 		why := "nothing is to be done on it"
+		for _, mate := range rollout.UnitOf(p.Servers, one.Name) {
+			if n := p.WaveOf(mate.Name); n != 0 && mate.Name != one.Name {
+				why = fmt.Sprintf("done with %s in wave %d: they are on the same nodes", mate.Name, n)
+			}
+		}
 		for _, f := range report.Findings {
 			if slices.Contains(f.Servers, one.Name) && (f.Severity == rollout.Blocker || f.Rule == "already-at-the-target") {
 				why = strings.ReplaceAll(f.Rule, "-", " ")

@@ -17,6 +17,20 @@ func spellWords(book rollout.Runbook, u store.UpgradeView, clock ui.Clock) (down
 	return spellOf(spells.Downtime), spellOf(spells.Exposed)
 }
 
+// rowTimes are the same two times as a row of the rollout has room for them.
+func rowTimes(spells rollout.Spells) []string {
+	var out []string
+	for _, one := range []struct {
+		label string
+		spell rollout.Spell
+	}{{"Downtime", spells.Downtime}, {"No failover", spells.Exposed}} {
+		if words := spellOf(one.spell); words != "" {
+			out = append(out, one.label+": "+words)
+		}
+	}
+	return out
+}
+
 func spellOf(s rollout.Spell) string {
 	if s.Expected == 0 {
 		return ""

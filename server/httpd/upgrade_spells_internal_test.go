@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -18,5 +19,21 @@ func TestASpellIsForecastClockOrResult(t *testing.T) {
 		if got := spellOf(s); got != want {
 			t.Errorf("%+v is shown as %q, want %q", s, got, want)
 		}
+	}
+}
+
+// A row of the rollout shows a cluster's two times, and none of another server.
+func TestARowShowsTheTimesOfACluster(t *testing.T) {
+	t.Parallel()
+	got := rowTimes(rollout.Spells{
+		Downtime: rollout.Spell{Expected: 17 * time.Minute, Lasted: 3 * time.Minute, Begun: true, Runs: true},
+		Exposed:  rollout.Spell{Expected: 3 * time.Hour, Lasted: 2 * time.Hour, Begun: true},
+	})
+	want := []string{"Downtime: 3 min so far, usually 17 min", "No failover: 2 h, usually 3 h"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the row shows %q, want %q", got, want)
+	}
+	if got := rowTimes(rollout.Spells{}); len(got) != 0 {
+		t.Errorf("a server without clocks shows %q", got)
 	}
 }

@@ -37,6 +37,13 @@ func matrixRow(id int, name, site, key string, at int, message string, roles ...
 	return r
 }
 
+// clusterRow is a cluster in the middle of its downtime.
+func clusterRow() page.MatrixRow {
+	r := matrixRow(17, "MBX21", "Berlin", "running", 5, "Setup /UpgradeCms, phase 7 of 9", "MBX")
+	r.Times = []string{"Downtime: 3 min so far, usually 17 min", "No failover: 48 min so far, usually 2 h 4 min"}
+	return r
+}
+
 func rollout(f ui.Frame) page.Rollout {
 	f.Stream = "/rollouts/42/stream"
 	mbx := matrixRow(8, "MBX01", "Berlin", "running", 4, "Setup: configuring Mailbox role (quiet for 2 min)", "MBX")
@@ -61,7 +68,7 @@ func rollout(f ui.Frame) page.Rollout {
 		Groups: []page.MatrixGroup{
 			{ID: "g2", Title: "Wave 2", Words: "5 servers", State: state("running"), Open: true, Steps: steps, Rows: []page.MatrixRow{
 				matrixRow(7, "HT02", "Berlin", "done", 8, "Verified at 8.1.240.6", "HT"),
-				mbx, matrixRow(9, "MBX02", "Berlin", "held", -1, "Floor: MBX01 is in work, and one Mailbox server of Berlin stays in service", "MBX"), mbx11,
+				mbx, clusterRow(), matrixRow(9, "MBX02", "Berlin", "held", -1, "Floor: MBX01 is in work, and one Mailbox server of Berlin stays in service", "MBX"), mbx11,
 				matrixRow(11, "UM01", "Berlin", "interrupted", 4, "Setup began and did not end: Action and Watermark are set for UnifiedMessaging", "UM"),
 			}},
 			{ID: "g3", Title: "Wave 3", Words: "2 servers", State: state("waiting"), Open: true, Steps: steps, Rows: []page.MatrixRow{
