@@ -18,11 +18,7 @@ func Checking() Table {
 		Steps: []Step{
 			factsStep(),
 			lookStep(),
-			{rollout.Step{
-				Name: "preflight", Words: "Everything Setup needs is proven, with a canary task under the run-as account",
-				Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute,
-				Repeatable: true,
-			}, preflight},
+			preflightStep(),
 			tidyStep(),
 		},
 	}
@@ -34,4 +30,12 @@ func factsStep() Step {
 		Expected: 20 * time.Second, Soft: 2 * time.Minute, Hard: 15 * time.Minute, Silence: 5 * time.Minute,
 		Repeatable: true,
 	}, facts}
+}
+
+func preflightStep() Step {
+	return Step{rollout.Step{
+		Name: "preflight", Words: "Everything Setup needs is proven, with a canary task under the run-as account",
+		Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute,
+		Repeatable: true,
+	}, preflight}
 }

@@ -9,7 +9,8 @@ import (
 	"wavekeeper/server/rollout"
 )
 
-// The points of a runbook at which a user's own programs or webhooks run.
+// The points of a runbook at which a user's own programs or webhooks run, in the
+// order in which an upgrade comes to them; server/hook has the same.
 const (
 	HookAnnounce  = "announce"   // the upgrade begins: tell people
 	HookDrain     = "drain"      // take the server out of the load balancer
@@ -18,11 +19,6 @@ const (
 	HookCMSOnline = "cms-online" // it is online again
 	HookAfter     = "after"      // the server is verified and all is put back
 )
-
-// HookPoints lists the points in the order in which an upgrade comes to them.
-func HookPoints() []string {
-	return []string{HookAnnounce, HookDrain, HookCMSStop, HookCMSOnline, HookUndrain, HookAfter}
-}
 
 // Hooks runs what is bound to a point. The hooks are those of the approval: one
 // that was changed, added or removed since is a failed run with words that say so.

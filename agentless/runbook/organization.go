@@ -40,11 +40,7 @@ func Organization() Table {
 		Version: 1,
 		Words:   "Active Directory is prepared for a package, once for the organization",
 		Steps: []Step{
-			{rollout.Step{
-				Name: "facts", Words: "The host is asked what it is",
-				Expected: 20 * time.Second, Soft: 2 * time.Minute, Hard: 15 * time.Minute, Silence: 5 * time.Minute,
-				Repeatable: true,
-			}, facts},
+			factsStep(),
 			hookStep(HookAnnounce),
 			stageStep(),
 			{rollout.Step{
@@ -71,11 +67,7 @@ func Organization() Table {
 				Expected: 3 * time.Minute, Soft: 20 * time.Minute, Hard: 2 * time.Hour, Silence: 30 * time.Minute,
 				Repeatable: true,
 			}, organizationAfter},
-			{rollout.Step{
-				Name: PutBack, Words: "What was changed for a while is put back exactly",
-				Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute,
-				Repeatable: true, PutBack: true,
-			}, putBack},
+			putBackStep(),
 			tidyStep(),
 		},
 		Decisions: decisions()[:1], // to look again; no role's marks are touched by a preparation

@@ -8,12 +8,6 @@ import (
 	"wavekeeper/agentless/windows"
 )
 
-// monitoring are the services that watch performance counters or send alarms:
-// they hold what Setup replaces. Source: the founding document (monitoring is
-// stopped); the names as remembered: Microsoft Operations Manager 2005, System
-// Center Operations Manager 2007, Performance Logs and Alerts of 2003 and 2008.
-var monitoring = []string{"MOM", "HealthService", "SysmonLog", "pla"}
-
 // product is software that hooks into Exchange, with its services in the order
 // in which they are stopped.
 type product struct {

@@ -157,7 +157,7 @@ func stopMonitoring(ctx context.Context, w *Work) (Outcome, error) {
 		return trouble("read the services", err)
 	}
 	var names []string
-	for _, name := range monitoring {
+	for _, name := range exchange.Monitoring() {
 		s, found := windows.FindService(all, name)
 		open := slices.ContainsFunc(w.Ledger, func(e Entry) bool { return e.Kind == ServiceEntry && strings.EqualFold(e.Name, name) })
 		if found && (open || s.State != windows.Stopped || s.StartMode == windows.StartAuto) {

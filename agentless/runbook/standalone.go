@@ -66,19 +66,11 @@ func Standalone() Table {
 // language packs go, so that no call loses its language.
 func standaloneSteps() []Step {
 	return []Step{
-		{rollout.Step{
-			Name: "facts", Words: "The host is asked what it is",
-			Expected: 20 * time.Second, Soft: 2 * time.Minute, Hard: 15 * time.Minute, Silence: 5 * time.Minute,
-			Repeatable: true,
-		}, facts},
+		factsStep(),
 		hookStep(HookAnnounce),
 		stageStep(),
 		lookStep(),
-		{rollout.Step{
-			Name: "preflight", Words: "Everything Setup needs is proven, with a canary task under the run-as account",
-			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute,
-			Repeatable: true,
-		}, preflight},
+		preflightStep(),
 		{rollout.Step{
 			Name: "record", Words: "The state of services, settings and files that Setup changes is recorded",
 			Expected: time.Minute, Soft: 5 * time.Minute, Hard: 30 * time.Minute, Silence: 5 * time.Minute,

@@ -33,6 +33,12 @@ var services = []Service{
 	{Name: "MSExchangeImap4", Roles: []Role{ClientAccess}, Manual: true},
 }
 
+// Monitoring lists the services that watch performance counters or send alarms:
+// they hold what Setup replaces. Source: the founding document (monitoring is
+// stopped); the names as remembered: Microsoft Operations Manager 2005, System
+// Center Operations Manager 2007, Performance Logs and Alerts of 2003 and 2008.
+func Monitoring() []string { return []string{"MOM", "HealthService", "SysmonLog", "pla"} }
+
 // Services lists Exchange's own services of a server with these roles, in
 // start order; stopping goes the other way.
 func Services(roles []Role) []Service {

@@ -95,7 +95,7 @@ var serviceRules = []Rule{
 		Severity: Info, Unknown: Info, Waivable: true, Kinds: []string{ServicePack, Rollup}, Needs: []string{"services"},
 		test: func(s Subject) verdict {
 			var at []string
-			for _, name := range []string{"MOM", "HealthService", "SysmonLog", "pla"} {
+			for _, name := range exchange.Monitoring() {
 				if found, ok := service(s.Facts.Services.Value, name); ok && found.State == running {
 					at = append(at, found.Name)
 				}
