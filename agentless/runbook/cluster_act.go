@@ -122,6 +122,11 @@ func doAct(ctx context.Context, w *Work, word, pending string) (Outcome, error) 
 		return Outcome{}, fmt.Errorf("decode what to do: %w", err)
 	}
 	if w.Memory["meant"] == "" {
+		if a.Verb == windows.StopServer {
+			if err := stopsServer(ctx, w, a.Name); err != nil {
+				return Outcome{}, err
+			}
+		}
 		if err := w.intend(ctx, a.Words); err != nil {
 			return Outcome{}, err
 		}
@@ -218,7 +223,7 @@ func moveServer(rollup bool) func(context.Context, *Work) (Outcome, error) {
 // online waits for the server and starts it where it does not come by itself: the
 // sources do not agree on whether it runs after /UpgradeCms.
 func online(rollup bool) func(context.Context, *Work) (Outcome, error) {
-	return ofServer(onlineWord, rollup, func(w *Work, _ windows.Cluster, s windows.ClusterServer) stand {
+	return servesAgain(ofServer(onlineWord, rollup, func(w *Work, _ windows.Cluster, s windows.ClusterServer) stand {
 		switch {
 		case s.State == onlineState && strings.EqualFold(s.Owner, w.Node):
 			return stand{done: fmt.Sprintf("%s is online on %s", s.Name, s.Owner)}
@@ -232,7 +237,7 @@ func online(rollup bool) func(context.Context, *Work) (Outcome, error) {
 			return stand{wait: s.Name + " is given time to come online by itself"}
 		}
 		return stand{act: &clusterAct{windows.StartServer, s.Name, "", "Start " + s.Name}}
-	})
+	}))
 }
 
 // startsItself is how long a server is waited for after /UpgradeCms.

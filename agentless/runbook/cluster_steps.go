@@ -65,7 +65,7 @@ func nodeTurn(turn int, rollup bool) []Step {
 		{rollout.Step{
 			Name: "after", Words: "Monitoring, third-party services and the firewall's service are put back on the node as they were",
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
-		}, putBack},
+		}, putBackNode},
 		{rollout.Step{
 			Name: "settings-back", Words: "Remote streaming backup and event-log levels of the node are as before: a service pack resets them",
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 30 * time.Minute, Silence: 10 * time.Minute, Repeatable: true,

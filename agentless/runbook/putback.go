@@ -217,6 +217,8 @@ func (b *putter) entries(ctx context.Context) (ended bool, err error) {
 			out, closed, err = putBackPack(ctx, b.Work, e)
 		case ForefrontEntry:
 			out, closed, err = putBackForefront(ctx, b.Work, e)
+		case ClusterEntry:
+			out, closed, err = putBackServer(ctx, b.Work, e)
 		case HookEntry:
 			out, closed, err = putBackHook(ctx, b.Work, e)
 		default:
