@@ -26,6 +26,9 @@ const (
 	drainPause    = 15 * time.Second
 )
 
+// pausesAtMost bounds how often a transport is told to pause that does not.
+const pausesAtMost = 3
+
 const transport = "MSExchangeTransport"
 
 // The states in between of a service that was told to pause, or to go on (states
@@ -105,6 +108,10 @@ func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 	case !found || s.State == windows.Stopped:
 		return notHere("The transport does not run"), nil
 	case s.State == windows.Running && w.Memory["paused"] == "":
+		if w.raise("asked") > pausesAtMost {
+			w.Memory["paused"] = "no"
+			return again("The transport does not pause: it delivers what it has, and goes on taking mail"), nil
+		}
 		if err := w.change(ctx, Entry{
 			Kind: PausedEntry, Name: s.Name, Before: map[string]string{"state": s.State}, Meant: map[string]string{"state": windows.Paused},
 		}); err != nil {
@@ -115,9 +122,6 @@ func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 		}
 		if err := w.Host.PauseService(ctx, s.Name); err != nil {
 			return trouble("pause the transport", err)
-		}
-		if w.raise("asked") > 3 {
-			w.Memory["paused"] = "no"
 		}
 		return again("The transport is told to take nothing new"), nil
 	}
@@ -131,12 +135,16 @@ func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 		limit = drainQueue
 	}
 	total, err := strconv.Atoi(told.Said["total"])
+	takes := "The transport takes nothing new"
+	if w.Memory["paused"] == "no" {
+		takes = "The transport did not pause and goes on taking mail until Setup stops it"
+	}
 	over := w.since("draining") > w.drainFor()
 	switch {
 	case err == nil && total <= limit:
-		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("The transport takes nothing new; %d messages are left, at most %d may be", total, limit)}, nil
+		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("%s; %d messages are left, at most %d may be", takes, total, limit)}, nil
 	case over && err == nil:
-		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("%d messages are left after %s: they are delivered after Setup", total, w.drainFor())}, nil
+		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("%s; %d messages are left after %s: they are delivered after Setup", takes, total, w.drainFor())}, nil
 	case over:
 		return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("The queues could not be read in %s: what is in them is delivered after Setup", w.drainFor())}, nil
 	}

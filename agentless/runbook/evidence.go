@@ -75,6 +75,14 @@ func collect(ctx context.Context, w *Work) []Evidence {
 		}
 		c.keep(piece.kind, piece.name, data)
 	}
+	if culture := w.Memory[packInWork]; culture != "" { // which of the two there is, tells what ran
+		for _, verb := range []string{"remove", "add"} {
+			path := packLog(verb, culture)
+			if data, err := c.tail(path); err == nil && len(data) > 0 {
+				c.keep(LogTailEvidence, path, data)
+			}
+		}
+	}
 	if known := setupErrorsEvidence(w); known != nil {
 		c.keep(SetupErrorsEvidence, "setup-errors.json", known)
 	}
@@ -233,16 +241,22 @@ func (c *collector) folder(task string, look windows.TaskLook) {
 
 // logTail is the end of the setup log, byte for byte; its first line may be cut.
 func (c *collector) logTail() ([]byte, error) {
-	head, err := c.w.Host.ReadFile(c.ctx, setupLog, 0, 4)
-	if err != nil {
+	tail, err := c.tail(setupLog)
+	if err == nil && tail == nil {
+		tail = []byte("there is no setup log\r\n")
+	}
+	return tail, err
+}
+
+// tail is the end of a file, nil where there is none.
+func (c *collector) tail(path string) ([]byte, error) {
+	head, err := c.w.Host.ReadFile(c.ctx, path, 0, 4)
+	if err != nil || !head.Exists {
 		return nil, err
 	}
-	if !head.Exists {
-		return []byte("there is no setup log\r\n"), nil
-	}
-	var tail []byte
+	tail := []byte{}
 	for offset := max(head.Length-tailBytes, 0) &^ 1; len(tail) < tailBytes; {
-		chunk, err := c.w.Host.ReadFile(c.ctx, setupLog, offset, 0)
+		chunk, err := c.w.Host.ReadFile(c.ctx, path, offset, 0)
 		if err != nil {
 			return nil, err
 		}

@@ -83,6 +83,18 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "See that the run-as account may read and change the server's settings, then run again: only what is other than recorded is set.",
 		}, nil
 	}
+	if unread := unreadSettings(w, told); unread != "" {
+		if w.raise("unread") < 3 {
+			delete(w.Memory, "settings-look")
+			out = again("The settings of %s could not be read: %s", unread, told.Said["missed"])
+			out.After = later
+			return out, nil
+		}
+		return Outcome{
+			Kind: Failed, Message: fmt.Sprintf("Setup resets the settings of %s, and what they are now could not be read: %s", unread, orUnsaid(told.Said["missed"])),
+			Remedy: "See that Get-PopSettings and Get-ImapSettings answer under the run-as account, then run again: only what is other than recorded is set.",
+		}, nil
+	}
 	if all := settingsToSet(w, told); len(all) > 0 {
 		s := all[0]
 		task := "set-" + strconv.Itoa(w.count("sets"))
@@ -180,6 +192,25 @@ func restartMailClient(ctx context.Context, w *Work) (Outcome, error) {
 		}
 	}
 	return again("Service %s is restarted, so that its settings count", name), nil
+}
+
+// unreadSettings are the protocols whose login type was recorded and is not said now.
+func unreadSettings(w *Work, told proved) string {
+	note := w.note("record")
+	unread := ""
+	for _, p := range []struct{ key, name string }{{recordedPOP, "POP3"}, {recordedIMAP, "IMAP4"}} {
+		if note[p.key] != "" && told.Said[p.key] == "" && w.holds(exchange.ClientAccess) {
+			unread = join2(unread, p.name)
+		}
+	}
+	return unread
+}
+
+func orUnsaid(why string) string {
+	if why == "" {
+		return "the cmdlets did not say why"
+	}
+	return why
 }
 
 // setting is one value that is other than recorded.

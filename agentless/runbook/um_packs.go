@@ -88,6 +88,12 @@ const (
 	packsDone  = "packs"
 )
 
+// packLog is where Windows Installer writes of a language pack. Source: logs 13
+// and 20 of the corpus.
+func packLog(verb, culture string) string {
+	return setupLog[:strings.LastIndex(setupLog, `\`)+1] + verb + "-UMLanguagePack." + culture + ".msilog"
+}
+
 // p0 is for what a step asks before it knows its program.
 var p0 = program{who: "Setup"}
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
 )
 
 const (
@@ -42,12 +43,44 @@ func verify(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "Read the setup log; running again lets Setup resume.", Evidence: collect(ctx, w),
 		}, nil
 	}
-	out, err := servicesAgain(ctx, w, lowest.String())
+	program, out, err := exSetupAt(ctx, w)
+	if err != nil || out.Kind != Done {
+		out.Build = lowest.String()
+		return out, err
+	}
+	out, err = servicesAgain(ctx, w, lowest.String())
 	if out.Kind == Done {
-		out.Message = fmt.Sprintf("Every role is at %s, %s", lowest, out.Message)
+		out.Message = fmt.Sprintf("Every role is at %s, %s, %s", lowest, program, out.Message)
 		out.Facts = append(out.Facts, Fact{Name: "roles", Value: roles, Source: "role keys of Exchange in the registry", At: w.Now.UTC()})
 	}
 	return out, err
+}
+
+// exSetupAt is Done when the file version of ExSetup.exe, which Setup copies with
+// all other programs, is at the target or later: a second witness beside the role
+// keys. Where the host does not tell it (its version is WMI's to say), the words
+// say so, and the keys alone count.
+func exSetupAt(ctx context.Context, w *Work) (words string, out Outcome, err error) {
+	version, err := w.Host.ExSetupVersion(ctx)
+	if err != nil {
+		var no *windows.NoWMI
+		if !errors.As(err, &no) {
+			out, err := trouble("read the version of ExSetup.exe", err)
+			return "", out, err
+		}
+		return "the version of ExSetup.exe could not be read without WMI", Outcome{Kind: Done}, nil
+	}
+	build, bad := exchange.ParseBuild(version)
+	switch {
+	case version == "" || bad != nil:
+		return "the version of ExSetup.exe is not known", Outcome{Kind: Done}, nil
+	case build.Compare(w.Package.Target) < 0:
+		return "", Outcome{
+			Kind: Failed, Message: fmt.Sprintf("The role keys are at the target, and bin\\ExSetup.exe is still %s, below %s: programs were not replaced", build, w.Package.Target),
+			Remedy: "Read the setup log for files in use, restart the host, and run again: Setup proves the files anew.", Evidence: collect(ctx, w),
+		}, nil
+	}
+	return "ExSetup.exe at " + build.String(), Outcome{Kind: Done}, nil
 }
 
 // servicesAgain is Done when Exchange's services run as they ran before: it waits,

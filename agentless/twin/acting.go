@@ -157,7 +157,7 @@ func (h *host) act(r *told, server, verb, what, value string) {
 	case "queues":
 		r.put("submission", a.Queue/2)
 		r.put("total", a.Queue)
-		if s := h.service("MSExchangeTransport"); s != nil && s.State == paused {
+		if s := h.service("MSExchangeTransport"); s != nil && s.State == paused && (a.Queue == 0 || h.strikes("queue-stays", nil) == nil) {
 			a.Queue /= 2 // it delivers and takes nothing new
 		}
 	case "um-status":
@@ -238,7 +238,7 @@ func (h *host) tellState(r *told, sections string) {
 		case "um":
 			r.put("um", a.UM)
 		case "pop":
-			if h.build().Minor > 0 {
+			if h.build().Minor > 0 && h.strikes("settings-unreadable", nil) == nil {
 				r.put("pop", a.POP)
 				r.put("imap", a.IMAP)
 			} else {

@@ -31,7 +31,7 @@ func (h *host) firewallTurned(s *service) {
 	if f := h.firewallService(); f == nil || !strings.EqualFold(f.Name, s.Name) {
 		return
 	}
-	if _, shut := h.trait("firewall-shuts-us-out"); !shut {
+	if _, shut := h.trait("firewall-shuts-us-out"); !shut && !h.shut && (s.State != running || !h.filters() || h.strikes("firewall-cuts-off", nil) == nil) {
 		return
 	}
 	off := s.State == running && h.filters()

@@ -18,6 +18,10 @@ func (c *call) fscutility() int {
 				return
 			}
 		}
+		if c.has("/disable") && h.strikes("forefront-stays", nil) != nil {
+			code = 1
+			return
+		}
 		for _, name := range []string{"MSExchangeIS", "MSExchangeTransport"} {
 			s := h.service(name)
 			if s == nil {

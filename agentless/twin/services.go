@@ -270,6 +270,10 @@ func (h *host) startService(s *service) int {
 	s.State = startPending
 	h.state.NextPID += 4
 	s.PID = h.state.NextPID
+	if h.strikes("service-stays-stopped", func(d *declared) bool { return d.holds(s) }) != nil {
+		h.later(h.lasts(4*time.Second), func() { s.State, s.PID = stopped, 0 })
+		return 0
+	}
 	h.later(h.lasts(4*time.Second), func() { h.serviceStarted(s) })
 	return 0
 }
@@ -303,7 +307,7 @@ func (h *host) pauseService(s *service, pause bool) int {
 		return errServiceStopped
 	case !strings.EqualFold(s.Name, "MSExchangeTransport"):
 		return errServiceRequest
-	case s.State != from:
+	case s.State != from, pause && h.strikes("transport-does-not-pause", nil) != nil:
 		return errServiceControl
 	}
 	pending := continuePending

@@ -100,6 +100,20 @@ func readExSetup(ctx context.Context, a *asked) (any, error) {
 	return nil, nil
 }
 
+// ExSetupVersion is the file version of ExSetup.exe of the installation, "" where
+// it is not known. It is asked of WMI alone: an error without it is a *NoWMI.
+func (h *Host) ExSetupVersion(ctx context.Context) (string, error) {
+	v, err := readExSetup(ctx, &asked{host: h})
+	if err != nil {
+		return "", err
+	}
+	version, ok := v.(string)
+	if !ok {
+		return "", nil
+	}
+	return version, nil
+}
+
 // readUMPacks lists the Unified Messaging language packs. On a server with the
 // role and no pack at all they are unknown: no such server exists.
 func readUMPacks(ctx context.Context, a *asked) (any, error) {
