@@ -1,4 +1,4 @@
-# wavekeeper: cluster-act 1
+# wavekeeper: cluster-act 2
 # in: verb stop-cms, move-cms, start-cms or move-group; name of the clustered mailbox server or the group; node to move to; reason
 # out: state done; error
 # exit: 0; 1 with error
@@ -44,6 +44,10 @@ function wk_cluster_act([string]$n, [string]$verb, [string]$name, [string]$node,
     function load_exchange {
         Add-PSSnapin 'Microsoft.Exchange.Management.PowerShell.Admin'
     }
+    function start_unasked {
+        trap { $global:wkThrown = $_.Exception; continue }
+        Start-ClusteredMailboxServer -Identity $name -Confirm:$false
+    }
     if ($verb -eq 'move-group') {
         move_group
         put 'state' 'done'
@@ -60,7 +64,12 @@ function wk_cluster_act([string]$n, [string]$verb, [string]$name, [string]$node,
     }
     if ($verb -eq 'start-cms') {
         load_exchange
-        Start-ClusteredMailboxServer -Identity $name -Confirm:$false
+        $global:wkThrown = $null
+        start_unasked
+        if ($global:wkThrown -ne $null) {
+            if (-not $global:wkThrown.GetType().FullName.EndsWith('ParameterBindingException')) { throw $global:wkThrown }
+            Start-ClusteredMailboxServer -Identity $name
+        }
         put 'state' 'done'
     }
     end_records

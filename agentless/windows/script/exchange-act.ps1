@@ -1,4 +1,4 @@
-# wavekeeper: exchange-act 1
+# wavekeeper: exchange-act 2
 # in: verb, one of state, queues, um-status, disable-um, enable-um, set-pop, set-imap, set-log-level, test-health; server by its name; what, of state the sections um, pop, levels, connectors by comma, of set-pop and set-imap the login type, of set-log-level source\category; level
 # out: um; pop; imap; level source\category=level; connector identity|fqdn|mechanisms|bindings; submission; total; health role|True or False|services; mapi; state done; missed what and why; said the exception's own words, for people; error
 # exit: 0; 1 with error
@@ -85,8 +85,17 @@ function wk_exchange_act([string]$n, [string]$verb, [string]$server, [string]$wh
         Disable-UMServer -Identity $server -Immediate $false -Confirm:$false
         put 'state' 'done'
     }
-    if ($verb -eq 'enable-um') {
+    function enable_unasked {
+        trap { $global:wkThrown = $_.Exception; continue }
         Enable-UMServer -Identity $server -Confirm:$false
+    }
+    if ($verb -eq 'enable-um') {
+        $global:wkThrown = $null
+        enable_unasked
+        if ($global:wkThrown -ne $null) {
+            if (-not $global:wkThrown.GetType().FullName.EndsWith('ParameterBindingException')) { throw $global:wkThrown }
+            Enable-UMServer -Identity $server
+        }
         put 'state' 'done'
     }
     if ($verb -eq 'set-pop') {
