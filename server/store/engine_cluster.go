@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"wavekeeper/server/exchange"
@@ -23,19 +24,23 @@ func (one *reading) lookCluster(r db.FleetRow) {
 
 // judgeCluster lets what was seen of the cluster count: the host of its witness,
 // and the builds of its clustered mailbox servers, which may be older than those
-// of the nodes (/UpgradeCms was not run). A look that is older than the readings
-// by more than what is fresh says nothing of builds.
+// of the nodes (/UpgradeCms was not run). Of them Active Directory knows the service
+// pack, so that a rollup of the nodes is no lag. Where the look is older than the
+// readings by more than what is fresh, the lag may be made up for or not: a doubt,
+// which a check of the server settles.
 func (one *reading) judgeCluster() {
 	if one.clusterAt.IsZero() {
 		return
 	}
 	one.witness = witnessHost(one.cluster.Witness)
-	if one.readAt.Sub(one.clusterAt) > rollout.FactsFresh {
-		return
-	}
+	old := one.readAt.Sub(one.clusterAt) > rollout.FactsFresh
 	for _, cms := range one.cluster.CMS {
 		build, err := exchange.ParseBuild(cms.Build)
-		if err == nil && !build.IsZero() && !one.build.IsZero() && build.Compare(one.build) < 0 {
+		lags := err == nil && !build.IsZero() && !one.build.IsZero() && build.ServicePack() < one.build.ServicePack()
+		switch {
+		case lags && old:
+			one.doubts = append(one.doubts, fmt.Sprintf("%s was at %s when its cluster was looked at, and its nodes are at %s since: whether Setup /UpgradeCms was run is not known until the server is checked", cms.Name, build, one.build))
+		case lags:
 			one.build = build
 		}
 	}
