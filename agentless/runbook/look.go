@@ -18,11 +18,15 @@ import (
 // accounts of host tasks meet: for preflight, which judges it.
 func lookStep() Step {
 	return Step{rollout.Step{
-		Name: "look", Words: "Exchange's settings, backups, certificates and the way to the revocation list are read by host tasks",
+		Name: lookedAtStep, Words: "Exchange's settings, backups, certificates and the way to the revocation list are read by host tasks",
 		Expected: time.Minute, Soft: 10 * time.Minute, Hard: time.Hour, Silence: 15 * time.Minute,
 		Repeatable: true,
 	}, look}
 }
+
+// lookedAtStep is the name of lookStep's step: Look is that of a decision, and one
+// upgrade keeps the rows of both.
+const lookedAtStep = "inspect"
 
 // The tasks of look, in their order; each is the key of what it said in memory.
 const (

@@ -44,7 +44,7 @@ func subjectOf(ctx context.Context, w *Work) (rules.Subject, []Fact, error) {
 	s := rules.Subject{
 		Server: w.Server, Servers: w.Servers, Package: catalogued(w.Package), Media: mediaOf(w), Canary: canaryOf(w),
 		Fleet: w.Fleet, Policy: w.Policy.Rules, Prepared: w.Prepared, OwnSetup: w.ranOnce() || w.Memory[lastRan] != "",
-		RemovesPacks: removesPacks(), WithoutWMI: w.Host.Without(), Waived: w.Waived, Now: w.Now,
+		RemovesPacks: removesPacks(), Ahead: w.Run != 0, WithoutWMI: w.Host.Without(), Waived: w.Waived, Now: w.Now,
 	}
 	if w.Then != (Package{}) {
 		then := catalogued(w.Then)
@@ -113,7 +113,7 @@ func keepLooked(w *Work, found []Fact) error {
 // tasksTold are the facts that the step look of this host read by host tasks.
 func tasksTold(w *Work) map[string]rules.Fact {
 	var known map[string]rules.Fact
-	steps := []string{"look", "facts"}
+	steps := []string{lookedAtStep, "facts"}
 	if w.anew {
 		steps = []string{lookOnceMore}
 	}

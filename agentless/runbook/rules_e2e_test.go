@@ -152,7 +152,7 @@ func knownAt(node, build string) map[string]map[string]preflight.Fact {
 // witness is the host of the cluster's file share witness: the Hub Transport
 // server of its site, of which this fleet has many.
 func witness(w *runbook.Work) string {
-	for _, f := range []string{w.Notes["look"]["facts"], w.Memory["cluster"]} {
+	for _, f := range []string{w.Notes["inspect"]["facts"], w.Memory["cluster"]} {
 		if _, after, ok := strings.Cut(f, `"witness":"\\\\`); ok {
 			host, _, _ := strings.Cut(after, `\`)
 			return host

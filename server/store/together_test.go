@@ -552,6 +552,12 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			_, err := d.Store.SubmitRevision(ctx, a, revision, d.hash, book)
 			return err
 		},
+		"SubmitConfirmed": func(a store.Actor) error {
+			_, err := d.Store.SubmitConfirmed(ctx, a, revision, d.hash, nil, book)
+			return err
+		},
+		"AllowWebhook":     func(a store.Actor) error { return d.Store.AllowWebhook(ctx, a, store.Webhook{Name: "x", Reason: "x"}) },
+		"ForbidWebhook":    func(a store.Actor) error { return d.Store.ForbidWebhook(ctx, a, "x", "x") },
 		"DoubtUpgrade":     func(a store.Actor) error { return d.Store.DoubtUpgrade(ctx, a, id, "x") },
 		"VerifyUpgrade":    func(a store.Actor) error { return d.Store.VerifyUpgrade(ctx, a, id, "x", book) },
 		"WithdrawApproval": func(a store.Actor) error { return d.Store.WithdrawApproval(ctx, a, wave, "x") },
