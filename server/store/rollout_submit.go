@@ -189,8 +189,11 @@ func pointsOf(plan rollout.Plan) []any {
 func bookFor(plan rollout.Plan, server string, books rollout.Books) (rollout.Runbook, error) {
 	name := rollout.RunbookName(plan.Package, plan.Then, plan.Kind, plan.Unit(server))
 	book, ok := books.Book(name)
-	if !ok || len(book.Steps) == 0 {
-		return rollout.Runbook{}, rollout.Invalid("There is no runbook by which %s gets this package (%s).", server, name)
+	switch {
+	case (!ok || len(book.Steps) == 0) && plan.Then != nil:
+		return rollout.Runbook{}, rollout.Invalid("There is no runbook by which %s gets both packages in one plan (%s). Plan the service pack, and the rollup by a plan after it.", server, name)
+	case !ok || len(book.Steps) == 0:
+		return rollout.Runbook{}, rollout.Invalid("There is no runbook by which %s gets this package (%s). Take it out of the plan.", server, name)
 	}
 	return book, nil
 }
