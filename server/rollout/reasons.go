@@ -36,6 +36,9 @@ func (d *decision) reasons(u *UpgradeStatus) []Reason {
 // starting. It takes nothing out of service, so that no limit and no order holds
 // it; it is what others wait for.
 func (d *decision) organizationReasons(u *UpgradeStatus) []Reason {
+	if on := d.s.PreparingOn; on != "" { // two runs of Setup would change one schema; nobody waives that
+		return []Reason{plainReason("organization-is-being-prepared", "Another rollout prepares the organization on "+on+" now.")}
+	}
 	if reasons := append(u.elsewhereReasons(), u.unwaived(append(d.approvalReasons(u), u.mediaReasons()...))...); len(reasons) > 0 {
 		return reasons
 	}

@@ -16,8 +16,11 @@ type Snapshot struct {
 	// Unprepared is what of the organization the package would still change, by
 	// what was read of it, in words; empty = nothing, or nothing was read.
 	Unprepared []string
-	Waves      []WaveStatus // every wave, by number
-	Upgrades   []UpgradeStatus
+	// PreparingOn is the server on which another rollout prepares the organization
+	// now; empty = none does.
+	PreparingOn string
+	Waves       []WaveStatus // every wave, by number
+	Upgrades    []UpgradeStatus
 	// Outside holds the servers of the organization that have no upgrade in
 	// this rollout: at the target when it was planned, blocked, or not chosen.
 	// They count for the order and for the floor.

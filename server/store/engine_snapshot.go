@@ -81,6 +81,9 @@ func (t *txn) loadView(ctx context.Context, id int64, now time.Time, books rollo
 		return nil, err
 	}
 	for _, name := range fleet.names {
+		if fleet.by[name].preparing {
+			v.snapshot.PreparingOn = name
+		}
 		if _, inside := v.upgrades[name]; inside {
 			continue
 		}

@@ -128,6 +128,9 @@ func TestOrganizationIsPreparedByAPlanOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.PreparingOn != "MBX1" {
+		t.Errorf("another plan sees it prepared on %q", s.PreparingOn)
+	}
 	for _, one := range s.Upgrades {
 		if one.Server == "MBX1" && (one.Down || !one.InWorkElsewhere) {
 			t.Errorf("MBX1 while it prepares the organization: %+v", one)
