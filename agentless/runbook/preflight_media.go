@@ -43,6 +43,7 @@ func tree(m *rules.Media, w *Work, said map[string]string) {
 	case windows.MediaRight:
 		m.Right, m.Evidence = true, fmt.Sprintf("%s files, manifest %s", said["files"], w.Media.Medium.ManifestSHA256)
 	case windows.MediaAbsent:
+		m.Absent = true
 		m.Text, m.Evidence, m.Remedy = "The media is not on the host", w.Media.Folder+" or its manifest does not exist", "Run again: it is brought there."
 	default:
 		m.Text, m.Evidence = "The media is not the registered package: "+differences(records), "state "+state

@@ -3,6 +3,7 @@ package httpd
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -35,7 +36,7 @@ func ruleHref(rule string) string { return "/rules/" + url.PathEscape(rule) }
 var severityOrder = []preflight.Severity{preflight.Blocker, preflight.Warning, preflight.Info, preflight.Pass}
 
 // judgedFor is the package that a page is about: the one that was asked for,
-// else that of the last checks, else the first of the catalogue.
+// else that of the last checks, else the first service pack.
 func (s *server) judgedFor(ctx context.Context, asked string) (exchange.Package, error) {
 	if asked != "" {
 		p, err := exchange.PackageByName(asked)
@@ -53,7 +54,7 @@ func (s *server) judgedFor(ctx context.Context, asked string) (exchange.Package,
 			return p, nil
 		}
 	}
-	return exchange.Packages()[0], nil
+	return exchange.PackageByName("sp1")
 }
 
 func packageChoices(chosen string) []page.Choice {
@@ -67,9 +68,27 @@ func packageChoices(chosen string) []page.Choice {
 // findingFilter is what the fleet's page shows.
 type findingFilter struct{ severity, rule, server string }
 
-func (f findingFilter) shows(server, host string, found preflight.Finding) bool {
+// shows reports whether a finding is asked for; nodes are the hosts of the server
+// that the filter names, since a host has findings under one server of its cluster.
+func (f findingFilter) shows(server, host string, nodes []string, found preflight.Finding) bool {
 	return (f.severity == "" || string(found.Severity) == f.severity) && (f.rule == "" || found.Rule == f.rule) &&
-		(f.server == "" || strings.Contains(strings.ToLower(server+" "+host), strings.ToLower(f.server)))
+		(f.server == "" || slices.Contains(nodes, host) || strings.Contains(strings.ToLower(server+" "+host), strings.ToLower(f.server)))
+}
+
+// nodesOf lists the hosts of the server of that name, none where there is none.
+func (s *server) nodesOf(ctx context.Context, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	one, err := s.Store.ServerByName(ctx, name)
+	if errors.Is(err, rollout.ErrNotFound) {
+		return nil, nil // part of a name
+	}
+	var nodes []string
+	for _, n := range one.Nodes {
+		nodes = append(nodes, n.Name)
+	}
+	return nodes, err
 }
 
 func (s *server) findings(w http.ResponseWriter, r *http.Request) error {
@@ -93,6 +112,10 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 		return view, err
 	}
 	f := findingFilter{q.Get("severity"), q.Get("rule"), strings.TrimSpace(q.Get("server"))}
+	nodes, err := s.nodesOf(ctx, f.server)
+	if err != nil {
+		return view, err
+	}
 	runs, err := s.Store.FleetChecks(ctx, pkg.Name)
 	if err != nil {
 		return view, err
@@ -136,7 +159,7 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 			} else {
 				counts[found.Severity]++
 			}
-			if f.shows(r.Server, r.Host.Name, found) {
+			if f.shows(r.Server, r.Host.Name, nodes, found) {
 				view.Rows = append(view.Rows, rows[j])
 			}
 		}

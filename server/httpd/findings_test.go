@@ -58,6 +58,7 @@ func TestAFindingIsAcceptedByTwo(t *testing.T) {
 	c := start(t)
 	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
 	submitted(t, lead)
+	lead.page("/findings", "no host was checked for SP1 yet")
 	c.checked(t, "MBX01", noBackup, stopped, fine)
 	lead.page("/findings", "1 host checked for SP1: 2 blockers", "A database has no full backup", "MBX01")
 	if page := lead.page("/findings?rule=backup"); strings.Contains(page, "MSDTC does not run") {

@@ -63,7 +63,10 @@ var clusterRules = []Rule{
 					owned = append(owned, c.Name)
 				}
 			}
-			if len(owned) > 0 {
+			switch {
+			case len(owned) > 0 && s.Ahead:
+				return notes("The node is active now: it owns "+list(owned), s.Node, "The runbook begins with a passive node; this is proven when the node's turn comes.")
+			case len(owned) > 0:
 				return blocks("The node is active: it owns "+list(owned), s.Node, "Begin with the other node. Nothing is installed on an active one.")
 			}
 			return pass("The node is passive", s.Node)
@@ -78,6 +81,9 @@ var clusterRules = []Rule{
 				if sameHost(g.Owner, s.Node) {
 					owned = append(owned, g.Name)
 				}
+			}
+			if len(owned) > 0 && s.Ahead {
+				return notes("The node owns cluster groups: "+list(owned), s.Node, "The runbook moves them to another node before Setup.")
 			}
 			if len(owned) > 0 {
 				return warns("The node owns cluster groups: "+list(owned), s.Node, "The runbook moves them to another node before Setup.")

@@ -94,6 +94,8 @@ var mediaRules = []Rule{
 			switch m := s.Media; {
 			case !m.Compared && s.Unread:
 				return unread("The media is compared on the host only", "", "")
+			case m.Absent && s.Ahead:
+				return notes("The media is not on the host yet", m.Evidence, "An approved wave brings it; it can be brought before, on the page Media.")
 			case !m.Right:
 				return blocks(cmp.Or(m.Text, "The media on the host is not the registered package"), m.Evidence, cmp.Or(m.Remedy, "Put the right media on the host."))
 			default:

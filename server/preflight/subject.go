@@ -34,6 +34,7 @@ type Subject struct {
 	Prepared     bool     // the organization is recorded as prepared for the package
 	OwnSetup     bool     // this upgrade's own Setup broke and resumes
 	Unread       bool     // the host was not asked anew: the judgement rests on stored facts alone
+	Ahead        bool     // no upgrade is at this: what its own steps bring about before Setup is only noted
 	RemovesPacks bool     // the runbook takes Unified Messaging language packs out and brings them back in
 	Controller   string   // the domain controller that Setup is told to use; "" = none
 	WithoutWMI   []string // what had to be read without WMI, in words; empty = WMI answers
@@ -61,6 +62,7 @@ type Media struct {
 	Folder   string
 	Compared bool   // a host task compared it
 	Right    bool   // and it is the registered one
+	Absent   bool   // it is not there, and the step stage brings it
 	Text     string // otherwise: what it is
 	Evidence string
 	Remedy   string

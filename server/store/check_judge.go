@@ -77,7 +77,7 @@ func (s *Store) JudgeStored(ctx context.Context, server, pkg string) ([]Judgemen
 // subject is what is known of a server and the organization, for rules.
 func (s *Store) subject(ctx context.Context, one Server, target exchange.Package) (preflight.Subject, error) {
 	subject := preflight.Subject{
-		Server: one.Server, Package: target, Unread: true,
+		Server: one.Server, Package: target, Unread: true, Ahead: true,
 		Media: preflight.Media{Language: one.Language, Arch: one.Arch, Folder: DefaultFolder(target.Name, one.Language, one.Arch)},
 	}
 	var err error

@@ -202,7 +202,7 @@ func (s *Store) DecideWaiver(ctx context.Context, actor Actor, id int64, grant b
 		if n == 0 {
 			return rollout.Conflict("Waiver %d does not wait for a decision any more.", id)
 		}
-		t.record(actor, Record{What: what, Subject: waiverSubject(w), Reason: reason, Detail: map[string]any{"waiver": id}})
+		t.record(actor, Record{What: what, Subject: waiverSubject(w), Reason: reason, Detail: map[string]any{"waiver": id, "until": at(w.UntilAt)}})
 		return t.ring(ctx, "waiver", id)
 	})
 	if err != nil {
