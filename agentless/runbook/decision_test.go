@@ -75,6 +75,9 @@ func TestAnInterruptionKeepsItsEvidence(t *testing.T) {
 	if !strings.Contains(out.Message, "started anew") {
 		t.Errorf("the restart is not named: %s", out.Message)
 	}
+	if f.memory["setup"][runbook.RestartedNote] != "yes" {
+		t.Error("the step does not remember that Windows was started anew")
+	}
 }
 
 // TestEvidenceKeepsNoCommandLinesOfOthers: they may hold other people's passwords.

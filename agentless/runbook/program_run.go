@@ -145,7 +145,11 @@ func (p program) follow(ctx context.Context, w *Work, task windows.Task, look wi
 		return out, nil
 	}
 	out.Kind = Interrupted
-	out.Message = p.who + " began and ended without a result; none of its programs runs" + restarted(ctx, w, task)
+	anew := restarted(ctx, w, task)
+	if anew != "" {
+		w.Memory[RestartedNote] = "yes"
+	}
+	out.Message = p.who + " began and ended without a result; none of its programs runs" + anew
 	out.Remedy = p.broken
 	out.Evidence = collect(ctx, w)
 	if left, err := unschedule(ctx, w, task.Name, look); err != nil || left.Kind != "" {
@@ -154,6 +158,10 @@ func (p program) follow(ctx context.Context, w *Work, task windows.Task, look wi
 	}
 	return out, nil
 }
+
+// RestartedNote is where a step remembers that Windows was started anew while its
+// program ran: "yes".
+const RestartedNote = "restarted"
 
 // restarted says that Windows was started after Setup was seen to run: the cause
 // of most interruptions. It compares lengths of time, so that the host's clock

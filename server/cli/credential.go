@@ -52,18 +52,25 @@ func (f KeyFlags) key(ctx context.Context, s *store.Store, renew bool) (*secret.
 	if err != nil {
 		return nil, err
 	}
-	if len(all) == 0 {
+	webhooks, err := s.Webhooks(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 && len(webhooks) == 0 {
 		return secret.Load(path)
 	}
 	sealed := map[string][]string{}
 	for _, c := range all {
 		sealed[c.KeyID] = append(sealed[c.KeyID], fmt.Sprintf("%s of profile %s", c.Purpose, c.Profile))
 	}
+	for _, w := range webhooks {
+		sealed[w.KeyID] = append(sealed[w.KeyID], "webhook "+w.Name)
+	}
 	var which []string
 	for _, id := range slices.Sorted(maps.Keys(sealed)) {
 		which = append(which, fmt.Sprintf("%s (%s)", id, strings.Join(sealed[id], ", ")))
 	}
-	return nil, rollout.Invalid("There is no key file %s, and none is made: the database holds accounts that are sealed under the key %s. Name the file of that key with --key-file (WAVEKEEPER_KEY_FILE), the one that wavekeeper serve uses. When it is lost: credential set --new-key for each account.",
+	return nil, rollout.Invalid("There is no key file %s, and none is made: the database holds secrets that are sealed under the key %s. Name the file of that key with --key-file (WAVEKEEPER_KEY_FILE), the one that wavekeeper serve uses. When it is lost: credential set --new-key for each account, then hook allow for each webhook.",
 		path, strings.Join(which, " and "))
 }
 
@@ -165,8 +172,26 @@ func (c *CredentialSetCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(g.Stdout, "stored the %s account %s of profile %s\n", c.Purpose, c.Account, profile.Name)
-	return err
+	fmt.Fprintf(g.Stdout, "stored the %s account %s of profile %s\n", c.Purpose, c.Account, profile.Name)
+	return c.leftBehind(ctx, g, s, key.ID())
+}
+
+// leftBehind says which webhooks are sealed under another key: their secrets
+// cannot be sealed anew without it.
+func (c *CredentialSetCmd) leftBehind(ctx context.Context, g *Globals, s *store.Store, keyID string) error {
+	webhooks, err := s.Webhooks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range webhooks {
+		if w.KeyID == keyID {
+			continue
+		}
+		if _, err := fmt.Fprintf(g.Stdout, "the secret of webhook %s is sealed under the key %s and cannot be opened with this one: allow it again (hook allow), and have waves that it is bound to approved again\n", w.Name, w.KeyID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CredentialRetryCmd has a refused credential tried again.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"wavekeeper/server/hook"
 	"wavekeeper/server/jobs"
@@ -191,7 +192,7 @@ func (c *HookTestCmd) Run(g *Globals) error {
 		return err
 	}
 	if len(run.Output) > 0 {
-		fmt.Fprintf(g.Stdout, "%s\n", strings.ToValidUTF8(strings.TrimRight(string(run.Output), "\n"), "\uFFFD"))
+		fmt.Fprintf(g.Stdout, "%s\n", plainText(run.Output))
 	}
 	if run.State == hook.Failed {
 		return fmt.Errorf("the hook %s failed: %s", c.Name, run.Words)
@@ -243,5 +244,16 @@ func (c *HookTestCmd) call(ctx context.Context, call hook.Call) (hook.Run, error
 	if !slices.Contains(w.Points, call.Point) {
 		return hook.Run{}, errors.New("the webhook is not allowed at " + call.Point)
 	}
-	return w.Run(ctx, call)
+	run, err := w.Run(ctx, call)
+	return jobs.HideSecret(run, string(w.Secret)), err
+}
+
+// plainText is what a hook said without what would steer a terminal.
+func plainText(output []byte) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return '\uFFFD'
+		}
+		return r
+	}, strings.ReplaceAll(strings.TrimRight(strings.ToValidUTF8(string(output), "\uFFFD"), "\r\n"), "\r\n", "\n"))
 }

@@ -87,6 +87,10 @@ func logErrorRows(all []exchange.LogError) []page.LogErrorRow {
 	return rows
 }
 
+// restartedNote is what a step remembers where Windows was started anew while its
+// program ran.
+const restartedNote = "restarted"
+
 // distressOf is an upgrade in trouble as recoveries are told apart: by states,
 // codes and what was read, never by the words of a message.
 func (s *server) distressOf(t trouble) exchange.Distress {
@@ -97,6 +101,9 @@ func (s *server) distressOf(t trouble) exchange.Distress {
 	}
 	for _, e := range t.errors {
 		d.Rules = append(d.Rules, e.Rule)
+	}
+	if _, work, ok := s.stepNow(t.UpgradeRow); ok {
+		d.Restarted = work.Memory[restartedNote] == "yes"
 	}
 	if plain, work, ok := s.stepNow(t.UpgradeRow); ok && work.StartedAt != nil && t.state == rollout.OutOfSight && plain.Silence > 0 {
 		quiet := limitsFrom(work)

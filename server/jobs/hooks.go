@@ -102,11 +102,18 @@ func (h *hooks) run(ctx context.Context, approved rollout.ApprovalHook, call hoo
 	return run, known, err
 }
 
+// HideSecret takes a secret out of what a hook said, as for the hooks of upgrades.
+func HideSecret(run hook.Run, secret string) hook.Run {
+	known := secrets{secret}
+	run.Words, run.Output = known.redact(run.Words), known.redactBytes(run.Output)
+	return run
+}
+
 // OpenWebhook is a webhook with its secret, as it can be called.
 func OpenWebhook(keys Opener, row store.Webhook) (hook.Webhook, error) {
 	secret, err := keys.Open(row.Sealed, row.KeyID, 0, store.WebhookPurpose(row.Name))
 	if err != nil {
-		return hook.Webhook{}, fmt.Errorf("the secret of webhook %s: %w", row.Name, err)
+		return hook.Webhook{}, fmt.Errorf("open the secret of webhook %s (where its key is lost, allow it again with hook allow): %w", row.Name, err)
 	}
 	return hook.Webhook{Name: row.Name, URL: row.URL, Points: row.Points, Networks: row.Networks, CA: row.CA, Secret: secret}, nil
 }
