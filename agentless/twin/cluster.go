@@ -21,8 +21,9 @@ type cluster struct {
 	fleet *Fleet
 	hosts []*host
 
-	mu sync.Mutex
-	s  clusterState
+	mu        sync.Mutex
+	s         clusterState
+	suspended map[string]bool // nodes whose copies were suspended when somebody asked last
 }
 
 // clusterState outlives the program, as the hosts' states do.

@@ -206,6 +206,8 @@ func (c *cluster) copyOf(s *clusterState, cms *clusteredServer) (status string, 
 		switch {
 		case !n.Up:
 			return "ServiceDown", 0, 0
+		case c.suspended[n.Name]:
+			return "Suspended", 0, 0
 		case older(n.Level, cms.Build) && n.Level.Minor != cms.Build.Minor:
 			return "Failed", 0, 0 // an older node cannot replay what a newer one wrote [K]
 		}

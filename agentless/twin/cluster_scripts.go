@@ -33,6 +33,7 @@ func scriptClusterLook(r *records, args []string) int {
 	put := func(name, format string, a ...any) { out = append(out, record{name, fmt.Sprintf(format, a...)}) }
 	up := false
 	if c != nil {
+		c.askCopies()
 		c.look(func(s *clusterState) { up = s.node(h.name).Up })
 	}
 	if !up {
@@ -135,6 +136,7 @@ func scriptClusterAct(r *records, args []string) int {
 	if c == nil {
 		return refuse("The cluster service is not running.", comException, hrClusterDown)
 	}
+	c.askCopies()
 	up := false
 	c.look(func(s *clusterState) { up = s.node(h.name).Up })
 	if !up {
@@ -157,7 +159,9 @@ func scriptClusterAct(r *records, args []string) int {
 	case "stop-cms":
 		words = c.stopServer(r.c, name, reason)
 	case "move-cms":
-		words = c.moveServer(r.c, name, node, reason)
+		if words = c.handOffRefused(node); words == "" {
+			words = c.moveServer(r.c, name, node, reason)
+		}
 	case "start-cms":
 		words = c.startServer(r.c, name)
 	default:

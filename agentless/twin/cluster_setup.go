@@ -60,7 +60,16 @@ func (s *setup) upgradeCms(mode string) bool {
 	if !s.takes(40) || !s.phase(7) {
 		return false
 	}
-	s.h.update(func() { s.h.regSet(cmsKey, text("Watermark", s.watermark("cms", 2))) })
+	cut := false
+	s.h.update(func() {
+		s.h.regSet(cmsKey, text("Watermark", s.watermark("cms", 2)))
+		cut = s.h.strikes("upgrade-cms-power-loss", nil) != nil
+	})
+	if cut {
+		s.h.fleet.goRun(s.h.powerLoss)
+		<-s.s.ctx.Done()
+		return false
+	}
 	if !s.takes(40) || !s.phase(8) {
 		return false
 	}
@@ -81,7 +90,9 @@ func (s *setup) upgradeCms(mode string) bool {
 	}
 	// Sources disagree whether the server runs afterwards (the founding document) or
 	// is started by hand (siliconexus).
-	if !s.h.hasTrait("cms-stays-offline") {
+	stays := false
+	s.h.update(func() { stays = s.h.strikes("cms-stays-offline", nil) != nil })
+	if !stays && !s.h.hasTrait("cms-stays-offline") {
 		s.h.cluster.change(func(cl *clusterState) {
 			if cms := cl.server(name); cms != nil && cms.Owner == s.h.name && cms.State == cmsOffline {
 				s.h.cluster.online(cl, cms, startLasts)

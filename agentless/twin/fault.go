@@ -118,6 +118,10 @@ var faultKinds = []faultKind{
 	{"cached-patch-lost", onAction, 0, 0, nil},
 	{"installer-busy", onAction, 0, 0, nil},
 	{"services-left-disabled", onAction, 0, 0, nil},
+	{"cms-move-refused", onAction, 0, 0, nil},
+	{"cms-stays-offline", onAction, 0, 0, nil},
+	{"copy-suspended", onAction, time.Hour, 0, nil},
+	{"upgrade-cms-power-loss", onAction, 0, 0, nil},
 	{"dc-unreachable", onAction, time.Hour, 0, []string{"controller"}},
 	{"replication-held", onAction, time.Hour, 0, []string{"controller"}},
 }
