@@ -194,14 +194,40 @@ func (h *Host) KeepFiles(ctx context.Context, root, to string, patterns ...strin
 }
 
 // Firewall is the firewall's service and what it filters or would filter; false
-// where there is none.
+// where there is none. It is asked with WMI or without: an upgrade whose Setup
+// stopped WMI needs the service as well.
 func (h *Host) Firewall(ctx context.Context) (FirewallFact, bool, error) {
-	value, err := readFirewall(ctx, &asked{host: h})
+	services, err := h.Services(ctx)
 	if err != nil {
 		return FirewallFact{}, false, fmt.Errorf("firewall: %w", err)
 	}
-	fact, ok := value.(FirewallFact)
-	return fact, ok && fact.Service != "", nil
+	fact := FirewallFact{}
+	for _, name := range []string{"SharedAccess", "MpsSvc"} { // of 2008 SharedAccess is no firewall any more
+		if s, found := FindService(services, name); found {
+			fact.Service, fact.State, fact.Start = s.Name, s.State, s.StartMode
+		}
+	}
+	if fact.Service == "" {
+		return FirewallFact{}, false, nil
+	}
+	for _, p := range []struct {
+		name string
+		into **bool
+	}{{"DomainProfile", &fact.Enabled.Domain}, {"StandardProfile", &fact.Enabled.Standard}, {"PublicProfile", &fact.Enabled.Public}} {
+		for _, key := range []string{keyFirewallPolicy, keyFirewall} { // a policy goes before
+			on, err := h.DWORDValue(ctx, LocalMachine, key+`\`+p.name, "EnableFirewall")
+			if errors.Is(err, ErrNoKey) {
+				continue
+			}
+			if err != nil {
+				return FirewallFact{}, false, fmt.Errorf("firewall: %w", err)
+			}
+			filters := on != 0
+			*p.into = &filters
+			break
+		}
+	}
+	return fact, true, nil
 }
 
 // ServiceProgram is the path of a service's program.
