@@ -16,10 +16,18 @@ CMS1,cms1.demo.test,Mailbox,HQ,8.0.685.25,2003,CCR,NODEA=127.0.161.1:5985;NODEB=
 `
 
 // TestOneClusterToItsEnd: a cluster goes by its own runbook, each step on its own
-// node, with the record of each node apart.
+// node, with the record of each node apart. While people wait, between stop and
+// online, the process that works on it is gone for as long as its lease lives:
+// whoever goes on does nothing twice.
 func TestOneClusterToItsEnd(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, ccr, func(o *jobs.Options) { o.Table, o.Pace = runbook.Table{}, 20 })
+	clock := &frozen{}
+	w := newWorld(t, ccr, func(o *jobs.Options) { o.Table, o.Pace, o.Now = runbook.Table{}, 20, clock.now })
+	clock.mu.Lock()
+	clock.when = func() bool {
+		return w.journal.count("CMS1", "cms-offline") == 1 && w.journal.count("CMS1", "cms-moved") == 1 && w.journal.count("CMS1", "cms-online") == 0
+	}
+	clock.mu.Unlock()
 	v := w.await(t, "the cluster is done", 5*time.Minute, func(v store.RolloutView) bool {
 		return v.State == rollout.RolloutDone || v.Waves[0].State == rollout.WaveStopped
 	})
@@ -44,9 +52,20 @@ func TestOneClusterToItsEnd(t *testing.T) {
 	if !nodes["NODEA"] || !nodes["NODEB"] || len(nodes) != 2 {
 		t.Errorf("Setup ran on %v, want once on each node", nodes)
 	}
-	for _, host := range []string{"NODEA", "NODEB"} {
-		if n := w.journal.count(host, "setup-started"); n < 1 {
-			t.Errorf("%d runs of Setup on %s", n, host)
+	clock.mu.Lock()
+	over := clock.over
+	clock.mu.Unlock()
+	if !over {
+		t.Error("the process was there all the time between stop and online")
+	}
+	for what, want := range map[string]int{"stop-cms": 1, "cms-offline": 1, "cms-moved": 1, "cms-upgraded": 1, "cms-online": 1, "store-did-not-start": 0} {
+		if n := w.journal.count("CMS1", what); n != want {
+			t.Errorf("%s happened %d times, want %d", what, n, want)
+		}
+	}
+	for host, want := range map[string]int{"NODEA": 1, "NODEB": 2} { // on one of them /UpgradeCms, too
+		if n := w.journal.count(host, "setup-started"); n != want {
+			t.Errorf("%d runs of Setup on %s, want %d", n, host, want)
 		}
 	}
 	if n := w.journal.count("", "violation"); n != 0 {
