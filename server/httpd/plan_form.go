@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -57,6 +58,31 @@ func (in *planInput) whole(q url.Values, name string) int {
 		return 0
 	}
 	return n
+}
+
+// serversAsRead is the inventory with the builds that hosts showed, where they did:
+// what was imported is of before the last service pack.
+func (s *server) serversAsRead(ctx context.Context) ([]store.Server, error) {
+	all, err := s.Store.Servers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.Store.ServerLines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	read := map[string]exchange.Build{}
+	for _, l := range lines {
+		if l.Read {
+			read[l.Name] = l.Build
+		}
+	}
+	for i, one := range all {
+		if build, ok := read[one.Name]; ok {
+			all[i].Build = build
+		}
+	}
+	return all, nil
 }
 
 // make works the plan out over the inventory as it is now.
@@ -187,7 +213,7 @@ func (s *server) planCreate(w http.ResponseWriter, r *http.Request) error {
 	if len(in.Errors) > 0 {
 		return s.planForm(w, r, v, http.StatusUnprocessableEntity, in, form)
 	}
-	all, err := s.Store.Servers(r.Context())
+	all, err := s.serversAsRead(r.Context())
 	if err != nil {
 		return err
 	}
@@ -262,7 +288,7 @@ func (s *server) planRevise(w http.ResponseWriter, r *http.Request) error {
 	if len(in.Errors) > 0 {
 		return s.planForm(w, r, v, http.StatusUnprocessableEntity, in, reviseForm(plan, basedOn))
 	}
-	all, err := s.Store.Servers(r.Context())
+	all, err := s.serversAsRead(r.Context())
 	if err != nil {
 		return err
 	}
