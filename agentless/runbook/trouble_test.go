@@ -10,6 +10,7 @@ import (
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
 	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
 )
 
 // tick does one tick of a step and keeps what it remembers.
@@ -174,15 +175,10 @@ func TestMarkersAreClearedWithoutWMI(t *testing.T) {
 	}
 }
 
-// TestVerifyNeedsNoRecord: a server that was upgraded by hand is verified by its
-// builds, its marks and the services that start by themselves.
-func TestVerifyNeedsNoRecord(t *testing.T) {
-	t.Parallel()
+// configured gives every role on the host the build in its key.
+func (f *fixture) configured(t *testing.T, build exchange.Build) {
+	t.Helper()
 	ctx := context.Background()
-	f := newFixture(t, nil)
-	if out := f.tick(t, "verify"); out.Kind != runbook.Failed || !strings.Contains(out.Message, "not at the target") || out.Remedy == "" || len(out.Evidence) == 0 {
-		t.Errorf("before: %+v", out)
-	}
 	roles, err := f.host.Keys(ctx, windows.LocalMachine, `SOFTWARE\Microsoft\Exchange\v8.0`)
 	if err != nil {
 		t.Fatal(err)
@@ -191,10 +187,34 @@ func TestVerifyNeedsNoRecord(t *testing.T) {
 		if key != "AdminTools" && !strings.HasSuffix(key, "Role") {
 			continue
 		}
-		if err := f.host.SetString(ctx, windows.LocalMachine, `SOFTWARE\Microsoft\Exchange\v8.0\`+key, "ConfiguredVersion", sp1.String()); err != nil {
+		if err := f.host.SetString(ctx, windows.LocalMachine, `SOFTWARE\Microsoft\Exchange\v8.0\`+key, "ConfiguredVersion", build.String()); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestVerifyAsksTheProgramsToo: keys at the target and an older ExSetup.exe are no
+// server at the target.
+func TestVerifyAsksTheProgramsToo(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	f.configured(t, sp1)
+	if out := f.tick(t, "verify"); out.Kind != runbook.Failed || !strings.Contains(out.Message, "ExSetup.exe is still 8.0.685.25") || out.Remedy == "" {
+		t.Errorf("%s: %s", out.Kind, out.Message)
+	}
+}
+
+// TestVerifyNeedsNoRecord: a server that was upgraded by hand is verified by its
+// builds, its marks and the services that start by themselves.
+func TestVerifyNeedsNoRecord(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	f := newFixture(t, func(o *twin.Options) { o.Servers[0].Build = sp1 })
+	f.configured(t, exchange.Build{Major: 8, Build: 685, Revision: 25})
+	if out := f.tick(t, "verify"); out.Kind != runbook.Failed || !strings.Contains(out.Message, "not at the target") || out.Remedy == "" || len(out.Evidence) == 0 {
+		t.Errorf("before: %+v", out)
+	}
+	f.configured(t, sp1)
 	if err := f.host.StopService(ctx, "MSExchangeMailSubmission"); err != nil {
 		t.Fatal(err)
 	}
