@@ -132,10 +132,12 @@ type UMFact struct {
 }
 
 // BackupFact is how a database's backup stands; LastFull is RFC 3339, "" = never.
+// Running is nil where BackupInProgress was neither True nor False: a database
+// whose state the server did not tell has none.
 type BackupFact struct {
 	Database string `json:"database"`
 	LastFull string `json:"last_full"`
-	Running  bool   `json:"running"`
+	Running  *bool  `json:"running"`
 }
 
 // DatabaseFact is one of the server's.
@@ -267,7 +269,11 @@ func exchangeFact(name string, said Records, servers []string, starts startTypes
 	case "backups":
 		return each(said, "database", 5, func(f []string) (BackupFact, error) {
 			last, err := ticks(f[3])
-			return BackupFact{Database: f[4], LastFull: last, Running: f[2] == "True"}, err
+			fact := BackupFact{Database: f[4], LastFull: last}
+			if running := f[2] == "True"; running || f[2] == "False" {
+				fact.Running = &running
+			}
+			return fact, err
 		})
 	case "databases":
 		return each(said, "database", 5, func(f []string) (DatabaseFact, error) {

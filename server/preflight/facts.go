@@ -290,7 +290,7 @@ type UM struct {
 type Backup struct {
 	Database string `json:"database"`
 	LastFull string `json:"last_full"` // RFC 3339; "" = never
-	Running  bool   `json:"running"`
+	Running  *bool  `json:"running"`   // nil = the server did not tell
 }
 
 // Database is one of the server's (databases).

@@ -17,16 +17,23 @@ var mailboxRules = []Rule{
 		Name: "no-backup-running", Words: "No backup runs", Source: "topic 5ac92b11 on moving a clustered mailbox server (a move cancels backups); founding document (Backup Exec holds Exchange)",
 		Severity: Blocker, Unknown: Warning, Begin: true, Kinds: []string{ServicePack, Rollup}, Roles: []string{mailbox}, Needs: []string{"backups"},
 		test: func(s Subject) verdict {
-			var at []string
+			var at, untold []string
 			for _, b := range s.Facts.Backups.Value {
-				if b.Running {
+				switch {
+				case b.Running == nil:
+					untold = append(untold, b.Database)
+				case *b.Running:
 					at = append(at, b.Database)
 				}
 			}
-			if len(at) > 0 {
-				return blocks("A backup runs: "+list(at), "", "Let it come to its end.")
+			switch evidence := count(len(s.Facts.Backups.Value), "database", "databases"); {
+			case len(at) > 0:
+				return blocks("A backup runs: "+list(at), evidence, "Let it come to its end.")
+			case len(untold) > 0:
+				return unread("Whether a backup runs could not be read of "+list(untold), evidence, "See that the databases are mounted, and ask Get-MailboxDatabase -Status for BackupInProgress.")
+			default:
+				return pass("No backup runs", evidence)
 			}
-			return pass("No backup runs", count(len(s.Facts.Backups.Value), "database", "databases"))
 		},
 	},
 	{

@@ -505,3 +505,22 @@ func TestAResumingSetupIsNotStoppedForWhatProtectsTheBeginning(t *testing.T) {
 		t.Errorf("%d rules protect the beginning", warned)
 	}
 }
+
+// TestABackupOfUnknownStateIsNoBackupThatDoesNotRun: what the server did not tell
+// of one database is said, unless a backup of another one runs.
+func TestABackupOfUnknownStateIsNoBackupThatDoesNotRun(t *testing.T) {
+	t.Parallel()
+	for running, want := range map[string]Finding{
+		`null`:  {Severity: Warning, Unknown: true, Text: "Whether a backup runs could not be read of DB1"},
+		`true`:  {Severity: Blocker, Text: "A backup runs: DB1"},
+		`false`: {Severity: Pass, Text: "No backup runs"},
+	} {
+		f, _ := found(Judge(subject(with(healthy, swap("backups", `"running":false`, `"running":`+running)))), "no-backup-running")
+		if f.Severity != want.Severity || f.Unknown != want.Unknown || f.Text != want.Text {
+			t.Errorf("running %s: %+v", running, f)
+		}
+		if f, _ := found(Judge(subject(with(healthy, swap("backups", `"running":false`, `"running":`+running)))), "backup-recent"); f.Severity != Pass {
+			t.Errorf("running %s: the last full backup is lost: %+v", running, f)
+		}
+	}
+}
