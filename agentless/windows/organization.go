@@ -320,5 +320,5 @@ func (h *Host) ReadTemplates(ctx context.Context, task string) (Templates, error
 
 // Fact is the fact of the display templates.
 func (t Templates) Fact(at time.Time) Fact {
-	return Fact{Name: "display_templates", Value: t, Source: "organization-export under the run-as account: CN=Display-Templates of the organization by ADSI", At: at.UTC()}
+	return Fact{Name: displayTemplates, Value: t, Source: organizationSource(displayTemplates), At: at.UTC()}
 }

@@ -36,9 +36,6 @@ func (o Organization) Behind() (behind, unasked []string) {
 	return behind, unasked
 }
 
-// organizationSource is what the facts of an organization say of where they come from.
-const organizationSource = "organization-look under the run-as account: Active Directory by ADSI"
-
 // Facts are the facts of the organization, by the names and shapes that preflight
 // reads. What was not asked for, or not all told, is no fact.
 func (o Organization) Facts(at time.Time) []Fact {
@@ -46,7 +43,7 @@ func (o Organization) Facts(at time.Time) []Fact {
 	var facts []Fact
 	add := func(name string, value any, known bool) {
 		if known {
-			facts = append(facts, Fact{Name: name, Value: value, Source: organizationSource, At: at})
+			facts = append(facts, Fact{Name: name, Value: value, Source: organizationSource(name), At: at})
 		}
 	}
 	add("schema", o.Schema, true)
