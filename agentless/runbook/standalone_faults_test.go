@@ -28,27 +28,34 @@ func TestFaultsOfWhatStandsAroundSetup(t *testing.T) {
 		again     bool   // a second attempt, without the fault, goes through
 	}{
 		"transport does not pause": {
-			"HT", nil, twin.Fault{Name: "transport-does-not-pause"},
+			"HT", nil,
+			twin.Fault{Name: "transport-does-not-pause"},
 			"tidy", runbook.Done, "drain-transport", "did not pause", "", "", false,
 		},
 		"queue never empties": {
-			"HT", nil, twin.Fault{Name: "queue-stays"},
+			"HT", nil,
+			twin.Fault{Name: "queue-stays"},
 			"tidy", runbook.Done, "drain-transport", "messages are left after", "", "", false,
 		},
 		"settings unreadable": {
-			"CAS", nil, twin.Fault{Name: "settings-unreadable"},
+			"CAS", nil,
+			twin.Fault{Name: "settings-unreadable"},
 			"settings-back", runbook.Failed, "settings-back", "POP3, IMAP4", "", "", false,
 		},
 		"Forefront does not disable": {
-			"CAS+HT+MBX", []string{"forefront"}, twin.Fault{Name: "forefront-stays"},
+			"CAS+HT+MBX",
+			[]string{"forefront"},
+			twin.Fault{Name: "forefront-stays"},
 			"forefront", runbook.Failed, "forefront", "fscutility /disable ended with 1", "", "", true,
 		},
 		"service of others stays down": {
-			"CAS", nil, twin.Fault{Name: "service-stays-stopped", At: "service:ScanMail_Master"},
+			"CAS", nil,
+			twin.Fault{Name: "service-stays-stopped", At: "service:ScanMail_Master"},
 			"tidy", runbook.Done, "put-back", "", "it ran before and is Stopped now", "ScanMail_Master", false,
 		},
 		"restart of forty minutes": {
-			"CAS", nil, twin.Fault{Name: "slow-restart"},
+			"CAS", nil,
+			twin.Fault{Name: "slow-restart"},
 			"tidy", runbook.Done, "restart", "was restarted", "", "", false,
 		},
 	} {

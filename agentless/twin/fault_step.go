@@ -240,9 +240,17 @@ func (p *progress) reaches(step string) bool {
 
 // stepOfTask are the steps that a host task's word names, the longest word first.
 var stepOfTask = []struct{ word, step string }{
-	{"um-disable", stepDrainUM}, {"um-look-", stepDrainUM}, {"queues-", stepDrainTransport}, {"um-out-", stepUMOut},
-	{"fsc-disable", stepForefront}, {"firewall", stepFirewall}, {"um-in-", stepUMIn},
-	{"settings-look", stepSettingsBack}, {"set-", stepSettingsBack}, {"health-", stepFunctional}, {"um-enable-", stepUndrain},
+	{"um-disable", stepDrainUM},
+	{"um-look-", stepDrainUM},
+	{"queues-", stepDrainTransport},
+	{"um-out-", stepUMOut},
+	{"fsc-disable", stepForefront},
+	{"firewall", stepFirewall},
+	{"um-in-", stepUMIn},
+	{"settings-look", stepSettingsBack},
+	{"set-", stepSettingsBack},
+	{"health-", stepFunctional},
+	{"um-enable-", stepUndrain},
 }
 
 // roles is a reading of the roles' keys.
