@@ -148,7 +148,7 @@ func removesPacks() bool {
 func setupsOf(l living) []rules.Process {
 	all := make([]rules.Process, len(l.setup))
 	for i, p := range l.setup {
-		all[i] = rules.Process(p)
+		all[i] = rules.Process{ID: p.ID, Parent: p.Parent, Name: p.Name, CommandLine: p.CommandLine, Session: p.Session, Owner: p.Owner, Via: p.Via}
 	}
 	slices.SortStableFunc(all, func(a, b rules.Process) int {
 		return cmp.Compare(isShell(a.Name), isShell(b.Name))

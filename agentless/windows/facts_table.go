@@ -105,9 +105,11 @@ var factRows = append([]FactRow{
 	{Name: "disks", Ask: queryDisks, Source: recorded, read: func(ctx context.Context, a *asked) (any, error) {
 		return a.host.Disks(ctx)
 	}},
-	{Name: "services", Ask: queryServices, Source: recorded, read: func(ctx context.Context, a *asked) (any, error) {
-		return a.host.Services(ctx)
-	}},
+	{
+		Name: "services", Ask: queryServices + ifThere + askServices + ifThere + askNeeds + ifThere + askFiles,
+		Source: recorded + "; the company is told of programs outside Windows' own folder, dependants are those whose programs lie outside it: there CIM_DataFile's Manufacturer and DependOnService are read",
+		read:   readServices,
+	},
 	{Name: "setup_processes", Ask: queryProcesses, Source: "documentation of Win32_Process; the Exchange team on phases of Setup", read: func(ctx context.Context, a *asked) (any, error) {
 		all, err := a.processes(ctx)
 		return SetupProcesses(all), err
@@ -165,6 +167,7 @@ var laterRows = []FactRow{
 		Source: recorded + "; CIM_DataFile's Manufacturer is a file's company; the cluster's hive is remembered", later: true, read: readForeign,
 	},
 	{Name: "dependants", Ask: askServices + "; " + askNeeds, Source: recorded + "; the key is documented (DependOnService)", later: true, read: readDependants},
+	{Name: "processes", Ask: queryProcesses, Source: "documentation of Win32_Process; command lines are not kept: they hold secrets", later: true, read: readProcesses},
 	{Name: "sessions", Ask: queryProcesses, Source: "documentation of Win32_Process and GetOwner", later: true, read: readSessions},
 	{Name: "um_packs", Ask: askRoles + ifThere + valuesOf + keyLanguagePacks, Source: "by analogy with later versions of Exchange", later: true, read: readUMPacks},
 	{

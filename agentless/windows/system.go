@@ -18,7 +18,7 @@ const (
 	queryOS        = "SELECT Version,ServicePackMajorVersion,LastBootUpTime,LocalDateTime,CurrentTimeZone,OSLanguage,WindowsDirectory,SystemDrive FROM Win32_OperatingSystem"
 	queryComputer  = "SELECT Name,DNSHostName,Domain,PartOfDomain,SystemType FROM Win32_ComputerSystem"
 	queryServices  = "SELECT Name,State,StartMode,StartName,ProcessId FROM Win32_Service"
-	queryProcesses = "SELECT Name,ProcessId,ParentProcessId,SessionId,CommandLine FROM Win32_Process"
+	queryProcesses = "SELECT Name,ProcessId,ParentProcessId,SessionId,CreationDate,CommandLine FROM Win32_Process"
 	queryHotfixes  = "SELECT HotFixID FROM Win32_QuickFixEngineering"
 	queryDisks     = "SELECT DeviceID,Size,FreeSpace FROM Win32_LogicalDisk WHERE DriveType=3"
 )
@@ -202,7 +202,9 @@ type Process struct {
 	CommandLine string `json:"command_line"`
 	Session     int    `json:"session"`
 	Owner       string `json:"owner,omitempty"` // DOMAIN\name; of Setup's programs, installers and desktops, where it is told
-	Via         string `json:"via,omitempty"`   // "" = WMI; ViaPrograms: without Parent, CommandLine and Owner
+	Via         string `json:"via,omitempty"`   // "" = WMI; ViaPrograms: without Parent, CommandLine, Owner and Started
+
+	Started time.Time `json:"-"` // zero = not told
 }
 
 // Processes lists the running programs.
@@ -224,7 +226,8 @@ func processesOf(rows []winrm.Instance) []Process {
 		id, _ := r.Int("ProcessId")
 		parent, _ := r.Int("ParentProcessId")
 		session, _ := r.Int("SessionId")
-		out = append(out, Process{ID: id, Parent: parent, Session: int(session), Name: r.Str("Name"), CommandLine: r.Str("CommandLine")})
+		started, _ := r.Time("CreationDate") // the first programs of Windows may have none
+		out = append(out, Process{ID: id, Parent: parent, Session: int(session), Name: r.Str("Name"), CommandLine: r.Str("CommandLine"), Started: started})
 	}
 	return out
 }

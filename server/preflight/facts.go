@@ -62,6 +62,7 @@ type Facts struct {
 	ExSetupVersion   Told[string] // exsetup_version: file version of ExSetup.exe
 	ForeignServices  Told[[]ForeignService]
 	Dependants       Told[map[string][]string] // dependants: service -> those that depend on it
+	Processes        Told[[]RunningProgram]
 	Sessions         Told[[]Session]
 	UMPacks          Told[[]string] // um_packs: cultures
 	StreamingBackup  Told[StreamingBackup]
@@ -105,6 +106,11 @@ type Service struct {
 	State     string `json:"state"`      // Running, Stopped, ...
 	StartMode string `json:"start_mode"` // Auto, Manual, Disabled, Boot, System
 	Account   string `json:"account"`
+	// Company is whose the program is, of one outside Windows' own folder;
+	// Dependants need this service, of those whose programs lie outside it. Both
+	// are told by WMI alone.
+	Company    string   `json:"company,omitempty"`
+	Dependants []string `json:"dependants,omitempty"`
 }
 
 // Process is one running program of Setup.
@@ -182,6 +188,14 @@ type ForeignService struct {
 	Account        string   `json:"account"`
 	DependsOn      []string `json:"depends_on"`
 	ClusterManaged bool     `json:"cluster_managed"`
+}
+
+// RunningProgram is one running program (processes); its command line is not kept.
+type RunningProgram struct {
+	Name    string `json:"name"`
+	ID      int64  `json:"id"`
+	Session int    `json:"session"`
+	Started string `json:"started"` // RFC 3339; "" = not told
 }
 
 // Session is one person who is logged on (sessions).

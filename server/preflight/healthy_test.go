@@ -53,6 +53,7 @@ var healthy = said{
 	"exsetup_version":  `"8.0.685.25"`,
 	"foreign_services": `[{"name":"ScanMail_Master","display":"ScanMail","path":"C:\\smex\\m.exe","company":"Trend Micro","state":"Running","start":"Auto","account":"LocalSystem","depends_on":["MSExchangeIS"],"cluster_managed":false}]`,
 	"dependants":       `{"MSExchangeIS":["ScanMail_Master"]}`,
+	"processes":        `[{"name":"System","id":4,"session":0,"started":""}]`,
 	"sessions":         `[]`, "um_packs": `["en-US"]`, "streaming_backup": `{"value":1,"wrong_key":false}`,
 	"firewall":           `{"service":"SharedAccess","state":"Running","start":"Auto","enabled":{"domain":false,"standard":false,"public":null}}`,
 	"forefront":          `{"installed":false,"version":"","services":[]}`,
@@ -212,7 +213,7 @@ func TestEveryFactHasARuleOrAStep(t *testing.T) {
 	t.Parallel()
 	// what is read for steps, for pages or as evidence, and judged by no rule
 	elsewhere := []string{
-		"boot_time", "utc_offset_minutes", "winrm", "dependants", "event_log_levels",
+		"boot_time", "utc_offset_minutes", "winrm", "dependants", "processes", "event_log_levels",
 		OfOrganization + "cms", OfOrganization + "display_templates", OfOrganization + "servers_2007",
 	}
 	used := slices.Clone(elsewhere)

@@ -76,6 +76,7 @@ var fields = []field[Facts]{
 	of("exsetup_version", func(f *Facts) *Told[string] { return &f.ExSetupVersion }),
 	of("foreign_services", func(f *Facts) *Told[[]ForeignService] { return &f.ForeignServices }),
 	of("dependants", func(f *Facts) *Told[map[string][]string] { return &f.Dependants }),
+	of("processes", func(f *Facts) *Told[[]RunningProgram] { return &f.Processes }),
 	of("sessions", func(f *Facts) *Told[[]Session] { return &f.Sessions }),
 	of("um_packs", func(f *Facts) *Told[[]string] { return &f.UMPacks }),
 	of("streaming_backup", func(f *Facts) *Told[StreamingBackup] { return &f.StreamingBackup }),
