@@ -180,3 +180,72 @@ func TestInstallersCodesAreSaidInWords(t *testing.T) {
 		}
 	}
 }
+
+// TestTheAdministratorsOwnScriptIsFoundCalledAndLeftAlone: rollups call it from SP2
+// on (Exchange team, "Customizable Script In Exchange 2007 SP2 Rollup Installation",
+// June 2010); it is kept as evidence and never written, also where an attempt fails.
+func TestTheAdministratorsOwnScriptIsFoundCalledAndLeftAlone(t *testing.T) {
+	t.Parallel()
+	const own = `C:\Program Files\Microsoft\Exchange Server\Scripts\Customization\CustomPatchInstallerActions.ps1`
+	const folder = `C:\Wavekeeper\media\sp2-ru4-x64`
+	for fault, want := range map[string]string{"": "PrePatchInstallActions PostPatchInstallActions", "rollup-fails": "PrePatchInstallActions PatchRollbackActions"} {
+		t.Run("fault "+fault, func(t *testing.T) {
+			t.Parallel()
+			f := rollupFixture(t, func(o *twin.Options) {
+				o.Servers[0].Build = exchange.Build{Major: 8, Minor: 2, Build: 176, Revision: 2}
+				o.Rollups = map[string][]byte{folder: twin.RollupBytes("sp2-ru4", "x64")}
+				o.Traits = map[string][]string{"MBX1": {"patch-actions"}}
+				if fault != "" {
+					o.Faults = []twin.Fault{{Host: "MBX1", Name: fault}}
+				}
+			})
+			f.change2(func(w *runbook.Work) {
+				ru4, err := exchange.PackageByName("sp2-ru4")
+				if err != nil {
+					t.Error(err)
+				}
+				w.Package.Name, w.Package.Target = ru4.Words, ru4.Target
+				w.Media = runbook.Media{Folder: folder, SetupSHA256: twin.RollupSHA256("sp2-ru4", "x64")}
+			})
+			before := f.file(t, own)
+			if len(before) == 0 {
+				t.Fatal("the script is not there")
+			}
+			step, out := f.walkTable(t, runbook.StandaloneRollup(), "")
+			if fault == "" && (step != "tidy" || out.Kind != runbook.Done) || fault != "" && (step != runbook.RollupName || out.Kind != runbook.Failed) {
+				t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+			}
+			if after := f.file(t, own); after != before {
+				t.Errorf("the script is %q, was %q", after, before)
+			}
+			if !slices.ContainsFunc(f.evidence, func(e runbook.Evidence) bool {
+				return e.Name == "CustomPatchInstallerActions.ps1" && string(e.Data) == before
+			}) {
+				t.Error("the script was not kept as evidence")
+			}
+			var called []string
+			for _, e := range f.journal.entries(t) {
+				if e.What == "patch-actions-called" {
+					called = append(called, fmt.Sprint(e.Detail["section"]))
+				}
+				if strings.Contains(fmt.Sprint(e.Detail), "Customization") {
+					t.Errorf("the host was told %s: %v", e.What, e.Detail)
+				}
+			}
+			if got := strings.Join(called, " "); got != want {
+				t.Errorf("called %s, want %s", got, want)
+			}
+			f.clean(t)
+		})
+	}
+}
+
+// file is a file of the host, "" where there is none.
+func (f *fixture) file(t *testing.T, path string) string {
+	t.Helper()
+	chunk, err := f.host.ReadFile(t.Context(), path, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(chunk.Data)
+}

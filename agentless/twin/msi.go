@@ -180,6 +180,7 @@ func (m *patching) run() int {
 // install stops the services, replaces the files, compiles images and starts the
 // services again, as rollups do themselves (technet ff772434; KB935490).
 func (m *patching) install(rollup exchange.Package) int {
+	m.customActions(rollup, "PrePatchInstallActions")
 	m.log("Doing action: CA_STOPSERVICES")
 	restart := false
 	var names []string
@@ -204,6 +205,7 @@ func (m *patching) install(rollup exchange.Package) int {
 		return msiFatal
 	}
 	if fails { // rolled back; services stay as they are (technet ff772434, "services remain disabled")
+		m.customActions(rollup, "PatchRollbackActions")
 		return m.fails(msiFatal, "Action ended: InstallExecute. Return value 3.")
 	}
 	m.log("Doing action: CA_NGEN")
@@ -228,6 +230,7 @@ func (m *patching) install(rollup exchange.Package) int {
 		m.h.startServicesAtBoot()
 		m.h.serviceControl("Starting services")
 	})
+	m.customActions(rollup, "PostPatchInstallActions")
 	code := msiOK
 	if restart {
 		code = msiRestart
@@ -238,6 +241,30 @@ func (m *patching) install(rollup exchange.Package) int {
 	m.log("Product: Microsoft Exchange Server - Update '%s' installed successfully.", rollup.Words)
 	m.log("MainEngineThread is returning %d", code)
 	return code
+}
+
+// patchActions is the script of an administrator's own that rollups call.
+func (h *host) patchActions() string {
+	return h.platform.installPath() + `Scripts\Customization\CustomPatchInstallerActions.ps1`
+}
+
+// customActions calls a section of that script, from SP2 on, where it is there with
+// all three sections. Source: Exchange team, "Customizable Script In Exchange 2007
+// SP2 Rollup Installation" (June 2010), which also has the template that a rollup
+// puts beside it under another name.
+func (m *patching) customActions(rollup exchange.Package, section string) {
+	if rollup.Target.ServicePack() < 2 {
+		return
+	}
+	m.h.update(func() {
+		f := m.h.fileAt(m.h.patchActions())
+		for _, want := range []string{"PrePatchInstallActions", "PostPatchInstallActions", "PatchRollbackActions"} {
+			if f == nil || !strings.Contains(string(f.Data), want) {
+				return
+			}
+		}
+		m.h.happened("patch-actions-called", map[string]any{"section": section})
+	})
 }
 
 // serviceControl writes ServiceControl.log beside the setup log; the caller holds

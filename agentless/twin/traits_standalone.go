@@ -46,5 +46,10 @@ var standaloneTraits = []trait{
 	}},
 	{name: "firewall-needed", words: "Setup cannot write the firewall's exceptions while its service is stopped (0x800706D9; the founding document and log 29 of the corpus)"},
 	{name: "firewall-shuts-us-out", words: "a firewall that filters lets nobody reach WinRM"},
+	{name: "patch-actions", words: "the administrator's own script that rollups from SP2 on call lies in Scripts\\Customization (Exchange team, June 2010)", shape: func(h *host, _ string) error {
+		h.makeFolder(parent(h.patchActions()))
+		h.writeFile(h.patchActions(), []byte("function PrePatchInstallActions { Stop-Service ScanMail_Master }\r\nfunction PostPatchInstallActions { Start-Service ScanMail_Master }\r\nfunction PatchRollbackActions { }\r\n"))
+		return nil
+	}},
 	{name: "restart-wanted", words: "Setup leaves files that are renamed at the next start of Windows: a restart is wanted (KB935490 of rollups)"},
 }
