@@ -93,8 +93,10 @@ func drainUM(ctx context.Context, w *Work) (Outcome, error) {
 const umDisabled = "Disabled"
 
 // drainTransport pauses the transport, which then takes nothing new and delivers
-// what it has, until few messages are left or the time is over. Source for the
-// pause: remembered; what the queues hold is Get-Queue's.
+// what it has, until few messages are left or the time is over. Those of the poison queue do
+// not count: nothing delivers them. Source for the pause: remembered; what the
+// queues hold is Get-Queue's; poison: itprotoday, "Handling Poison Messages with
+// Exchange 2007".
 func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
 	if !w.holds(exchange.HubTransport, exchange.EdgeTransport) {
@@ -135,9 +137,17 @@ func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 		limit = drainQueue
 	}
 	total, err := strconv.Atoi(told.Said["total"])
+	poison := 0
+	if text := told.Said["poison"]; text != "" && err == nil { // what nobody resumes never leaves
+		poison, err = strconv.Atoi(text)
+	}
+	total -= poison
 	takes := "The transport takes nothing new"
 	if w.Memory["paused"] == "no" {
 		takes = "The transport did not pause and goes on taking mail until Setup stops it"
+	}
+	if poison > 0 {
+		takes += fmt.Sprintf(" (%d messages of the poison queue stay there)", poison)
 	}
 	over := w.since("draining") > w.drainFor()
 	switch {
@@ -150,7 +160,7 @@ func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 	}
 	w.raise("looks")
 	delete(w.Memory, look)
-	out = again("The transport delivers what it has: %s messages are left", told.Said["total"])
+	out = again("The transport delivers what it has: %d messages are left", total)
 	if err != nil {
 		out.Message = "The queues could not be read: " + told.Trouble
 	}

@@ -1,6 +1,7 @@
 package runbook_test
 
 import (
+	"strings"
 	"testing"
 
 	"wavekeeper/agentless/runbook"
@@ -33,5 +34,17 @@ func TestTransportThatIsAboutToPauseGoesOnWhenItIsGivenUp(t *testing.T) {
 	s, found, err := f.host.Service(t.Context(), "MSExchangeTransport")
 	if err != nil || !found || s.State != windows.Running {
 		t.Errorf("the transport is %s, %v", s.State, err)
+	}
+}
+
+// TestThePoisonQueueIsNotWaitedFor: what lies in it leaves it by hand only.
+func TestThePoisonQueueIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := standalone(t, "HT", "en-US", "queued-mail=10", "poisoned-mail=700")
+	if step, out := f.walk(t, "facts"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	if got := f.out["drain-transport"].Message; !strings.Contains(got, "(700 messages of the poison queue stay there); 10 messages are left, at most 20 may be") {
+		t.Error(got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // ForefrontEntry is the kind of a ledger entry of Forefront Security for Exchange
-// Server that was taken out of Exchange's way; Before: state, and the services
-// that ran, by comma.
+// Server that was taken out of Exchange's way; Before: state, the services that
+// ran, and those that needed Forefront, by comma.
 const ForefrontEntry = "forefront"
 
 // forefrontOrder is in which order services stop before fscutility takes or
@@ -43,23 +43,67 @@ func forefrontOff(ctx context.Context, w *Work) (Outcome, error) {
 	}
 	var ran []string
 	for _, s := range all {
-		if (strings.HasPrefix(s.Name, "MSExchange") || s.Name == forefrontController) && s.State != windows.Stopped {
+		if ofForefront(s.Name) && s.State != windows.Stopped {
 			ran = append(ran, s.Name)
 		}
 	}
+	needed, err := needForefront(ctx, w, all)
+	if err != nil {
+		return trouble("read what needs Forefront", err)
+	}
+	if len(needed) == 0 && !slices.ContainsFunc(w.Ledger, func(e Entry) bool { return e.Kind == ForefrontEntry }) {
+		return notHere("No service of Exchange needs Forefront: it is out of Exchange's way already, and stays so"), nil
+	}
 	if err := w.change(ctx, Entry{
-		Kind: ForefrontEntry, Name: forefrontController, Before: map[string]string{"state": "enabled", "ran": strings.Join(ran, ",")}, Meant: map[string]string{"state": "disabled"},
+		Kind: ForefrontEntry, Name: forefrontController, Before: map[string]string{"state": "enabled", "ran": strings.Join(ran, ","), "needed": strings.Join(needed, ",")}, Meant: map[string]string{"state": "disabled"},
 	}); err != nil {
 		return Outcome{}, err
 	}
 	if out, err := stopInOrder(ctx, w, all); err != nil || out.Kind != Done {
 		return out, err
 	}
-	out, err := runFSCUtility(ctx, w, "fsc-disable", "/disable", "Forefront is taken out of Exchange's way")
-	if err == nil && out.Kind == Done {
-		out = Outcome{Kind: Done, Percent: 100, Message: "Forefront is taken out of Exchange's way by fscutility /disable"}
+	return runFSCUtility(ctx, w, "fsc-disable", "/disable", "Forefront is taken out of Exchange's way", func(needed []string) string {
+		if len(needed) > 0 {
+			return list(needed) + " still cannot start without " + forefrontController
+		}
+		return ""
+	})
+}
+
+// ofForefront are Exchange's services and Forefront's, by their names
+// (technet bb795067 lists FSCController, FSEIMC and the others).
+func ofForefront(name string) bool {
+	return slices.ContainsFunc([]string{"MSExchange", "FSC", "FSE"}, func(p string) bool { return strings.HasPrefix(name, p) })
+}
+
+// needForefront are those of Exchange's services that depend on Forefront, by
+// themselves or by FSEIMC, which fscutility takes and gives. Source: technet
+// bb795067 (FSEIMC needs FSCController, the information store starts it).
+func needForefront(ctx context.Context, w *Work, all []windows.Service) ([]string, error) {
+	var needed []string
+	for _, name := range forefrontOrder {
+		s, found := windows.FindService(all, name)
+		if !found || name == forefrontController {
+			continue
+		}
+		on, err := w.Host.ServiceNeeds(ctx, s.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range slices.Clone(on) {
+			if strings.HasPrefix(strings.ToUpper(n), "FSE") {
+				more, err := w.Host.ServiceNeeds(ctx, n)
+				if err != nil {
+					return nil, err
+				}
+				on = append(on, more...)
+			}
+		}
+		if slices.ContainsFunc(on, func(n string) bool { return strings.EqualFold(n, forefrontController) }) {
+			needed = append(needed, s.Name)
+		}
 	}
-	return out, err
+	return needed, nil
 }
 
 // stopInOrder stops the services of forefrontOrder one after the other; those
@@ -86,8 +130,8 @@ func stopInOrder(ctx context.Context, w *Work, all []windows.Service) (Outcome, 
 	}
 	for _, name := range forefrontOrder {
 		if s, found := windows.FindService(all, name); found && s.State != windows.Stopped {
-			for _, other := range all { // what Exchange has beside them
-				if strings.HasPrefix(other.Name, "MSExchange") && other.State == windows.Running && !slices.Contains(forefrontOrder, other.Name) && other.Name != "MSExchangeADTopology" {
+			for _, other := range all { // what Exchange and Forefront have beside them
+				if ofForefront(other.Name) && other.State == windows.Running && !slices.Contains(forefrontOrder, other.Name) && other.Name != "MSExchangeADTopology" {
 					if err := w.intend(ctx, "stop service "+other.Name); err != nil {
 						return Outcome{}, err
 					}
@@ -102,8 +146,10 @@ func stopInOrder(ctx context.Context, w *Work, all []windows.Service) (Outcome, 
 	return Outcome{Kind: Done}, nil
 }
 
-// runFSCUtility runs fscutility as a host task.
-func runFSCUtility(ctx context.Context, w *Work, key, argument, words string) (Outcome, error) {
+// runFSCUtility runs fscutility as a host task. What it came to is decided by
+// which services need Forefront then; wrong says what is not as it was meant. How
+// the program ended is told only: nobody documents its exit codes.
+func runFSCUtility(ctx context.Context, w *Work, key, argument, words string, wrong func(needed []string) string) (Outcome, error) {
 	folder := w.Memory["fsc"]
 	if folder == "" {
 		path, err := w.Host.ServiceProgram(ctx, forefrontController)
@@ -122,13 +168,25 @@ func runFSCUtility(ctx context.Context, w *Work, key, argument, words string) (O
 	}
 	task.Body = body
 	out, look, err := drive(ctx, w, task, words)
-	if err == nil && out.Kind == Done && look.Exit != 0 {
+	if err != nil || out.Kind != Done {
+		return out, err
+	}
+	all, err := w.Host.Services(ctx)
+	if err != nil {
+		return trouble("look at Forefront", err)
+	}
+	needed, err := needForefront(ctx, w, all)
+	if err != nil {
+		return trouble("read what needs Forefront", err)
+	}
+	ended := fmt.Sprintf("fscutility %s ended with %d", argument, look.Exit)
+	if text := wrong(needed); text != "" {
 		return Outcome{
-			Kind: Failed, Message: fmt.Sprintf("fscutility %s ended with %d", argument, look.Exit),
+			Kind: Failed, Message: ended + ", and " + text,
 			Remedy: "See what keeps it from it: the services of Exchange and Forefront have to be stopped. Run it by hand, then run again.",
 		}, nil
 	}
-	return out, err
+	return Outcome{Kind: Done, Percent: 100, Message: fmt.Sprintf("%s: %s", words, ended)}, nil
 }
 
 // putBackForefront gives Exchange its dependence on Forefront back, with the
@@ -144,7 +202,14 @@ func putBackForefront(ctx context.Context, w *Work, e Entry) (out Outcome, close
 		if out, err := stopInOrder(ctx, w, all); err != nil || out.Kind != Done {
 			return out, false, err
 		}
-		out, err := runFSCUtility(ctx, w, "fsc-enable", "/enable", "Forefront is given back to Exchange")
+		out, err := runFSCUtility(ctx, w, "fsc-enable", "/enable", "Forefront is given back to Exchange", func(needed []string) string {
+			for _, name := range strings.Split(e.Before["needed"], ",") { // absent where an older version recorded it
+				if _, there := windows.FindService(all, name); there && !slices.Contains(needed, name) {
+					return name + " does not need " + forefrontController + " again, as it did before"
+				}
+			}
+			return ""
+		})
 		if err != nil || out.Kind != Done {
 			return out, false, err
 		}

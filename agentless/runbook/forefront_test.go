@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"maps"
+	"strings"
 	"testing"
 
 	"wavekeeper/agentless/runbook"
@@ -42,5 +43,35 @@ func (f *fixture) change2(more func(*runbook.Work)) {
 			first(w)
 		}
 		more(w)
+	}
+}
+
+// TestForefrontIsJudgedByWhatNeedsIt, not by how its program ended: one that ends
+// with 0 and did nothing has not taken it off, one that did it and ends with 3 has.
+func TestForefrontIsJudgedByWhatNeedsIt(t *testing.T) {
+	t.Parallel()
+	for how, want := range map[string]struct {
+		step string
+		kind runbook.Kind
+		of   string
+		says []string
+	}{
+		"deaf":      {"forefront", runbook.Failed, "forefront", []string{"ended with 0", "MSExchangeTransport, MSExchangeIS still cannot start without FSCController"}},
+		"grumbling": {"tidy", runbook.Done, "forefront", []string{"ended with 3"}},
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			f := standalone(t, "CAS+HT+MBX", "en-US", "forefront="+how)
+			f.change2(func(w *runbook.Work) { w.Waived = []string{"forefront"} })
+			step, out := f.walk(t, "facts")
+			if step != want.step || out.Kind != want.kind {
+				t.Fatalf("ended in %s: %s: %s", step, out.Kind, out.Message)
+			}
+			for _, text := range want.says {
+				if !strings.Contains(f.out[want.of].Message, text) {
+					t.Errorf("%s said %q, want %q", want.of, f.out[want.of].Message, text)
+				}
+			}
+		})
 	}
 }

@@ -20,6 +20,7 @@ type acting struct {
 	IMAP   string            `json:"imap,omitempty"`   // LoginType, from SP1 on
 	Levels map[string]string `json:"levels,omitempty"` // other than Lowest
 	Queue  int               `json:"queue,omitempty"`  // messages
+	Poison int               `json:"poison,omitempty"` // messages that nothing delivers
 }
 
 // Login types of POP3 and IMAP4 (technet aa997154), by the numbers that the
@@ -156,7 +157,8 @@ func (h *host) act(r *told, server, verb, what, value string) {
 		h.tellState(r, what)
 	case "queues":
 		r.put("submission", a.Queue/2)
-		r.put("total", a.Queue)
+		r.put("poison", a.Poison)
+		r.put("total", a.Queue+a.Poison)
 		if s := h.service("MSExchangeTransport"); s != nil && s.State == paused && (a.Queue == 0 || h.strikes("queue-stays", nil) == nil) {
 			a.Queue /= 2 // it delivers and takes nothing new
 		}

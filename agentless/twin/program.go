@@ -139,7 +139,7 @@ func (s *session) program(line string, io streams) int {
 		return run(c)
 	}
 	if strings.EqualFold(base(path), "fscutility.exe") {
-		return c.fscutility()
+		return c.fscutility(path)
 	}
 	var data []byte
 	s.h.look(func() {

@@ -20,7 +20,7 @@ var reviewed = []struct {
 	{"canary", "4", "887feaae14987d704dd11ae0ff3c2afaf508089289f2076348cbea94cbb294ee", scriptCanary},
 	{"cluster-act", "2", "a6d800a6b36776c7433d81d9194dc3af5070dbe5295db2ffd3ae6245e951d13f", scriptClusterAct},
 	{"cluster-look", "1", "dbedeb779c3b775a315f0bfaab6d993590c31ded6906f61e3827b5e7dfb00f22", scriptClusterLook},
-	{"exchange-act", "2", "8df20273d6a7f05515f6f15249213190e918f426a19b0bdafd04cd50360700b8", scriptExchangeAct},
+	{"exchange-act", "3", "a18371e735cd4b6abe068231d87315c8fcf9774628129aba90bcd591d9995e65", scriptExchangeAct},
 	{"exchange-look", "1", "2c0e3356cfd53ec8730274b7a4e9c5dab4e003dbcbd60cfbf0ef59a6cfae0036", scriptExchangeLook},
 	{"file-hash", "3", "935515487830fe36c64711f35f74420002bf9135aae18c42637dd85fb2d81fee", scriptFileHash},
 	{"file-read", "3", "15b714b2bb3249efc912d4ccf9d322c611b5b14866f6263c2bbab3eef227c047", scriptFileRead},

@@ -123,6 +123,8 @@ func (h *host) serviceKey(path string) {
 		h.regPut(key, regValue{Name: "ImagePath", Type: regExpandSZ, Text: s.Path})
 		if len(s.DependsOn) > 0 {
 			h.regPut(key, regValue{Name: "DependOnService", Type: regMultiSZ, Many: s.DependsOn})
+		} else {
+			h.regForget(key, "DependOnService")
 		}
 	}
 }

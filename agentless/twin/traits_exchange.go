@@ -40,19 +40,24 @@ var exchangeTraits = []trait{
 		h.versionFile(h.platform.installPath()+`bin\ExSetup.exe`, version, "Microsoft Corporation")
 		return nil
 	}},
-	{name: "forefront", words: "Forefront Security for Exchange Server (technet bb795071; the Exchange team's script)", shape: func(h *host, _ string) error {
+	{name: "forefront", words: "Forefront Security for Exchange Server (technet bb795071; the Exchange team's script); forefront=deaf: its fscutility does nothing and ends with 0; forefront=grumbling: it works and ends with 3", shape: func(h *host, how string) error {
 		folder := `C:\Program Files (x86)\Microsoft Forefront Security\Exchange Server\`
 		h.regPut(`HKLM\SOFTWARE\Wow6432Node\Microsoft\Forefront Server Security\Exchange Server`, text("InstalledPath", folder))
 		h.makeFolder(folder[:len(folder)-1])
-		h.writeFile(folder+`fscutility.exe`, []byte("MZ fscutility"))
+		h.writeFile(folder+`fscutility.exe`, []byte("MZ fscutility "+how))
 		for _, name := range []string{"FSCController", "FSCMonitor", "FSCStatisticsService", "FSCEventing"} {
 			h.addService(&service{Name: name, Display: "Microsoft Forefront Server Security " + name[3:], Path: `"` + folder + name + `.exe"`, Account: "LocalSystem", StartMode: automatic})
 		}
-		for _, name := range []string{"MSExchangeIS", "MSExchangeTransport"} { // its installation makes them need it
-			if s := h.service(name); s != nil {
-				s.DependsOn = append(s.DependsOn[:len(s.DependsOn):len(s.DependsOn)], "FSCController")
+		h.addService(&service{Name: "FSEIMC", Display: "Microsoft Forefront Server Security for Exchange IMC", Path: `"` + folder + `FSEIMC.exe"`, Account: "LocalSystem", StartMode: automatic, DependsOn: []string{"FSCController"}})
+		for exchange, its := range forefrontNeeded { // its installation makes them need it
+			if s := h.service(exchange); s != nil {
+				s.DependsOn = append(s.DependsOn[:len(s.DependsOn):len(s.DependsOn)], its)
 			}
 		}
+		return nil
+	}},
+	{name: "poisoned-mail", words: "messages lie in the poison queue: poisoned-mail=30", shape: func(h *host, n string) error {
+		h.acts().Poison = atoi(n)
 		return nil
 	}},
 	{name: "connector-fqdn", words: "the default receive connector has another FQDN than the server (topic 2e6d2fc3): connector-fqdn=mail.contoso.com", shape: func(h *host, fqdn string) error {

@@ -230,6 +230,19 @@ func (h *Host) Firewall(ctx context.Context) (FirewallFact, bool, error) {
 	return fact, true, nil
 }
 
+// ServiceNeeds are the services that one depends on, by its registry key
+// (DependOnService is documented): none where it names none.
+func (h *Host) ServiceNeeds(ctx context.Context, name string) ([]string, error) {
+	if _, err := quotedService(name); err != nil {
+		return nil, fmt.Errorf("what service %s needs: %w", name, err)
+	}
+	on, err := h.MultiStringValue(ctx, LocalMachine, keyServices+`\`+name, "DependOnService")
+	if err != nil && !errors.Is(err, ErrNoKey) {
+		return nil, fmt.Errorf("what service %s needs: %w", name, err)
+	}
+	return on, nil
+}
+
 // ServiceProgram is the path of a service's program.
 func (h *Host) ServiceProgram(ctx context.Context, name string) (string, error) {
 	if _, err := quotedService(name); err != nil {

@@ -404,6 +404,9 @@ func queuesFact(said Records) (any, error) {
 		if !ok || err != nil {
 			return nil, fmt.Errorf("queue %q was not understood", clipTo(line, 120))
 		}
+		if strings.HasSuffix(strings.ToLower(name), `\poison`) {
+			continue // it never empties by itself (itprotoday, "Handling Poison Messages with Exchange 2007")
+		}
 		fact.Total += n
 		if strings.HasSuffix(strings.ToLower(name), `\submission`) {
 			fact.Submission += n

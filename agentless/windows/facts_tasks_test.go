@@ -41,7 +41,7 @@ func TestWhatExchangeLookSaysBecomesFacts(t *testing.T) {
 		{"a public folder database", "databases", `[{"name":"S\\G\\P","public":true,"mounted":true}]`, lines(`database=p|True|False|`+ticks+`|S\G\P`, "asked=databases|X")},
 		{"address books", "oab", `{"generates":["Mine"],"orphaned":["Old","Older"]}`, lines("book=x|CN=X|Mine", "book=y|CN=Y|Other", "book=||Old", `book=z DEL:1|CN=Z,CN=Deleted Objects,CN=Configuration|Older`, "asked=books|X")},
 		{"domains, once each", "smtp_domains", `["a.com","b.com"]`, lines("domain=*.a.com", "domain=A.com", "template=SMTP:%m@b.com", "template=X400:c=US;", "asked=domains|X")},
-		{"queues", "queues", `{"submission":3,"total":8}`, lines(`queue=3|X\Submission`, `queue=5|X\7`, "asked=queues|X")},
+		{"queues", "queues", `{"submission":3,"total":8}`, lines(`queue=3|X\Submission`, `queue=5|X\7`, `queue=700|X\Poison`, "asked=queues|X")},
 		{"static controllers", "static_dc", `{"config":"dc1","controllers":["dc1","dc2"]}`, lines("controllers=dc1|dc1 dc2", "asked=controllers|X")},
 		{"UM, with its own dial plans only", "um", `{"status":"Enabled","languages":["en-US","de-DE"],"calls":2,"default_languages":{"Main Plan":"de-DE"}}`, lines("um=Enabled|en-US de-DE|Main_Plan", "plan=de-DE|Main Plan", "plan=fr-FR|Other", "calls=2", "asked=um|X")},
 	} {

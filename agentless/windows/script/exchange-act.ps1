@@ -1,6 +1,6 @@
-# wavekeeper: exchange-act 2
+# wavekeeper: exchange-act 3
 # in: verb, one of state, queues, um-status, disable-um, enable-um, set-pop, set-imap, set-log-level, test-health; server by its name; what, of state the sections um, pop, levels, connectors by comma, of set-pop and set-imap the login type, of set-log-level source\category; level
-# out: um; pop; imap; level source\category=level; connector identity|fqdn|mechanisms|bindings; submission; total; health role|True or False|services; mapi; state done; missed what and why; said the exception's own words, for people; error
+# out: um; pop; imap; level source\category=level; connector identity|fqdn|mechanisms|bindings; submission; poison; total; health role|True or False|services; mapi; state done; missed what and why; said the exception's own words, for people; error
 # exit: 0; 1 with error
 # on: 2003, 2008, 2008 R2
 function wk_exchange_act([string]$n, [string]$verb, [string]$server, [string]$what, [string]$level) {
@@ -71,14 +71,17 @@ function wk_exchange_act([string]$n, [string]$verb, [string]$server, [string]$wh
     if ($verb -eq 'queues') {
         $total = 0
         $submission = 0
+        $poison = 0
         $all = Get-Queue -Server $server
         foreach ($each in $all) {
             if ($each -ne $null) {
                 $total = $total + [int]$each.MessageCount
+                if (([string]$each.Identity).EndsWith('\Poison')) { $poison = [int]$each.MessageCount }
                 if (([string]$each.Identity).EndsWith('\Submission')) { $submission = [int]$each.MessageCount }
             }
         }
         put 'submission' $submission
+        put 'poison' $poison
         put 'total' $total
     }
     if ($verb -eq 'disable-um') {
