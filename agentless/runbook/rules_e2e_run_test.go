@@ -115,7 +115,7 @@ func TestEveryRuleHasAHostThatTripsItAndOneThatJustDoesNot(t *testing.T) {
 			for _, node := range nodes {
 				t.Run(node.Name, func(t *testing.T) {
 					t.Parallel()
-					found := checkedHost(t, o.Servers[n], node, r)
+					found, _ := checkedHost(t, o.Servers[n], node, r)
 					mu.Lock()
 					defer mu.Unlock()
 					said[node.Name] = found
@@ -192,8 +192,9 @@ func stopped(t *testing.T, at exchange.Node, service string) {
 	}
 }
 
-// checkedHost walks a check of one host and returns what each rule said.
-func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) map[string]runbook.Finding {
+// checkedHost walks a check of one host and returns what each rule said, and the
+// facts that were told.
+func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) (map[string]runbook.Finding, []runbook.Fact) {
 	t.Helper()
 	conn, err := winrm.New(winrm.Config{Address: at.Address, Port: at.Port, Account: winrm.Basic(user, password)})
 	if err != nil {
@@ -203,7 +204,7 @@ func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) map
 	host, notes := windows.New(conn), map[string]map[string]string{}
 	book := &book{}
 	deadline := time.Now().Add(60 * time.Second)
-	out := map[string]runbook.Finding{}
+	out, told := map[string]runbook.Finding{}, []runbook.Fact{}
 	for _, step := range runbook.Checking().Steps {
 		memory := map[string]string{}
 		for {
@@ -238,6 +239,7 @@ func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) map
 				pause(context.Background(), 5*time.Millisecond)
 				continue
 			}
+			told = append(told, got.Facts...)
 			for _, f := range got.Findings {
 				if have, ok := out[f.Rule]; !ok || have.Severity == preflight.Pass {
 					out[f.Rule] = f
@@ -250,7 +252,7 @@ func checkedHost(t *testing.T, s exchange.Server, at exchange.Node, r ruled) map
 		}
 		notes[step.Name] = memory
 	}
-	return out
+	return out, told
 }
 
 // TestTheFactsThatAreReadAreThoseThatRulesKnow: one table says how each is read,

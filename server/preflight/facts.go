@@ -157,7 +157,7 @@ type PowerShell struct {
 type IIS struct {
 	Version    int      `json:"version"`
 	Components []string `json:"components"` // names of InetStp\Components that are 1
-	WOW32      bool     `json:"wow32"`      // Enable32BitAppOnWin64
+	WOW32      *bool    `json:"wow32"`      // Enable32BitAppOnWin64 of IIS 6; nil = not told
 }
 
 // TimeZoneData is the time-zone data of Windows (time_zone_data).
@@ -340,8 +340,8 @@ type Cluster struct {
 	Groups  []ClusterGroup  `json:"groups"`
 	CMS     []ClusteredCMS  `json:"cms"`
 	Copies  []ReplicaStatus `json:"copies"`
-	Witness string          `json:"witness"` // \\HUB01\share; "" = none
-	Unread  []string        `json:"unread"`  // parts that could not be read, and why
+	Witness string          `json:"witness"`          // \\HUB01\share; "" = none
+	Unread  []string        `json:"unread,omitempty"` // parts that could not be read, and why
 }
 
 // ClusterNode is one node and its state by the cluster's word: Up, Down, Paused, Joining.

@@ -79,7 +79,13 @@ var serviceRules = []Rule{
 		Name: "iis-64bit", Words: "IIS does not run in 32-bit mode", Source: "Setup's rule IIS32BitMode (MicrosoftDocs, readiness rules)",
 		Severity: Blocker, Unknown: Warning, Kinds: []string{ServicePack}, Roles: []string{clientAccess}, Needs: []string{"iis"},
 		test: func(s Subject) verdict {
-			if s.Facts.IIS.Value.WOW32 {
+			iis := s.Facts.IIS.Value
+			switch {
+			case iis.Version >= 7:
+				return pass("IIS does not run in 32-bit mode as a whole", fmt.Sprintf("IIS %d sets that for each application pool", iis.Version))
+			case iis.Version > 0 && iis.WOW32 == nil:
+				return unread("Whether IIS runs in 32-bit mode could not be read of its metabase", "", "Ask cscript adsutil.vbs GET W3SVC/AppPools/Enable32BitAppOnWin64: it is 0, or not set.")
+			case iis.WOW32 != nil && *iis.WOW32:
 				return blocks("IIS runs its programs in 32-bit mode", "Enable32BitAppOnWin64 is set", "cscript adsutil.vbs SET W3SVC/AppPools/Enable32BitAppOnWin64 0, once nothing else needs it.")
 			}
 			return pass("IIS does not run in 32-bit mode", "")
