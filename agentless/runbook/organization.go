@@ -82,6 +82,15 @@ const (
 	stepPrepareDomains = "prepare-domains"
 )
 
+// versionsWords are the versions of schema, organization and domains.
+func versionsWords(o windows.Organization) string {
+	words := []string{fmt.Sprintf("schema %d", o.Schema), fmt.Sprintf("organization %d", o.Version)}
+	for _, domain := range o.Domains {
+		words = append(words, fmt.Sprintf("%s %d", domain.Name, domain.Version))
+	}
+	return list(words)
+}
+
 // The kinds of evidence of an organization.
 const (
 	DirectoryEvidence = "directory" // versions, domains and servers, as JSON
@@ -188,6 +197,7 @@ func organizationKept(ctx context.Context, w *Work, when string, see func(window
 	if !templates.All {
 		out.Message += ", which are not all"
 	}
+	w.Memory[rollout.OrganizationVersions] = versionsWords(o)
 	if err := see(o); err != nil {
 		out.Kind, out.Message, out.Remedy = Failed, err.Error(), "Read the setup log and the versions above, cure the cause and run again: what is prepared is not prepared again."
 	}

@@ -6,6 +6,15 @@ import (
 	"wavekeeper/server/exchange"
 )
 
+// The steps of the organization's runbook that read it before and after, and the
+// key of their memory under which the versions stand in words: "schema 10637,
+// organization 10666, contoso.com 10628".
+const (
+	OrganizationBefore   = "before"
+	OrganizationAfter    = "after"
+	OrganizationVersions = "versions"
+)
+
 // MakeOrganization plans the preparation of the organization for a package: one
 // wave with the one server on which Setup prepares schema, organization and every
 // domain. The error is ErrInvalid.
@@ -15,6 +24,8 @@ func MakeOrganization(unit []exchange.Server, p exchange.Package) (Plan, error) 
 		return Plan{}, Invalid("Name the server on which the organization is prepared.")
 	case p.Kind != exchange.ServicePack:
 		return Plan{}, Invalid("%s changes nothing in Active Directory: only service packs have to be prepared for.", p.Words)
+	case slices.ContainsFunc(unit, func(s exchange.Server) bool { return s.Cluster != exchange.Standalone }):
+		return Plan{}, Invalid("%s is clustered: Setup would run on one of its nodes, and which one that is changes. Choose a standalone server in the schema master's site and domain.", unit[0].Name)
 	case slices.ContainsFunc(unit, func(s exchange.Server) bool { return s.Arch == "x86" }):
 		return Plan{}, Invalid("The 32-bit version of Exchange 2007 is for test systems.")
 	}

@@ -62,6 +62,9 @@ func (t *txn) approvalContents(ctx context.Context, r db.RolloutByIDRow, books r
 				RunAs: row.RunAs, Services: row.Services,
 			},
 		}
+		if plan.Kind == rollout.OfOrganization {
+			one.content.Services = nil // a preparation stops none
+		}
 		if r.ThenPackage != "" {
 			one.content.Then = rollout.ApprovalThen{Package: r.ThenPackage, Folder: row.ThenFolder, SetupSHA256: row.ThenSha256, Manifest: row.ThenManifest}
 		}
