@@ -33,8 +33,9 @@ func rollupSteps(steps []Step) []Step {
 		case s.Name == "setup":
 			out = append(out, rollupStep())
 		case s.Name == "restart":
-			s.Tick = rollupRestart
-			out = append(out, s)
+			again := rollupRestartStep()
+			again.Name = s.Name
+			out = append(out, again)
 		case s.Name == "verify":
 			out = append(out, rollupServicesStep(), rollupVerifyStep())
 		default:
