@@ -2,6 +2,7 @@ package httpd_test
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,4 +140,44 @@ func TestTheOrganizationIsEnteredWithHowItIsKnown(t *testing.T) {
 	lead.page("/organization", "10637", "entered by hand", "adsiedit on DC01")
 	lead.page("/rules", "msdtc", "backup-age-hours")
 	lead.page("/rules/msdtc", "280ca216", "no, it has to be cured")
+}
+
+// TestWhoApprovesSeesTheLastChecks: a wave whose servers were never checked says
+// so, blockers are shown with their words, and what is accepted stands beside.
+func TestWhoApprovesSeesTheLastChecks(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	base := submitted(t, lead)
+	wave := "/waves/" + waveWith(t, operator, base, "MBX01")
+	operator.page(base+wave, "was ever checked for SP1", "Never checked for SP1.")
+	c.checked(t, "MBX01", noBackup, stopped, fine)
+	page := operator.page(base+wave, "found 2 blockers on 1 host", "backup: A database has no full backup", "/servers/MBX01/findings?package=sp1")
+	if strings.Contains(page, "Planning found nothing that speaks against this wave") {
+		t.Error("a wave with blockers is said to have nothing against it")
+	}
+	lead.page("/plans/1", "2 blockers on 1 host", "/findings?package=sp1", "never checked")
+	ask := url.Values{"package": {"sp1"}, "rule": {"backup"}, "days": {"7"}, "text": {noBackup.Text}, "reason": {"the backup runs tonight"}}
+	if status, page := lead.post("/servers/MBX01/waive", ask); status != 200 {
+		t.Fatalf("ask: status %d: %s", status, words(page))
+	}
+	operator.page(base+wave, "found 2 blockers on 1 host", "asks that it be accepted")
+	if status, page := operator.post("/waivers/1", url.Values{"ruling": {"grant"}, "reason": {"agreed"}}); status != 200 {
+		t.Fatalf("grant: status %d: %s", status, words(page))
+	}
+	operator.page(base+wave, "found 1 blocker on 1 host", "1 waived", "backup accepted until", "the backup runs tonight")
+	c.checked(t, "MBX01", fine)
+	operator.page(base+wave, "found no blocker")
+}
+
+// waveWith is the number of the wave that a server is in.
+func waveWith(t *testing.T, b *browser, base, server string) string {
+	t.Helper()
+	for n := 1; n < 9; n++ {
+		if page := b.page(base + "/waves/" + strconv.Itoa(n)); strings.Contains(page, "/servers/"+server+`"`) {
+			return strconv.Itoa(n)
+		}
+	}
+	t.Fatalf("no wave has %s", server)
+	return ""
 }

@@ -81,7 +81,7 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	}
 	clock := v.clock(s.Now())
 	view := page.Plan{
-		Name: plan.Name, Package: planWords(content) + ", to " + content.Target().Target.String(), Target: content.Target().Target.String(),
+		Name: plan.Name, Package: goalWords(content), Target: content.Target().Target.String(),
 		State: stateOf(revision.State), Revision: "Revision " + ui.Digits(revision.Number), Hash: revision.Hash, Author: revision.Author,
 		Created: clock.Moment(revision.CreatedAt), Policy: policySentences(content.Policy), Waves: planWaves(content, report),
 	}
@@ -99,6 +99,13 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	view.Prepared = prepared(v, plan.ID, content.Package, preparations, clock)
 	if content.Kind == rollout.OfOrganization {
 		organizationPlan(&view, content)
+	}
+	if content.Kind == rollout.OfServers && len(content.Waves) > 0 {
+		checks, err := s.checksOf(r.Context(), content.Package, planUnits(content), clock)
+		if err != nil {
+			return page.Plan{}, err
+		}
+		view.Checks = &checks
 	}
 	latest := revision.ID == plan.Revisions[0].ID
 	view.Submit = submitAct(v, plan.ID, revision, content, latest)

@@ -81,7 +81,7 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	count := ui.Count(len(wave.Upgrades), "server", "servers")
 	view := page.Approve{
 		Crumbs: rolloutCrumbs(o.ID, o.PlanName), Title: fmt.Sprintf("Approve wave %d", wave.Number), State: waveState(o.State, wave.State),
-		Lead: o.PlanName + " · " + planWords(o.Content) + ", to " + o.Content.Target().Target.String(), Hash: o.Hash, Revision: "Revision " + ui.Digits(o.Revision),
+		Lead: o.PlanName + " · " + goalWords(o.Content), Hash: o.Hash, Revision: "Revision " + ui.Digits(o.Revision),
 		Button: fmt.Sprintf("Approve wave %d: %s", wave.Number, count), Action: base + "/approve",
 		Diff:  "The content below is revision " + ui.Digits(o.Revision) + " as it was submitted; it cannot change any more.",
 		Stops: stopSentence(o.Content.Policy), Floor: floorSentence(o.Content.Policy), Prepared: prepared(v, o.Plan, o.Content.Package, preparations, clock).Text,
@@ -94,9 +94,22 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	view.Bound, view.Seen = boundServers(content), content.Seen
 	view.Evidence = waveEvidence(wave, report)
 	view.Fresh = freshness(wave, by, clock)
+	if o.Content.Kind == rollout.OfServers {
+		checks, err := s.checksOf(r.Context(), o.Content.Package, waveUnits(content), clock)
+		if err != nil {
+			return page.Approve{}, err
+		}
+		view.Checks = &checks
+	}
 	view.When = waveTimes(wave, o, report, clock)
 	if view.Media, err = s.waveMedia(r, v, o, wave, clock); err != nil {
 		return page.Approve{}, err
+	}
+	if o.Content.Kind == rollout.OfOrganization {
+		_, known := preparations[o.Content.Package.Name]
+		if err := s.approveOrganization(r.Context(), &view, o, known); err != nil {
+			return page.Approve{}, err
+		}
 	}
 	view.Why = s.whyNotApprove(v, o, wave)
 	for _, c := range content.Servers {

@@ -99,6 +99,12 @@ func (s *Store) FleetChecks(ctx context.Context, pkg string) ([]Run, error) {
 	return s.lastRuns(ctx, db.LastRunsParams{Judged: true, Most: 2, Kind: RunCheck, Package: pkg}, false)
 }
 
+// NewestChecks is the last check of every host for a package that came to
+// findings, without what passed.
+func (s *Store) NewestChecks(ctx context.Context, pkg string) ([]Run, error) {
+	return s.lastRuns(ctx, db.LastRunsParams{Judged: true, Most: 1, Kind: RunCheck, Package: pkg}, false)
+}
+
 // LastRuns returns the newest runs of every kind on a host, without findings.
 func (s *Store) LastRuns(ctx context.Context, host int64, most int) ([]Run, error) {
 	return s.lastRuns(ctx, db.LastRunsParams{Most: int64(most), HostID: host}, false)

@@ -102,6 +102,7 @@ func plan(f ui.Frame) page.Plan {
 	return page.Plan{
 		Frame: f, Name: "Spring 2008", Package: "SP1, to 8.1.240.6", State: state("draft"), Revision: "Revision 2", Hash: hash, Author: "lead", Created: ago(20 * time.Minute),
 		Verdict:  page.Verdict{Key: "warning", Right: "The order is proven by the rule set standard@1; 2 warnings to read.", Over: "about 2 h 50 min, 3 h 40 min if it goes slowly", Servers: "11 servers in 4 waves"},
+		Checks:   checks(),
 		Findings: []page.Finding{{Severity: "warning", Text: "MBX11 is the only Mailbox server in Hamburg: its mailboxes are out of service while it is upgraded.", Servers: "MBX11", Remedy: "Tell the users of Hamburg, or approve the wave for the evening."}},
 		Tensions: []page.Tension{{Strength: "recommended", Text: "HUM11 holds HubTransport and UnifiedMessaging: UnifiedMessaging should come after Mailbox, but HubTransport before it. It goes with HubTransport.", Servers: "HUM11"}},
 		Policy:   []string{"At most 10 servers at once.", "One server of each role stays in service in each AD site that has two or more.", "A wave stops after 1 failed server.", "Waves do not overlap: the next starts when all before is done or decided."},
@@ -128,6 +129,7 @@ func approve(f ui.Frame, why string) page.Approve {
 			{Name: "MBX02", Href: "/servers/MBX02", Roles: []string{"MBX"}, Site: "Berlin", From: "8.0.685.25", To: "8.1.240.6", Mailboxes: "1,300"},
 			{Name: "MBX11", Href: "/servers/MBX11", Roles: []string{"MBX"}, Site: "Hamburg", From: "8.0.685.25", To: "8.1.240.6", Mailboxes: "1,500", Last: "the only Mailbox server in Hamburg"},
 		},
+		Checks:   checks(),
 		Evidence: []page.Finding{{Severity: "warning", Text: "MBX11 is the only Mailbox server in Hamburg.", Servers: "MBX11"}},
 		Fresh:    "read between 2 min and 20 min ago; read again when each server starts", Prepared: "recorded as prepared for SP1 by lead, 14 Mar: Change 4711", Floor: "one server of each role stays in service in Berlin; Hamburg has one Mailbox server and none to keep",
 		When:  []page.Item{{Name: "Window", Value: "open: the plan has none"}, {Name: "Begins", Value: "at once, as soon as wave 2 is done"}, {Name: "Takes", Value: "about 2 h, 2 h 20 min if it goes slowly"}},
@@ -142,6 +144,23 @@ func approve(f ui.Frame, why string) page.Approve {
 			{Name: "MBX11", Addresses: []string{"10.2.0.21"}, Build: "8.0.685.25", Folder: `C:\Wavekeeper\media\sp1-en-US-x64`, RunAs: "–", Profile: "branch", Services: "stops no service of a third party"},
 		},
 		Hash: hash, Revision: "Revision 2", Action: "/rollouts/42/waves/3/approve", Reject: "/rollouts/42/waves/3/reject", Button: "Approve wave 3: 3 servers", Why: why,
+	}
+}
+
+// checks is a wave of which one server is blocked and one was never checked.
+func checks() *page.Checks {
+	server := func(name string) ui.Link {
+		return ui.Link{Href: "/servers/" + name + "/findings?package=sp1", Text: name}
+	}
+	return &page.Checks{
+		State: state("blocker"), Href: "/findings?package=sp1",
+		Words: "The last checks for SP1 found 1 blocker on 1 host: each keeps its server from starting until it is cured or accepted. 1 host was never checked.",
+		Hosts: []page.CheckedHost{
+			{Server: server("MBX01"), Host: "MBX01", State: state("blocker"), Words: "1 blocker, 2 warnings, 1 note, 1 waived", At: ago(4 * time.Minute), Blockers: []string{"msdtc: The service MSDTC does not run"}, Waivers: []ui.Link{{Href: "/waivers/3", Text: "backup accepted until 2 May 2008, 22:00 by operator: the backup runs tonight"}}},
+			{Server: server("MBX11"), Host: "NODEA", State: ui.State{Key: "unknown", Note: "never checked"}, Words: "Never checked for SP1."},
+			{Server: server("MBX02"), Host: "MBX02", State: state("pass"), Words: "0 blockers, 0 warnings, 0 notes", At: ago(50 * time.Hour), Old: true},
+		},
+		Rest: []page.CheckedHost{{Server: server("MBX03"), Host: "MBX03", State: state("pass"), Words: "0 blockers, 0 warnings, 0 notes", At: ago(time.Hour)}},
 	}
 }
 
