@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
@@ -36,6 +38,113 @@ func planLineWords(kind rollout.PlanKind, pkg, then string) string {
 		return packageWords(pkg) + " and then " + packageWords(then)
 	}
 	return packageWords(pkg)
+}
+
+// goalWords is planWords with the build that its servers are at afterwards; a
+// preparation brings no server to a build.
+func goalWords(p rollout.Plan) string {
+	if p.Kind == rollout.OfOrganization {
+		return planWords(p)
+	}
+	return planWords(p) + ", to " + p.Target().Target.String()
+}
+
+// levelWords are the versions that a preparation for a package leaves.
+func levelWords(p exchange.Package) string {
+	want, ok := exchange.LevelFor(p)
+	if !ok {
+		return "–"
+	}
+	return fmt.Sprintf("schema %d, organization %d, every domain %d, or newer", want.Schema, want.Organization, want.Domain)
+}
+
+// directoryWords are the versions of schema, organization and domains that are
+// known now; empty when none is.
+func (s *server) directoryWords(ctx context.Context) (string, error) {
+	facts, err := s.Store.OrganizationFacts(ctx)
+	if err != nil {
+		return "", err
+	}
+	var words []string
+	for _, f := range facts {
+		switch f.Name {
+		case "schema", "organization":
+			words = append(words, f.Name+" "+string(f.Value))
+		case "domains":
+			words = append(words, domainWords(f.Value)...)
+		}
+	}
+	slices.SortStableFunc(words, func(a, b string) int { return boolFirst(strings.HasPrefix(a, "schema "), strings.HasPrefix(b, "schema ")) })
+	return strings.Join(words, ", "), nil
+}
+
+// domainWords are the domains with their versions.
+func domainWords(value json.RawMessage) []string {
+	var domains []preflight.PreparedDomain
+	if json.Unmarshal(value, &domains) != nil {
+		return nil
+	}
+	words := make([]string, 0, len(domains))
+	for _, d := range domains {
+		words = append(words, fmt.Sprintf("%s %d", d.Name, d.Version))
+	}
+	return words
+}
+
+// directoryBefore are the versions that a preparation found, as its step before
+// kept them; empty until that is done.
+func directoryBefore(u store.UpgradeRow) string { return directoryKept(u, rollout.OrganizationBefore) }
+
+// directoryAfter are the versions that a preparation left.
+func directoryAfter(u store.UpgradeRow) string { return directoryKept(u, rollout.OrganizationAfter) }
+
+func directoryKept(u store.UpgradeRow, step string) string {
+	for _, st := range u.Steps {
+		if st.Name == step && st.State == rollout.Done {
+			return clean(st.Memory[rollout.OrganizationVersions])
+		}
+	}
+	return ""
+}
+
+// doneWords say what an upgrade that is done was verified by.
+func doneWords(kind rollout.PlanKind, u store.UpgradeRow) string {
+	if kind != rollout.OfOrganization {
+		return "verified at " + orDash(u.Build)
+	}
+	if after := directoryAfter(u); after != "" {
+		return "the organization is prepared: " + after
+	}
+	return "the organization is prepared, and that is on record"
+}
+
+// approveOrganization says what approving a preparation means where the page of
+// servers would say something else.
+func (s *server) approveOrganization(ctx context.Context, view *page.Approve, o store.RolloutView, known bool) error {
+	before, err := s.directoryWords(ctx)
+	if err != nil {
+		return err
+	}
+	if before == "" {
+		before = "not read yet; the step before reads it"
+	}
+	view.Button = fmt.Sprintf("Approve the preparation for %s", o.Content.Package.Words)
+	view.Changes = []page.Item{{Name: "Now", Value: before}, {Name: "Afterwards", Value: levelWords(o.Content.Package)}}
+	for i := range view.Servers {
+		view.Servers[i].Organizes = true
+	}
+	view.Blast = []page.Item{
+		{Name: "Active Directory", Value: "the whole forest", Note: "schema, organization and every domain"},
+		{Name: "Servers out of service", Value: "none", Note: "Setup runs on " + o.Content.Waves[0][0] + ", whose Exchange stays as it is"},
+	}
+	view.Floor = "no server goes out of service"
+	if !known {
+		view.Prepared = "It is recorded as prepared when this is done, with the versions read then."
+	}
+	for i := range view.Bound {
+		view.Bound[i].Build, view.Bound[i].Services = "its build does not change", "stops no service"
+	}
+	return nil
 }
 
 // organizationPlan says of a preparation what differs from a plan of servers.
@@ -77,16 +186,7 @@ func versionWords(versions json.RawMessage) string {
 			words = append(words, name+" "+string(one.Value)+" ("+one.Source+")")
 		}
 	}
-	var domains []struct {
-		Name    string `json:"name"`
-		Version int    `json:"version"`
-	}
-	if one, ok := known["domains"]; ok && json.Unmarshal(one.Value, &domains) == nil {
-		for _, d := range domains {
-			words = append(words, fmt.Sprintf("%s %d", d.Name, d.Version))
-		}
-	}
-	return strings.Join(words, ", ")
+	return strings.Join(append(words, domainWords(known["domains"].Value)...), ", ")
 }
 
 func (s *server) planOrganization(w http.ResponseWriter, r *http.Request) error {
@@ -120,7 +220,7 @@ func (s *server) organizationForm(w http.ResponseWriter, r *http.Request, v view
 		view.Packages = append(view.Packages, page.Choice{Value: p.Name, Text: text, On: p.Name == chosen})
 	}
 	for _, l := range lines {
-		if l.Arch == "x86" {
+		if l.Arch == "x86" || l.Cluster != "" { // MakeOrganization says why
 			continue
 		}
 		view.Servers = append(view.Servers, page.Choice{Value: l.Name, Text: l.Name + ", " + siteWords(l.Site), On: l.Name == r.PostFormValue("server")})

@@ -122,7 +122,7 @@ func afterName(name, text string) string {
 func (s *server) rolloutHead(o store.RolloutView, v viewer, by string) page.RolloutHead {
 	clock := v.clock(s.Now())
 	h := page.RolloutHead{
-		ID: ui.Digits(int(o.ID)), Name: o.PlanName, Package: planWords(o.Content) + ", to " + o.Content.Target().Target.String(), State: stateOf(o.State),
+		ID: ui.Digits(int(o.ID)), Name: o.PlanName, Package: goalWords(o.Content), State: stateOf(o.State),
 		PlanHref: fmt.Sprintf("%s/revisions/%d", planHref(o.Plan), o.Revision), Hash: o.Hash, By: by, Started: clock.MomentOf(o.StartedAt),
 		Elapsed: took(o.StartedAt, o.EndedAt, clock.Now), Words: fmt.Sprintf("%d of %s done", o.Done, ui.Count(o.Servers, "server", "servers")), Parts: parts(o.Waves), Left: s.left(o),
 	}
@@ -356,7 +356,8 @@ func troubleSince(u store.UpgradeRow, moved time.Time, clock ui.Clock) string {
 func (s *server) rowMessage(o store.RolloutView, w store.WaveView, u store.UpgradeRow) string {
 	switch u.State {
 	case rollout.Done:
-		return "Verified at " + orDash(u.Build)
+		words := doneWords(o.Content.Kind, u)
+		return strings.ToUpper(words[:1]) + words[1:]
 	case rollout.Held, rollout.Waiting:
 		return whyNot(o, w, u)
 	case rollout.Running:

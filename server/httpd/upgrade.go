@@ -145,13 +145,22 @@ func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView)
 func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock ui.Clock) page.UpgradeTop {
 	u := about.UpgradeView
 	t := page.UpgradeTop{
-		Server: u.Server, Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
+		Server: u.Server, What: "Build", Href: serverHref(u.Server), Roles: short(u.Roles), Site: siteWords(u.Site), State: upgradeState(u.UpgradeRow), Repaired: u.Repaired,
 		From: "–", To: o.Content.Target().Target.String(), Started: clock.MomentOf(u.StartedAt), Took: took(u.StartedAt, u.EndedAt, clock.Now), Verified: clock.MomentOf(u.VerifiedAt),
 		Percent: u.Percent, Phase: clean(u.Phase), Busy: s.irreversible(u.UpgradeRow), Message: clean(u.Message), Remedy: u.Remedy,
 	}
 	for _, one := range o.Content.Servers {
 		if one.Name == u.Server {
 			t.From = orDash(one.Build.String())
+		}
+	}
+	if o.Content.Kind == rollout.OfOrganization {
+		t.What, t.From, t.To = "Organization", directoryBefore(u.UpgradeRow), levelWords(o.Content.Package)
+		if t.From == "" {
+			t.From = "not read yet"
+		}
+		if after := directoryAfter(u.UpgradeRow); after != "" {
+			t.To = after
 		}
 	}
 	t.Wave = ui.Link{Href: waveHref(u.Rollout, u.Wave), Text: fmt.Sprintf("wave %d", u.Wave)}
@@ -179,7 +188,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 	}
 	switch u.State {
 	case rollout.Done:
-		t.Now = "done: verified at " + orDash(u.Build)
+		t.Now = "done: " + doneWords(o.Content.Kind, u.UpgradeRow)
 	case rollout.Skipped:
 		t.Now = "out of this rollout"
 	case rollout.Waiting, rollout.Held:
