@@ -65,17 +65,17 @@ func (s *server) directoryWords(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var words []string
+	known := map[string]json.RawMessage{}
 	for _, f := range facts {
-		switch f.Name {
-		case "schema", "organization":
-			words = append(words, f.Name+" "+string(f.Value))
-		case "domains":
-			words = append(words, domainWords(f.Value)...)
+		known[f.Name] = f.Value
+	}
+	var words []string
+	for _, name := range []string{"schema", "organization"} {
+		if value, ok := known[name]; ok {
+			words = append(words, name+" "+string(value))
 		}
 	}
-	slices.SortStableFunc(words, func(a, b string) int { return boolFirst(strings.HasPrefix(a, "schema "), strings.HasPrefix(b, "schema ")) })
-	return strings.Join(words, ", "), nil
+	return strings.Join(append(words, domainWords(known["domains"])...), ", "), nil
 }
 
 // domainWords are the domains with their versions.

@@ -1,0 +1,70 @@
+package httpd_test
+
+import (
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"wavekeeper/server/httpd"
+	"wavekeeper/server/rollout"
+)
+
+var rolloutAddress = regexp.MustCompile(`/rollouts/[2-9][0-9]*`)
+
+var pointValue = regexp.MustCompile(`name="point" value="([^"]*)"`)
+
+// preparing has the runbook of the organization, too.
+type preparing struct{}
+
+func (preparing) Book(name string) (rollout.Runbook, bool) {
+	if name == runbook.Name {
+		return runbook, true
+	}
+	organizer := rollout.Runbook{Name: rollout.OrganizationRunbook, Version: 1, Steps: []rollout.Step{
+		{Name: rollout.OrganizationBefore, Words: "Read", Expected: time.Minute, Repeatable: true},
+		{Name: "prepare-schema", Words: "Prepared", Expected: time.Minute, NoReturn: true},
+		{Name: "tidy", Words: "Tasks and folders are removed", Expected: time.Minute, Hard: time.Hour, PutBack: true, Repeatable: true},
+	}}
+	return organizer, name == rollout.OrganizationRunbook
+}
+
+// What a preparation does is said of the organization: its versions, no server's
+// build, no service of a third party, and no cluster as the place for Setup.
+func TestAPreparationSaysWhatItDoes(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, func(o *httpd.Options) { o.Runbooks = preparing{} })
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	submitted(t, lead)
+	for name, value := range map[string]string{"schema": "10637", "organization": "10666", "domains": `[{"name":"corp.example","version":10628,"prepared_2003":false}]`} {
+		if _, err := c.store.Pool().Exec(t.Context(), "INSERT INTO organization_fact (name, value, source, at, entered_by, reason) VALUES ($1, $2::jsonb, 'read on MBX01', now(), 'test', 'test')", name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	form := lead.page("/plans/organization", "MBX01")
+	_, page := lead.post("/plans/organization", url.Values{"name": {"forest"}, "package": {"sp2"}, "server": {"MBX01"}})
+	points := url.Values{}
+	for _, m := range pointValue.FindAllStringSubmatch(page, -1) {
+		points.Add("point", html.UnescapeString(m[1]))
+	}
+	if strings.Contains(words(page), "to 8.2.176.2") || len(points["point"]) == 0 || strings.Contains(form, `value="CMS`) {
+		t.Errorf("the plan, with %d points: %s", len(points["point"]), words(page))
+	}
+	status, page := lead.post(action(t, page, "/submit?"), points)
+	at := rolloutAddress.FindString(page)
+	if status != http.StatusOK || at == "" || strings.Contains(words(page), "to 8.2.176.2") {
+		t.Fatalf("the rollout: status %d: %s", status, words(page))
+	}
+	approve := operator.page(at+"/waves/1", "schema 10637, organization 10666, corp.example 10628", "schema 14622", "stops no service", "no server goes out of service")
+	upgrade := operator.page(at+"/upgrades/MBX01", "Organization", "schema 14622")
+	for name, text := range map[string]string{"approval": words(approve), "upgrade": words(upgrade)} {
+		for _, untrue := range []string{"8.2.176.2", "no server starts before this is recorded", "stops no service of a third party"} {
+			if strings.Contains(text, untrue) {
+				t.Errorf("the page of the %s says %q: %s", name, untrue, text)
+			}
+		}
+	}
+}
