@@ -74,7 +74,7 @@ func clusterTable(name string, nodes, servers int, rollup bool) Table {
 		add(on(Step{rollout.Step{
 			Name: rollout.VerifyStep, Words: "The node is proven at the target, with its services",
 			Expected: 30 * time.Second, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
-		}, verifyNode(rollup)}, "host", i))
+		}, withEvents(verifyNode(rollup))}, "host", i))
 	}
 	for i := 1; i <= servers; i++ {
 		add(on(Step{rollout.Step{

@@ -47,6 +47,7 @@ func (p program) begin(ctx context.Context, w *Work, task windows.Task, look win
 			return out, err
 		}
 	}
+	w.stamp(beganAt)
 	if err := p.markLog(ctx, w); err != nil {
 		return trouble("look at the log", err)
 	}

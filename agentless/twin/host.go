@@ -151,6 +151,7 @@ func (h *host) happened(what string, detail map[string]any) {
 	if h.fleet.ctx.Err() != nil {
 		return
 	}
+	h.logs(what, detail)
 	h.pending = append(h.pending, h.fleet.journal.write(h.journalName(), what, detail))
 }
 

@@ -32,6 +32,7 @@ type state struct {
 	Faults     []*declared       `json:"faults,omitempty"`
 	Progress   progress          `json:"progress"`
 	SetupBroke bool              `json:"setup_broke,omitempty"` // the last Setup failed or did not end
+	Events     []event           `json:"events,omitempty"`
 	Acting     *acting           `json:"acting,omitempty"`
 	World      *world            `json:"world,omitempty"`
 	Disabled   map[string]string `json:"disabled,omitempty"` // start modes of services that an aborted Setup left disabled

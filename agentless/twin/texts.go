@@ -56,6 +56,14 @@ func (s *session) tell(w io.Writer, format string, args ...any) {
 // caller may depend on their wording, and to catch one that does is what they
 // are for.
 var translations = map[string]translation{
+	// event logs
+	"The %s service entered the running state.":                                          {"Dienst \"%s\" befindet sich jetzt im Status \"Ausgeführt\".", "%s サービスは 実行中 状態に入りました。"},
+	"The %s service entered the stopped state.":                                          {"Dienst \"%s\" befindet sich jetzt im Status \"Beendet\".", "%s サービスは 停止 状態に入りました。"},
+	"Product: Microsoft Exchange Server - Update installed successfully.":                {"Produkt: Microsoft Exchange Server - Update wurde erfolgreich installiert.", "製品: Microsoft Exchange Server - 更新プログラムは正しくインストールされました。"},
+	"Product: Microsoft Exchange Server - Update could not be installed. Error code %v.": {"Produkt: Microsoft Exchange Server - Update konnte nicht installiert werden. Fehlercode %v.", "製品: Microsoft Exchange Server - 更新プログラムをインストールできませんでした。エラー コード %v。"},
+	"information": {"Informationen", "情報"},
+	"error":       {"Fehler", "エラー"},
+
 	// clusters, and Exchange on them
 	"Cluster Group":                       {"Clustergruppe", "クラスタ グループ"},
 	"First Storage Group":                 {"Erste Speichergruppe", "最初のストレージ グループ"},

@@ -13,6 +13,7 @@ var classes = map[string]func(*host) []instance{
 	"IIsApplicationPoolsSetting": (*host).applicationPools,
 	"Win32_ComputerSystem":       (*host).computerSystem,
 	"Win32_LogicalDisk":          (*host).logicalDisks,
+	"Win32_NTLogEvent":           (*host).logEvents,
 	"Win32_OperatingSystem":      (*host).operatingSystem,
 	"Win32_Process":              (*host).processList,
 	"Win32_Processor":            (*host).processor,

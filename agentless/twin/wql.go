@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -194,6 +195,13 @@ func (p *wqlParser) compare() (condition, error) {
 		}
 		if v == nil {
 			return false, nil
+		}
+		if t, ok := v.(time.Time); ok {
+			at, err := time.Parse("20060102150405.000000-0700", want+"0") // minutes of an offset, which is 0 here
+			if err != nil {
+				return false, fmt.Errorf("%q is no date", want)
+			}
+			return wqlHolds(strconv.FormatInt(t.UnixMicro(), 10), op, strconv.FormatInt(at.UnixMicro(), 10)), nil
 		}
 		return wqlHolds(fmt.Sprint(v), op, want), nil
 	}, nil

@@ -21,7 +21,7 @@ const mostShown = 256 << 10
 
 var evidenceWords = map[string]string{
 	"roles": "Builds and markers", "registry": "Action and Watermark", "processes": "Processes", "sessions": "Who is logged on", "setup-errors": "Errors in the setup log", "hook": "What a hook wrote",
-	"tasks": "Host tasks", "folder": "Task folder", "log-tail": "End of the setup log",
+	"tasks": "Host tasks", "folder": "Task folder", "log-tail": "End of the setup log", "events": "Events",
 }
 
 func evidenceRow(u store.UpgradeView, e store.EvidenceRow, clock ui.Clock) page.EvidenceRow {

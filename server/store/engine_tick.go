@@ -80,7 +80,7 @@ type Fact struct {
 }
 
 // Evidence is one thing read from a host, kept as it was then: at most 1 MB.
-// Kinds: roles, processes, sessions, tasks, folder, log-tail, registry.
+// Kinds: roles, processes, sessions, tasks, folder, log-tail, registry, events.
 type Evidence struct {
 	Kind, Name string
 	Data       []byte
