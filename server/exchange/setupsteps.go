@@ -19,16 +19,6 @@ type Steps struct {
 
 const mostTasks = 20000
 
-// ReadSteps reads a generated step list, in any encoding.
-func ReadSteps(file []byte) Steps {
-	r := NewLogReader()
-	r.cutter.cut(file, func(text []byte) { r.state.Steps.read(text) })
-	if text, ok := r.cutter.rest(); ok {
-		r.state.Steps.read(text)
-	}
-	return r.state.Steps
-}
-
 // Read takes in the next lines of a list, in any encoding: what counts of them is
 // ASCII.
 func (s *Steps) Read(lines []byte) {

@@ -140,23 +140,7 @@ func (s *Store) RunsOfBatch(ctx context.Context, batch int64) ([]Run, error) {
 
 // Batches returns the newest batches of checks.
 func (s *Store) Batches(ctx context.Context, most int) ([]CheckBatch, error) {
-	return s.batches(ctx, db.BatchesParams{Most: int64(most)})
-}
-
-// BatchByID returns one batch of checks.
-func (s *Store) BatchByID(ctx context.Context, id int64) (CheckBatch, error) {
-	all, err := s.batches(ctx, db.BatchesParams{ID: id, Most: 1})
-	if err != nil {
-		return CheckBatch{}, err
-	}
-	if len(all) == 0 || id == 0 {
-		return CheckBatch{}, fmt.Errorf("load batch %d: %w", id, rollout.NotFound("There are no checks number %d.", id))
-	}
-	return all[0], nil
-}
-
-func (s *Store) batches(ctx context.Context, by db.BatchesParams) ([]CheckBatch, error) {
-	rows, err := s.q.Batches(ctx, by)
+	rows, err := s.q.Batches(ctx, int64(most))
 	if err != nil {
 		return nil, fmt.Errorf("load batches of checks: %w", err)
 	}

@@ -19,17 +19,10 @@ SELECT b.id, b.package, b.asked_by, b.reason, b.asked_at, b.cancelled_at, b.canc
        count(r.id) FILTER (WHERE r.state IN ('running', 'out-of-sight')) AS in_work
 FROM check_batch b
 LEFT JOIN host_run r ON r.batch_id = b.id
-WHERE $1::bigint = 0
-   OR b.id = $1::bigint
 GROUP BY b.id
 ORDER BY b.id DESC
-LIMIT $2::bigint
+LIMIT $1::bigint
 `
-
-type BatchesParams struct {
-	ID   int64
-	Most int64
-}
 
 type BatchesRow struct {
 	ID          int64
@@ -46,8 +39,8 @@ type BatchesRow struct {
 }
 
 // The newest batches with how far they are.
-func (q *Queries) Batches(ctx context.Context, arg BatchesParams) ([]BatchesRow, error) {
-	rows, err := q.db.Query(ctx, batches, arg.ID, arg.Most)
+func (q *Queries) Batches(ctx context.Context, most int64) ([]BatchesRow, error) {
+	rows, err := q.db.Query(ctx, batches, most)
 	if err != nil {
 		return nil, err
 	}

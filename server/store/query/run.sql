@@ -252,8 +252,6 @@ SELECT b.id, b.package, b.asked_by, b.reason, b.asked_at, b.cancelled_at, b.canc
        count(r.id) FILTER (WHERE r.state IN ('running', 'out-of-sight')) AS in_work
 FROM check_batch b
 LEFT JOIN host_run r ON r.batch_id = b.id
-WHERE @id::bigint = 0
-   OR b.id = @id::bigint
 GROUP BY b.id
 ORDER BY b.id DESC
 LIMIT @most::bigint;
