@@ -116,7 +116,8 @@ func (s *server) mayClear(t trouble) bool {
 // toPutBack is what was cleared and can be put back.
 func (t trouble) toPutBack() []store.MarkerRow {
 	var open []store.MarkerRow
-	for _, m := range t.cleared {
+	_, cleared := t.ofHost()
+	for _, m := range cleared {
 		if m.Open {
 			open = append(open, m)
 		}
@@ -204,10 +205,13 @@ func staysLines(t trouble) []string {
 	return append(lines, "Tasks and folders of this upgrade are removed when the host answers again, unless they run then.")
 }
 
+// isSetup reports whether a step runs Setup: of a cluster there is one for each node.
+func isSetup(step string) bool { return step == "setup" || strings.HasPrefix(step, "setup-") }
+
 // mayRun reports whether Setup was begun and not seen to succeed.
 func mayRun(u store.UpgradeView) bool {
 	return slices.ContainsFunc(u.Steps, func(st store.StepWork) bool {
-		return st.Name == "setup" && st.StartedAt != nil && st.State != rollout.Done
+		return isSetup(st.Name) && st.StartedAt != nil && st.State != rollout.Done
 	})
 }
 

@@ -65,21 +65,22 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 	if t.since, err = s.movedAt(ctx, u); err != nil {
 		return t, err
 	}
-	if row, ok := newest(t.evidence, "registry"); ok {
+	here, cleared := t.ofHost()
+	if row, ok := newest(here, "registry"); ok {
 		file, err := s.Store.EvidenceFile(ctx, u.ID, row.ID)
 		if err != nil {
 			return t, err
 		}
-		t.marks = readMarks(file).after(t.cleared)
+		t.marks = readMarks(file).after(cleared)
 	}
-	if row, ok := newest(t.evidence, setupErrorsKind); ok {
+	if row, ok := newest(here, setupErrorsKind); ok {
 		file, err := s.Store.EvidenceFile(ctx, u.ID, row.ID)
 		if err != nil {
 			return t, err
 		}
 		t.errors = readLogErrors(file)
 	}
-	if row, ok := newest(t.evidence, "sessions"); ok {
+	if row, ok := newest(here, "sessions"); ok {
 		file, err := s.Store.EvidenceFile(ctx, u.ID, row.ID)
 		if err != nil {
 			return t, err
@@ -87,6 +88,45 @@ func (s *server) troubleOf(ctx context.Context, u store.UpgradeView) (trouble, e
 		t.here, t.hereAt = linesOf(asText(file.Data)), row.At
 	}
 	return t, nil
+}
+
+// node is the host on which the step in trouble works; empty while that is not
+// known, and of a server that is its own host.
+func (t trouble) node() string {
+	for _, st := range t.Steps {
+		if st.Name == t.Step && !strings.EqualFold(st.Node, t.Server) {
+			return st.Node
+		}
+	}
+	return ""
+}
+
+// where names the host in trouble: of a cluster its node.
+func (t trouble) where() string {
+	if node := t.node(); node != "" {
+		return node
+	}
+	return t.Server
+}
+
+// ofHost is what was read from the host in trouble and cleared there: what an
+// earlier step met on another node of its cluster says nothing about it.
+func (t trouble) ofHost() (read []store.EvidenceRow, cleared []store.MarkerRow) {
+	node := t.node()
+	if node == "" {
+		return t.evidence, t.cleared
+	}
+	for _, e := range t.evidence {
+		if strings.EqualFold(e.Host, node) {
+			read = append(read, e)
+		}
+	}
+	for _, m := range t.cleared {
+		if strings.EqualFold(m.Host, node) {
+			cleared = append(cleared, m)
+		}
+	}
+	return read, cleared
 }
 
 // withoutWMI stands in evidence between what was read and what WMI answered.
@@ -174,7 +214,7 @@ func (s *server) troubleView(v viewer, t trouble, o store.RolloutView, clock ui.
 	}
 	for _, m := range t.cleared {
 		out.Cleared = append(out.Cleared, page.ClearedRow{
-			MarkerRow: markerRow(m.Marker), By: m.ClearedBy, At: clock.Moment(m.ClearedAt), PutBack: clock.MomentOf(m.PutBackAt), Open: m.Open,
+			MarkerRow: markerRow(m.Marker), By: m.ClearedBy + onHost(m.Host, t.Server), At: clock.Moment(m.ClearedAt), PutBack: clock.MomentOf(m.PutBackAt), Open: m.Open,
 		})
 	}
 	if t.Decision != "" {
@@ -196,26 +236,42 @@ func (s *server) watches(t trouble) bool {
 func (s *server) troubleLead(t trouble) string {
 	step := shortStep(t.Step)
 	if t.inVain {
-		return fmt.Sprintf("%s does not answer, and what was changed on it cannot be put back meanwhile.", t.Server)
+		return fmt.Sprintf("%s does not answer, and what was changed on it cannot be put back meanwhile.", t.where())
 	}
 	switch t.state {
 	case rollout.OutOfSight:
 		if s.watches(t) {
-			return fmt.Sprintf("A Setup runs on %s; the step %s waits for its end.", t.Server, step)
+			return fmt.Sprintf("A Setup runs on %s; the step %s waits for its end.", t.where(), step)
 		}
 		if len(t.offered) > 0 {
-			return fmt.Sprintf("%s shows a certificate that is not trusted, so nothing is asked of it; the step %s may go on there.", t.Server, step)
+			return fmt.Sprintf("%s shows a certificate that is not trusted, so nothing is asked of it; the step %s may go on there.", t.where(), step)
 		}
-		return fmt.Sprintf("%s does not answer; the step %s may go on there.", t.Server, step)
+		return fmt.Sprintf("%s does not answer; the step %s may go on there.", t.where(), step)
 	case rollout.Interrupted:
-		return fmt.Sprintf("The host says that the step %s began, did not end, and nothing of it runs.", step)
+		return fmt.Sprintf("%s says that the step %s began, did not end, and nothing of it runs.", hostWords(t), step)
 	case rollout.Unknown:
 		return fmt.Sprintf("It cannot be said whether the step %s did its work.", step)
 	case rollout.Failed:
 		return fmt.Sprintf("The step %s ended without reaching its goal.", step)
 	case rollout.Waiting, rollout.Held, rollout.Running, rollout.Paused, rollout.Skipped, rollout.Done:
 	}
-	return fmt.Sprintf("The host is asked how the step %s stands.", step)
+	return fmt.Sprintf("%s is asked how the step %s stands.", hostWords(t), step)
+}
+
+// hostWords begins a sentence about the host in trouble.
+func hostWords(t trouble) string {
+	if node := t.node(); node != "" {
+		return node
+	}
+	return "The host"
+}
+
+// onHost says on which host something is, where the server is not its own host.
+func onHost(host, server string) string {
+	if host == "" || strings.EqualFold(host, server) {
+		return ""
+	}
+	return " on " + host
 }
 
 func (s *server) troubleKnown(t trouble, clock ui.Clock) []page.Item {
@@ -227,6 +283,9 @@ func (s *server) troubleKnown(t trouble, clock ui.Clock) []page.Item {
 		return m.Text, m.Ago
 	}
 	var known []page.Item
+	if node := t.node(); node != "" {
+		known = append(known, page.Item{Name: "Host", Value: node, Note: "a node of " + t.Server})
+	}
 	if !t.since.IsZero() {
 		m := clock.Moment(t.since)
 		known = append(known, page.Item{Name: "Since", Value: m.Text, Note: m.Ago})
@@ -242,7 +301,7 @@ func (s *server) troubleKnown(t trouble, clock ui.Clock) []page.Item {
 		step += fmt.Sprintf(", attempt %d", t.Attempt)
 	}
 	known = append(known, page.Item{Name: "Step", Value: step})
-	if t.Step == "setup" && t.Phase != "" {
+	if isSetup(t.Step) && t.Phase != "" {
 		known = append(known, page.Item{Name: "Setup was at", Value: clean(t.Phase), Note: ui.Percent(t.Percent) + " %"})
 	}
 	if t.marks.fault != "" {
@@ -384,7 +443,7 @@ func openLedger(u store.UpgradeView) []string {
 	for _, l := range u.Ledger {
 		if l.RestoredAt == nil {
 			thing := store.LedgerThing(l.Kind, l.Name)
-			open = append(open, strings.ToLower(thing[:1])+thing[1:])
+			open = append(open, strings.ToLower(thing[:1])+thing[1:]+onHost(l.Host, u.Server))
 		}
 	}
 	return open

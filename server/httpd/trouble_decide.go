@@ -16,7 +16,11 @@ import (
 // decideAsk fills what the pages of decisions share.
 func decideAsk(t trouble, view *page.Confirm, verb, then string) {
 	view.Action = upgradeHref(t.Rollout, t.Server) + "/" + verb
-	view.Rows = []page.ConfirmRow{{Server: t.Server, State: upgradeState(t.UpgradeRow), Then: then}}
+	row := page.ConfirmRow{Server: t.Server, State: upgradeState(t.UpgradeRow), Then: then}
+	if node := t.node(); node != "" {
+		row.Server, row.Then = node+" of "+t.Server, "host "+node+": "+then
+	}
+	view.Rows = []page.ConfirmRow{row}
 }
 
 func (s *server) upgradeLookAsk(w http.ResponseWriter, r *http.Request) error {
@@ -50,19 +54,19 @@ func (s *server) upgradeVerifyAsk(w http.ResponseWriter, r *http.Request) error 
 func (s *server) upgradeClearAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.upgradeAsk(w, r, func(t trouble, view *page.Confirm) {
 		n := len(t.marks.list)
-		view.Title, view.Kind = "Clear Action and Watermark on "+t.Server, "danger"
+		view.Title, view.Kind = "Clear Action and Watermark on "+t.where(), "danger"
 		view.Lead = "This is a break-glass action: Setup forgets that it was interrupted. It is refused on the host while anything of Setup is alive, and never done without a person."
-		view.Button = "Clear " + ui.Count(n, "value", "values") + " on " + t.Server
+		view.Button = "Clear " + ui.Count(n, "value", "values") + " on " + t.where()
 		if n == 0 {
-			view.Button = "Clear what is there on " + t.Server
+			view.Button = "Clear what is there on " + t.where()
 		}
 		decideAsk(t, view, "clear", "has the values below deleted, each kept on record first; then it is "+lower(string(t.state))+" again and the decision is yours")
 		view.Parts = []page.ConfirmPart{deleted(t), disagreement(t)}
-		view.Typed = t.Server
+		view.Typed = t.where()
 		view.Hidden = append(view.Hidden, page.Hidden{Name: "values", Value: t.marks.digest()})
 		view.Why = refusedBy(view.Why, t.UpgradeView, func(state rollout.State) bool { return state.MayDecide(rollout.DecideClear) })
 		if view.Why == "" && !s.mayClear(t) {
-			view.Why = "No role of " + t.Server + " carries Action or Watermark."
+			view.Why = "No role of " + t.where() + " carries Action or Watermark."
 		}
 	})
 }
@@ -109,8 +113,8 @@ func (m marks) digest() string {
 func (s *server) upgradeUndoAsk(w http.ResponseWriter, r *http.Request) error {
 	return s.upgradeAsk(w, r, func(t trouble, view *page.Confirm) {
 		back := t.toPutBack()
-		view.Title, view.Kind = "Put the cleared values back on "+t.Server, "primary"
-		view.Button = "Put " + ui.Count(len(back), "value", "values") + " back on " + t.Server
+		view.Title, view.Kind = "Put the cleared values back on "+t.where(), "primary"
+		view.Button = "Put " + ui.Count(len(back), "value", "values") + " back on " + t.where()
 		view.Lead = "Action and Watermark are written again exactly as they were. A value that exists anew by then is somebody's newer doing: it stays, and that is said."
 		decideAsk(t, view, "undo", "has the values below written again; then it is "+lower(string(t.state))+" as before")
 		part := page.ConfirmPart{Title: "What is written"}
@@ -120,7 +124,7 @@ func (s *server) upgradeUndoAsk(w http.ResponseWriter, r *http.Request) error {
 		view.Parts = []page.ConfirmPart{part}
 		view.Why = refusedBy(view.Why, t.UpgradeView, func(state rollout.State) bool { return state.MayDecide(rollout.DecideUndo) })
 		if view.Why == "" && len(back) == 0 {
-			view.Why = "Nothing was cleared on " + t.Server + " that is not put back."
+			view.Why = "Nothing was cleared on " + t.where() + " that is not put back."
 		}
 	})
 }
@@ -149,20 +153,20 @@ func (s *server) upgradeClear(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if !typedName(r.PostForm, u.Server) {
-		return rollout.Invalid("Type the server's name, %s, to clear Action and Watermark on it. Nothing was done.", u.Server)
-	}
 	t, err := s.troubleOf(r.Context(), u)
 	if err != nil {
 		return err
 	}
+	if !typedName(r.PostForm, t.where()) {
+		return rollout.Invalid("Type the name, %s, to clear Action and Watermark on it. Nothing was done.", t.where())
+	}
 	if seen := r.PostFormValue("values"); seen == "" || seen != t.marks.digest() {
-		return rollout.Conflict("The values on %s were read anew since you opened the page. Look at what would be deleted now. Nothing was done.", u.Server)
+		return rollout.Conflict("The values on %s were read anew since you opened the page. Look at what would be deleted now. Nothing was done.", t.where())
 	}
 	if err := s.Store.DecideUpgrade(r.Context(), v.actor(r), u.ID, store.Decision{Step: rollout.DecideClear, Reason: reason(r)}, s.Runbooks); err != nil {
 		return err
 	}
-	return s.done(w, r, upgradeHref(u.Rollout, u.Server), "Action and Watermark of "+u.Server+" are kept on record and cleared now.")
+	return s.done(w, r, upgradeHref(u.Rollout, u.Server), "Action and Watermark of "+t.where()+" are kept on record and cleared now.")
 }
 
 // deciding is who decides about which upgrade; it is as the form's page showed it.

@@ -136,7 +136,7 @@ func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView)
 	}
 	for _, l := range u.Ledger {
 		view.Ledger = append(view.Ledger, page.LedgerRow{
-			Thing: store.LedgerThing(l.Kind, l.Name), Before: ledgerWords(l.Kind, l.Before), Meant: ledgerWords(l.Kind, l.Meant), Changed: clock.Moment(l.ChangedAt), Restored: clock.MomentOf(l.RestoredAt), Deviation: clean(l.Deviation),
+			Thing: store.LedgerThing(l.Kind, l.Name) + onHost(l.Host, u.Server), Before: ledgerWords(l.Kind, l.Before), Meant: ledgerWords(l.Kind, l.Meant), Changed: clock.Moment(l.ChangedAt), Restored: clock.MomentOf(l.RestoredAt), Deviation: clean(l.Deviation),
 		})
 	}
 	return view, nil
