@@ -13,6 +13,7 @@ import (
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
 )
 
 // OrganizationCmd shows and enters what is known of the organization.
@@ -47,10 +48,11 @@ func (c *OrganizationShowCmd) Run(g *Globals) error {
 				Name      string          `json:"name"`
 				Value     json.RawMessage `json:"value"`
 				Source    string          `json:"source"`
+				Confirmed string          `json:"confirmed_by,omitempty"`
 				At        string          `json:"at"`
 				EnteredBy string          `json:"entered_by"`
 				Reason    string          `json:"reason"`
-			}{f.Name, f.Value, f.Source, f.At.UTC().Format(time.RFC3339), f.EnteredBy, f.Reason}
+			}{f.Name, f.Value, f.Source, f.ConfirmedBy, f.At.UTC().Format(time.RFC3339), f.EnteredBy, f.Reason}
 			if err := json.NewEncoder(g.Stdout).Encode(line); err != nil {
 				return err
 			}
@@ -64,7 +66,7 @@ func (c *OrganizationShowCmd) Run(g *Globals) error {
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "FACT\tVALUE\tSOURCE\tREAD OR ENTERED\tBY\tREASON")
 	for _, f := range facts {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, printable(string(f.Value)), f.Source, f.At.UTC().Format(time.RFC3339), f.EnteredBy, printable(f.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", f.Name, printable(string(f.Value)), f.Fact().Source, f.At.UTC().Format(time.RFC3339), f.EnteredBy, printable(f.Reason))
 	}
 	return w.Flush()
 }
@@ -119,6 +121,7 @@ type OrganizationSetCmd struct {
 	Name   string `arg:"" help:"Fact: schema, organization, domains, ..."`
 	Value  string `arg:"" help:"Its value as JSON: 10637, true, [\"CONTOSO\"]."`
 	Reason string `required:"" help:"How it is known; it stands on the record." placeholder:"TEXT"`
+	As     string `help:"Account of the console that asks, where a second person has to confirm it. Without it the one named as the system's user." placeholder:"NAME"`
 }
 
 // Run checks the fact's shape and keeps it.
@@ -132,11 +135,31 @@ func (c *OrganizationSetCmd) Run(g *Globals) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.EnterOrganizationFact(ctx, commandLine(), c.Name, json.RawMessage(c.Value), c.Reason); err != nil {
+	asks, err := asksFor(ctx, s, c.As)
+	if err != nil {
 		return err
+	}
+	waits, err := s.EnterOrganizationFact(ctx, asks, c.Name, json.RawMessage(c.Value), c.Reason)
+	if err != nil {
+		return err
+	}
+	if waits {
+		fmt.Fprintf(g.Stdout, "%s would release servers that are held: another operator confirms it in the console\n", c.Name)
+		return nil
 	}
 	fmt.Fprintf(g.Stdout, "%s is %s\n", c.Name, c.Value)
 	return nil
+}
+
+// asksFor is the account that is named; without one the command line, which may
+// do what nobody has to confirm, unless the system's user has an account.
+func asksFor(ctx context.Context, s *store.Store, as string) (store.Actor, error) {
+	if as == "" {
+		if own, err := ownAccount(ctx, s); err != nil || own == nil {
+			return commandLine(), err
+		}
+	}
+	return personAsks(ctx, s, as)
 }
 
 // checkOrganizationFact refuses a fact that no rule could read.
@@ -158,6 +181,7 @@ type OrganizationDropCmd struct {
 	DatabaseFlags
 	Name   string `arg:"" help:"Fact, see organization show."`
 	Reason string `required:"" help:"Why it is not known any more; it stands on the record." placeholder:"TEXT"`
+	As     string `help:"Account of the console that asks, where a second person has to confirm it. Without it the one named as the system's user." placeholder:"NAME"`
 }
 
 // Run takes it back.
@@ -168,8 +192,17 @@ func (c *OrganizationDropCmd) Run(g *Globals) error {
 		return err
 	}
 	defer s.Close()
-	if err := s.DropOrganizationFact(ctx, commandLine(), c.Name, c.Reason); err != nil {
+	asks, err := asksFor(ctx, s, c.As)
+	if err != nil {
 		return err
+	}
+	waits, err := s.DropOrganizationFact(ctx, asks, c.Name, c.Reason)
+	if err != nil {
+		return err
+	}
+	if waits {
+		fmt.Fprintf(g.Stdout, "without %s servers that are held would be released: another operator confirms it in the console\n", c.Name)
+		return nil
 	}
 	fmt.Fprintf(g.Stdout, "%s is not known any more\n", c.Name)
 	return nil

@@ -118,7 +118,18 @@ func TestPreflightAsksWaitsAndSaysByItsStatusWhatBlocks(t *testing.T) {
 			t.Errorf("%s: %d findings, want %d: %s", line.Host, len(line.Findings), want, text)
 		}
 	}
-	must(t, "", "waiver", "ask", "MBX1", "backup", "--package", "sp1", "--reason", "it runs tonight", "--database-url", d.URL)
+	ask := []string{"waiver", "ask", "MBX1", "backup", "--package", "sp1", "--reason", "it runs tonight", "--database-url", d.URL}
+	if status, _, problems := run(t, "", ask...); status == 0 || !strings.Contains(problems, "--as") {
+		t.Errorf("a waiver that nobody asks for: status %d, %s", status, problems)
+	}
+	if status, _, problems := run(t, "", append(ask, "--as", "nobody")...); status == 0 || !strings.Contains(problems, "There is nobody named nobody") {
+		t.Errorf("a waiver asked for by nobody: status %d, %s", status, problems)
+	}
+	must(t, "", append(ask, "--as", "lead")...)
+	waivers, err := d.Store.Waivers(t.Context(), 0, false)
+	if err != nil || len(waivers) != 1 || waivers[0].AskedBy != "lead" || waivers[0].AskedByID == 0 {
+		t.Errorf("waivers %+v, %v", waivers, err)
+	}
 	if list := must(t, "", "waiver", "list", "--database-url", d.URL); !strings.Contains(list, "MBX1") || !strings.Contains(list, "asked") {
 		t.Errorf("waiver list says %q", list)
 	}

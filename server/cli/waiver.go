@@ -67,6 +67,7 @@ type WaiverAskCmd struct {
 	Package string `required:"" help:"Package that the server is judged for." placeholder:"NAME"`
 	Days    int    `default:"7" help:"For how many days, 30 at the most."`
 	Reason  string `required:"" help:"Why it may be accepted; it stands on the record." placeholder:"TEXT"`
+	As      string `help:"Account of the console that asks, and so does not grant it. Without it the one named as the system's user." placeholder:"NAME"`
 }
 
 // Run asks for what the last check of the server found.
@@ -93,7 +94,11 @@ func (c *WaiverAskCmd) Run(g *Globals) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.AskWaiver(ctx, commandLine(), waiverAsk(one.ID, known.Name, f, c.Reason, now.AddDate(0, 0, c.Days)))
+	asks, err := personAsks(ctx, s, c.As)
+	if err != nil {
+		return err
+	}
+	id, err := s.AskWaiver(ctx, asks, waiverAsk(one.ID, known.Name, f, c.Reason, now.AddDate(0, 0, c.Days)))
 	if err != nil {
 		return err
 	}

@@ -138,6 +138,30 @@ func TestTheOrganizationIsEnteredWithHowItIsKnown(t *testing.T) {
 		}
 	}
 	lead.page("/organization", "10637", "entered by hand", "adsiedit on DC01")
+	enter := func(name, value string) string {
+		t.Helper()
+		status, page := lead.post("/organization", url.Values{"name": {name}, "value": {value}, "reason": {"adsiedit on DC01"}})
+		if status != 200 {
+			t.Fatalf("%s %s: status %d: %s", name, value, status, words(page))
+		}
+		return page
+	}
+	enter("organization", "10666")
+	if page := enter("schema", "14622"); !strings.Contains(page, "waits for another operator") {
+		t.Errorf("who is held is released: %s", words(page))
+	}
+	lead.page("/organization", "Waits for a second person", "10637", "is to be 14622")
+	if status, page := lead.post("/organization/drop", url.Values{"name": {"organization"}, "reason": {"x"}}); status != 200 || !strings.Contains(page, "waits for another operator") {
+		t.Errorf("status %d: %s", status, words(page))
+	}
+	operator := c.signedIn(t, "operator")
+	for ruling, want := range map[string]int{"": 422, "confirm": 200} {
+		if status, page := operator.post("/organization/decide", url.Values{"wish": {"1"}, "ruling": {ruling}, "reason": {"seen"}}); status != want {
+			t.Errorf("status %d: %s", status, words(page))
+		}
+	}
+	operator.page("/organization", "14622", "entered by hand by lead, confirmed by operator")
+	operator.page("/rollouts/1/waves/1", "Not read from Active Directory", "entered by hand by lead, confirmed by operator")
 	lead.page("/rules", "msdtc", "backup-age-hours")
 	lead.page("/rules/msdtc", "280ca216", "no, it has to be cured")
 }

@@ -144,6 +144,8 @@ func (s *server) routes() http.Handler {
 			r.Get("/rules/{rule}", s.on(s.rule))
 			r.Get("/organization", s.on(s.organization))
 			r.Post("/organization", s.on(s.organizationEnter))
+			r.Post("/organization/drop", s.on(s.organizationDrop))
+			r.Post("/organization/decide", s.on(s.organizationDecide))
 			r.Post("/organization/look", s.on(s.organizationLook))
 
 			// Media.

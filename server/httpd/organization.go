@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
+	"wavekeeper/server/store"
 	"wavekeeper/web/page"
 	"wavekeeper/web/ui"
 )
@@ -36,9 +38,9 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request) error {
 	view := page.Organization{Why: v.why(auth.Prepare), Lead: "nothing is known yet"}
 	known := map[string]preflight.Fact{}
 	for _, f := range facts {
-		known[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
+		known[f.Name] = f.Fact()
 		view.Facts = append(view.Facts, page.OrganizationFact{
-			Name: factName(f.Name), Value: organizationWords(f.Name, f.Value), Source: f.Source, By: f.EnteredBy, Reason: clean(f.Reason), At: clock.Moment(f.At),
+			Name: factName(f.Name), Value: organizationWords(f.Name, f.Value), Source: f.Fact().Source, By: f.EnteredBy, Reason: clean(f.Reason), At: clock.Moment(f.At),
 			Old: clock.Now.Sub(f.At) > oldFacts,
 		})
 	}
@@ -47,6 +49,20 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, one := range servers {
 		view.Servers = append(view.Servers, page.Choice{Value: one.Name, Text: one.Name, On: last != nil && last.Server == one.Name})
+	}
+	wishes, err := s.Store.OrganizationWishes(r.Context())
+	if err != nil {
+		return err
+	}
+	for _, one := range wishes {
+		row := page.OrganizationWish{ID: one.ID, Words: factName(one.Name) + " is to be taken back", By: one.AskedBy, Reason: clean(one.Reason), At: clock.Moment(one.AskedAt), Why: v.why(auth.Approve)}
+		if one.Value != nil {
+			row.Words = factName(one.Name) + " is to be " + organizationWords(one.Name, one.Value)
+		}
+		if row.Own = one.AskedByID == v.actor(r).PersonID; row.Own && row.Why == "" {
+			row.WhyNot = "You asked for this: somebody else has to confirm it."
+		}
+		view.Wishes = append(view.Wishes, row)
 	}
 	for _, name := range preflight.OrganizationNames() {
 		view.Names = append(view.Names, page.Choice{Value: name, Text: factName(name)})
@@ -120,10 +136,71 @@ func (s *server) organizationEnter(w http.ResponseWriter, r *http.Request) error
 	if _, errs := preflight.ReadOrganization(map[string]preflight.Fact{name: {Value: value}}); len(errs) > 0 {
 		return rollout.Invalid("It is not of its shape: %s.", errs[0])
 	}
-	if err := s.Store.EnterOrganizationFact(r.Context(), v.actor(r), name, value, reason(r)); err != nil {
+	waits, err := s.Store.EnterOrganizationFact(r.Context(), v.actor(r), name, value, reason(r))
+	if err != nil {
 		return err
 	}
+	if waits {
+		return s.done(w, r, "/organization", secondPerson)
+	}
 	return s.done(w, r, "/organization", factName(name)+" is entered.")
+}
+
+const secondPerson = "It would release servers that are held: it waits for another operator, who confirms it here."
+
+// organizationDrop takes a fact back.
+func (s *server) organizationDrop(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Prepare)
+	if err != nil {
+		return err
+	}
+	name := r.PostFormValue("name")
+	waits, err := s.Store.DropOrganizationFact(r.Context(), v.actor(r), name, reason(r))
+	if err != nil {
+		return err
+	}
+	if waits {
+		return s.done(w, r, "/organization", secondPerson)
+	}
+	return s.done(w, r, "/organization", factName(name)+" is not known any more.")
+}
+
+// organizationDecide confirms or refuses what waits for a second person.
+func (s *server) organizationDecide(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Approve)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(r.PostFormValue("wish"), 10, 64)
+	if err != nil {
+		return rollout.Invalid("The form does not say what is confirmed.")
+	}
+	confirm, words := false, "It is refused."
+	switch r.PostFormValue("ruling") {
+	case "confirm":
+		confirm, words = true, "It is confirmed."
+	case "refuse":
+	default:
+		return rollout.Invalid("The form does not say whether it is confirmed.")
+	}
+	if err := s.Store.DecideOrganization(r.Context(), v.actor(r), id, confirm, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, "/organization", words)
+}
+
+// byHandWords says which facts of the organization nobody read; "" = none.
+func byHandWords(facts []store.OrganizationFact) string {
+	var words []string
+	for _, f := range facts {
+		if f.Source == store.SourceByHand {
+			words = append(words, factName(f.Name)+" "+f.Fact().Source)
+		}
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return ". Not read from Active Directory: " + strings.Join(words, "; ")
 }
 
 func knownOrganizationFact(name string) bool {

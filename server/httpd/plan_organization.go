@@ -75,7 +75,7 @@ func (s *server) directoryWords(ctx context.Context) (string, error) {
 			words = append(words, name+" "+string(value))
 		}
 	}
-	return strings.Join(append(words, domainWords(known["domains"])...), ", "), nil
+	return strings.Join(append(words, domainWords(known["domains"])...), ", ") + byHandWords(facts), nil
 }
 
 // domainWords are the domains with their versions.
@@ -186,7 +186,11 @@ func versionWords(versions json.RawMessage) string {
 			words = append(words, name+" "+string(one.Value)+" ("+one.Source+")")
 		}
 	}
-	return strings.Join(append(words, domainWords(known["domains"].Value)...), ", ")
+	words = append(words, domainWords(known["domains"].Value)...)
+	if source := known["domains"].Source; strings.HasPrefix(source, store.SourceByHand) {
+		words = append(words, "domains "+source)
+	}
+	return strings.Join(words, ", ")
 }
 
 func (s *server) planOrganization(w http.ResponseWriter, r *http.Request) error {

@@ -105,6 +105,8 @@ var decisions = map[string]string{
 	"GET /rules/{rule}":                                                 everyone,
 	"GET /organization":                                                 everyone,
 	"POST /organization":                                                "planner operator",
+	"POST /organization/drop":                                           "planner operator",
+	"POST /organization/decide":                                         "operator",
 	"POST /organization/look":                                           "planner operator",
 	"GET /media":                                                        everyone,
 	"GET /media/{media}":                                                everyone,

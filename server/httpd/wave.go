@@ -105,6 +105,11 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	if view.Media, err = s.waveMedia(r, v, o, wave, clock); err != nil {
 		return page.Approve{}, err
 	}
+	facts, err := s.Store.OrganizationFacts(r.Context())
+	if err != nil {
+		return page.Approve{}, err
+	}
+	view.Prepared += byHandWords(facts)
 	if o.Content.Kind == rollout.OfOrganization {
 		_, known := preparations[o.Content.Package.Name]
 		if err := s.approveOrganization(r.Context(), &view, o, known); err != nil {

@@ -19,6 +19,7 @@ var kindWords = map[string]string{
 	"waiver.ask": "Waiver asked for", "waiver.grant": "Finding accepted", "waiver.refuse": "Waiver refused", "waiver.withdraw": "Waiver taken back",
 	"fix.ask": "Fix asked for", "fix.approve": "Fix approved", "fix.refuse": "Fix refused", "fix.undo": "Fix undone",
 	"organization.look": "Organization to be read", "organization.enter": "Fact of the organization entered", "organization.drop": "Fact of the organization taken back",
+	"organization.ask": "Second person asked for a fact of the organization", "organization.confirm": "Fact of the organization confirmed", "organization.refuse": "Fact of the organization refused",
 	"profile.save": "Profile changed", "credential.set": "Credential stored",
 	"credential.rotate": "Credential rotated", "credential.rotate-refused": "New secret refused, the old one stays", "credential.retry": "Credential tried again", "credential.refused": "Credential refused",
 	"pin.offer": "Certificate seen first", "pin.confirm": "Certificate trusted", "pin.reject": "Certificate rejected", "pin.withdraw": "Certificate in order again", "pin.add": "Certificate made known",

@@ -62,7 +62,28 @@ func (r Rule) finding(s Subject) Finding {
 	}
 	f.Waived = v.severity == Blocker && r.Waivable && slices.Contains(s.Waived, r.Name)
 	f.At = r.asOf(s)
+	f.Evidence = joined(f.Evidence, r.byHand(s))
 	return f
+}
+
+// byHand names the facts of the organization on which the rule rests and which
+// nobody read: a person entered them.
+func (r Rule) byHand(s Subject) string {
+	var words []string
+	for _, name := range slices.Concat(r.Needs, r.Also) {
+		below, ok := strings.CutPrefix(name, OfOrganization)
+		if source := s.Organization.ByHand[below]; ok && source != "" {
+			words = append(words, below+" "+source)
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "; " + b
 }
 
 const factsRemedy = "Have the facts be read again, and see why they are not told."

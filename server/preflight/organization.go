@@ -15,7 +15,12 @@ type Organization struct {
 	DisplayTemplates Told[DisplayTemplates] // display_templates
 	Servers2007      Told[[]Server2007]     // servers_2007
 	Replication      Told[Replication]      // replication
+
+	ByHand map[string]string // facts that a person entered: by name, whose word it is
 }
+
+// ByHand begins the source of a fact of the organization that a person entered.
+const ByHand = "entered by hand"
 
 // PreparedDomain is one domain and how far it is prepared.
 type PreparedDomain struct {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -131,7 +132,16 @@ func ReadFacts(facts map[string]Fact) (Facts, []error) { return readAll(fields, 
 
 // ReadOrganization reads the organization's facts as ReadFacts does a host's.
 func ReadOrganization(facts map[string]Fact) (Organization, []error) {
-	return readAll(organizationFields, facts, "organization fact")
+	o, errs := readAll(organizationFields, facts, "organization fact")
+	for name, f := range facts {
+		if strings.HasPrefix(f.Source, ByHand) {
+			if o.ByHand == nil {
+				o.ByHand = map[string]string{}
+			}
+			o.ByHand[name] = f.Source
+		}
+	}
+	return o, errs
 }
 
 func readAll[F any](fields []field[F], facts map[string]Fact, what string) (F, []error) {

@@ -173,6 +173,37 @@ func TestAWaiverIsOfItsServerAndPackage(t *testing.T) {
 	}
 }
 
+// TestWhatNobodyAskedForIsNotGranted: an operator with a shell does not grant on
+// the page what he asked for there.
+func TestWhatNobodyAskedForIsNotGranted(t *testing.T) {
+	t.Parallel()
+	d, _ := broken(t, rollout.Interrupted)
+	ctx := t.Context()
+	other := person(t, d.Store, "other", "operator")
+	shell := store.Actor{Name: "command line (root)", From: "command line", Roles: []string{"admin"}}
+	one, err := d.Store.ServerByName(ctx, "MBX1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiver, err := d.Store.AskWaiver(ctx, shell, waivable(one.ID, time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.DecideWaiver(ctx, other, waiver, true, "go"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("waiver: %v, want refused", err)
+	}
+	fix, err := d.Store.AskFix(ctx, shell, store.FixAsk{Name: "start-msdtc", Server: one.ID, Host: one.Hosts[0].ID, Reason: "x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.DecideFix(ctx, other, fix, true, "go"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("fix: %v, want refused", err)
+	}
+	if err := d.Store.DecideFix(ctx, other, fix, false, "a person has to ask"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestAWaiverDoesNotHoldForWorse: a warning that was accepted blocks when it
 // became a blocker, and a blocker that became a warning stays accepted.
 func TestAWaiverDoesNotHoldForWorse(t *testing.T) {
@@ -200,8 +231,8 @@ func TestFactsOfTheOrganizationAndValuesGoOnRecord(t *testing.T) {
 	planner := person(t, d.Store, "planner", "planner")
 	admin := person(t, d.Store, "boss", "admin")
 	for _, value := range []string{"10637", "11116"} {
-		if err := d.Store.EnterOrganizationFact(ctx, planner, "schema", json.RawMessage(value), "adsiedit"); err != nil {
-			t.Fatal(err)
+		if waits, err := d.Store.EnterOrganizationFact(ctx, planner, "schema", json.RawMessage(value), "adsiedit"); err != nil || waits {
+			t.Fatal(waits, err)
 		}
 	}
 	facts, err := d.Store.OrganizationFacts(ctx)

@@ -67,7 +67,7 @@ func (s *Store) known(ctx context.Context, w UpgradeWork, fleet bool) (Known, er
 		return k, err
 	}
 	for _, f := range facts {
-		k.Organization[f.Name] = preflight.Fact{Value: f.Value, Source: f.Source, At: f.At}
+		k.Organization[f.Name] = f.Fact()
 	}
 	if k.Policy, err = s.Policy(ctx); err != nil {
 		return k, err

@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"wavekeeper/server/exchange"
 	"wavekeeper/server/preflight"
@@ -23,16 +26,50 @@ func (t *txn) loadPrepared(ctx context.Context, s *rollout.Snapshot) error {
 	if s.Plan.Kind == rollout.OfOrganization || s.Plan.Package.Kind != exchange.ServicePack {
 		return nil
 	}
-	rows, err := t.q.OrganizationFacts(ctx)
+	known, err := t.knownOrganization(ctx)
 	if err != nil {
 		return fmt.Errorf("load facts of the organization: %w", err)
 	}
-	facts := map[string]preflight.Fact{}
-	for _, r := range rows {
-		facts[r.Name] = preflight.Fact{Value: r.Value, Source: r.Source, At: r.At}
+	facts := factsOf(known)
+	names, err := t.domainNames(ctx, s.Plan.Servers)
+	if err != nil {
+		return fmt.Errorf("load the domains of hosts: %w", err)
 	}
-	s.Unprepared = preflight.Unprepared(s.Plan.Package, facts, s.Plan.Servers)
+	s.Unprepared = preflight.Unprepared(s.Plan.Package, facts, names)
 	return nil
+}
+
+const domainsOfHosts = `
+SELECT s.name, h.name, COALESCE(f.value->>'name', '')
+FROM server s
+JOIN server_host sh ON sh.server_id = s.id
+JOIN host h ON h.id = sh.host_id
+LEFT JOIN fact f ON f.host_id = h.id AND f.name = 'domain' AND f.value @> '{"member": true}'
+WHERE s.name = ANY($1)
+ORDER BY s.name, h.name`
+
+// domainNames are the Active Directory domains of the servers' hosts: as the host
+// said, for its DNS name may end in another one; before that by the server's name.
+func (t *txn) domainNames(ctx context.Context, servers []exchange.Server) ([]string, error) {
+	suffix, names := map[string]string{}, make([]string, 0, len(servers))
+	for _, s := range servers {
+		_, suffix[s.Name], _ = strings.Cut(s.FQDN, ".")
+		names = append(names, s.Name)
+	}
+	rows, err := t.tx.Query(ctx, domainsOfHosts, names)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	var server, host, domain string
+	_, err = pgx.ForEachRow(rows, []any{&server, &host, &domain}, func() error {
+		if domain == "" {
+			domain = suffix[server]
+		}
+		all = append(all, domain)
+		return nil
+	})
+	return all, err
 }
 
 // prepares writes what an upgrade that prepares the organization learned of it
@@ -81,7 +118,7 @@ func (t *txn) versions(ctx context.Context) (json.RawMessage, error) {
 	all := map[string]any{}
 	for _, r := range rows {
 		if slices.Contains([]string{"schema", "organization", "domains"}, r.Name) {
-			all[r.Name] = map[string]any{"value": r.Value, "source": r.Source, "at": r.At.UTC().Format(time.RFC3339)}
+			all[r.Name] = map[string]any{"value": r.Value, "source": OrganizationFact(r).Fact().Source, "at": r.At.UTC().Format(time.RFC3339)}
 		}
 	}
 	text, err := json.Marshal(all)

@@ -199,7 +199,10 @@ func (s *Store) DecideFix(ctx context.Context, actor Actor, id int64, approve bo
 		if err != nil {
 			return missing(err, "There is no fix %d.", id)
 		}
-		if approve && f.AskedByID != nil && *f.AskedByID == actor.PersonID {
+		if approve && f.AskedByID == nil {
+			return rollout.Conflict("Nobody with an account asked for this fix, and so nobody can say that two people agree: refuse it, and have a person ask.")
+		}
+		if approve && *f.AskedByID == actor.PersonID {
 			return ownWork("You asked for this fix: somebody else has to approve it.")
 		}
 		to, what := FixRefused, "fix.refuse"

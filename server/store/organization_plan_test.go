@@ -147,11 +147,72 @@ func TestOrganizationIsPreparedByAPlanOfItsOwn(t *testing.T) {
 		}
 	}
 	// What is read of it afterwards counts more than the record.
-	if err := d.Store.EnterOrganizationFact(ctx, d.lead, "schema", []byte("10637"), "restored from backup"); err != nil {
+	if _, err := d.Store.EnterOrganizationFact(ctx, d.lead, "schema", []byte("10637"), "restored from backup"); !errors.Is(err, rollout.ErrConflict) {
+		t.Fatalf("entered over what was read: %v", err)
+	}
+	if wait, err := d.Store.DropOrganizationFact(ctx, d.lead, "schema", "restored from backup"); err != nil || !wait {
+		t.Fatal(wait, err) // it would release plans of later service packs
+	}
+	wishes, err := d.Store.OrganizationWishes(ctx)
+	if err != nil || len(wishes) != 1 {
+		t.Fatal(wishes, err)
+	}
+	if err := d.Store.DecideOrganization(ctx, d.operator, wishes[0].ID, true, "it was"); err != nil {
 		t.Fatal(err)
 	}
-	if why := waits(); len(why) == 0 || why[0].Rule != "organization-is-not-prepared" || !strings.Contains(why[0].Text, "10637") {
+	if wait, err := d.Store.EnterOrganizationFact(ctx, d.lead, "schema", []byte("10637"), "restored from backup"); err != nil || wait {
+		t.Fatal(wait, err)
+	}
+	if why := waits(); len(why) == 0 || why[0].Rule != "organization-is-not-prepared" || !strings.Contains(why[0].Text, "10637") || !strings.Contains(why[0].Text, "entered by hand by lead") {
 		t.Errorf("CAS1 waits for %+v", why)
+	}
+	d.secondPerson(t, func() bool { return len(waits()) > 0 && waits()[0].Rule == "organization-is-not-prepared" })
+}
+
+// secondPerson: neither another value nor none releases who is held on one
+// person's word, and who asked does not confirm it.
+func (d submitted) secondPerson(t *testing.T, held func() bool) {
+	t.Helper()
+	ctx := t.Context()
+	one := func() store.OrganizationWish {
+		all, err := d.Store.OrganizationWishes(ctx)
+		if err != nil || len(all) != 1 || !held() {
+			t.Fatalf("%+v, %v, held %t", all, err, held())
+		}
+		return all[0]
+	}
+	if wait, err := d.Store.DropOrganizationFact(ctx, d.lead, "schema", "never mind"); err != nil || !wait {
+		t.Fatal(wait, err)
+	}
+	if _, err := d.Store.EnterOrganizationFact(ctx, d.lead, "schema", []byte("11116"), "it is"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("a second wish of one fact: %v", err)
+	}
+	if err := d.Store.DecideOrganization(ctx, d.lead, one().ID, false, "another way"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Store.EnterOrganizationFact(ctx, store.Actor{Name: "command line (root)"}, "schema", []byte("11116"), "it is"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("nobody asks: %v", err)
+	}
+	if wait, err := d.Store.EnterOrganizationFact(ctx, d.lead, "schema", []byte("11116"), "adsiedit"); err != nil || !wait {
+		t.Fatal(wait, err)
+	}
+	if err := d.Store.DecideOrganization(ctx, d.lead, one().ID, true, "mine"); !errors.Is(err, store.ErrOwnWork) {
+		t.Errorf("who asked confirms: %v", err)
+	}
+	if err := d.Store.DecideOrganization(ctx, d.operator, one().ID, true, "seen"); err != nil {
+		t.Fatal(err)
+	}
+	if held() {
+		t.Error("held still")
+	}
+	facts, err := d.Store.OrganizationFacts(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range facts {
+		if f.Name == "schema" && f.Fact().Source != "entered by hand by lead, confirmed by "+d.operator.Name {
+			t.Errorf("%+v", f)
+		}
 	}
 }
 

@@ -213,7 +213,10 @@ func (s *Store) DecideWaiver(ctx context.Context, actor Actor, id int64, grant b
 
 // mayWaive holds the four-eyes rule, as mayApprove.
 func (t *txn) mayWaive(ctx context.Context, actor Actor, w db.LockWaiverRow) error {
-	if w.AskedByID != nil && *w.AskedByID == actor.PersonID {
+	switch {
+	case w.AskedByID == nil:
+		return rollout.Conflict("Nobody with an account asked for this waiver, and so nobody can say that two people agree: refuse it, and have a person ask.")
+	case *w.AskedByID == actor.PersonID:
 		return ownWork("You asked for this waiver: somebody else has to grant it.")
 	}
 	planners, err := t.q.PlannersOf(ctx, db.PlannersOfParams{Package: w.Package, Server: w.Server})

@@ -74,7 +74,11 @@ func organization(f ui.Frame) page.Organization {
 		},
 		Facts: []page.OrganizationFact{
 			{Name: "schema", Value: "11116", Source: "read on MBX01", By: "operator", Reason: "before planning", At: ago(4 * time.Minute)},
-			{Name: "organization", Value: "11221", Source: "entered by hand", By: "lead", Reason: "adsiedit on DC01", At: ago(50 * time.Hour), Old: true},
+			{Name: "organization", Value: "11221", Source: "entered by hand by lead, confirmed by operator", By: "lead", Reason: "adsiedit on DC01", At: ago(50 * time.Hour), Old: true},
+		},
+		Wishes: []page.OrganizationWish{
+			{ID: 1, Words: "schema is to be 14622", By: "lead", Reason: "adsiedit on DC01", At: ago(4 * time.Minute), Own: true, WhyNot: "You asked for this: somebody else has to confirm it."},
+			{ID: 2, Words: "domains is to be taken back", By: "operator", Reason: "restored from backup", At: ago(4 * time.Minute)},
 		},
 		Servers: sampleChoices("MBX01", "CAS01", "MBX01"), Names: sampleChoices("", "schema", "organization", "domains"),
 	}

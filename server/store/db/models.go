@@ -368,11 +368,22 @@ type Medium struct {
 }
 
 type OrganizationFact struct {
+	Name        string
+	Value       json.RawMessage
+	Source      string
+	At          time.Time
+	EnteredBy   string
+	Reason      string
+	ConfirmedBy string
+}
+
+type OrganizationWish struct {
+	ID        int64
 	Name      string
-	Value     json.RawMessage
-	Source    string
-	At        time.Time
-	EnteredBy string
+	Value     []byte
+	AskedBy   string
+	AskedByID int64
+	AskedAt   time.Time
 	Reason    string
 }
 

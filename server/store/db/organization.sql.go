@@ -13,19 +13,90 @@ import (
 
 const dropOrganizationFact = `-- name: DropOrganizationFact :execrows
 DELETE FROM organization_fact
-WHERE name = $1
+WHERE name = $1 AND at <= $2
 `
 
-func (q *Queries) DropOrganizationFact(ctx context.Context, name string) (int64, error) {
-	result, err := q.db.Exec(ctx, dropOrganizationFact, name)
+type DropOrganizationFactParams struct {
+	Name    string
+	KnownAt time.Time
+}
+
+// Only what was known then: what was read since is not what a person took back.
+func (q *Queries) DropOrganizationFact(ctx context.Context, arg DropOrganizationFactParams) (int64, error) {
+	result, err := q.db.Exec(ctx, dropOrganizationFact, arg.Name, arg.KnownAt)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
+const enterOrganizationFact = `-- name: EnterOrganizationFact :execrows
+INSERT INTO organization_fact (name, value, source, at, entered_by, reason, confirmed_by)
+VALUES ($1, $2, $3, now(), $4, $5, $6)
+ON CONFLICT (name) DO UPDATE
+SET value = excluded.value,
+    at = excluded.at,
+    entered_by = excluded.entered_by,
+    reason = excluded.reason,
+    confirmed_by = excluded.confirmed_by
+WHERE organization_fact.source = excluded.source
+`
+
+type EnterOrganizationFactParams struct {
+	Name        string
+	Value       json.RawMessage
+	Source      string
+	EnteredBy   string
+	Reason      string
+	ConfirmedBy string
+}
+
+// What a person enters takes the place only of what a person entered.
+func (q *Queries) EnterOrganizationFact(ctx context.Context, arg EnterOrganizationFactParams) (int64, error) {
+	result, err := q.db.Exec(ctx, enterOrganizationFact,
+		arg.Name,
+		arg.Value,
+		arg.Source,
+		arg.EnteredBy,
+		arg.Reason,
+		arg.ConfirmedBy,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const insertOrganizationWish = `-- name: InsertOrganizationWish :one
+INSERT INTO organization_wish (name, value, asked_by, asked_by_id, reason)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (name) DO NOTHING
+RETURNING id
+`
+
+type InsertOrganizationWishParams struct {
+	Name      string
+	Value     []byte
+	AskedBy   string
+	AskedByID int64
+	Reason    string
+}
+
+func (q *Queries) InsertOrganizationWish(ctx context.Context, arg InsertOrganizationWishParams) (int64, error) {
+	row := q.db.QueryRow(ctx, insertOrganizationWish,
+		arg.Name,
+		arg.Value,
+		arg.AskedBy,
+		arg.AskedByID,
+		arg.Reason,
+	)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
+}
+
 const organizationFacts = `-- name: OrganizationFacts :many
-SELECT name, value, source, at, entered_by, reason
+SELECT name, value, source, at, entered_by, reason, confirmed_by
 FROM organization_fact
 ORDER BY name
 `
@@ -46,6 +117,41 @@ func (q *Queries) OrganizationFacts(ctx context.Context) ([]OrganizationFact, er
 			&i.At,
 			&i.EnteredBy,
 			&i.Reason,
+			&i.ConfirmedBy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const organizationWishes = `-- name: OrganizationWishes :many
+SELECT id, name, value, asked_by, asked_by_id, asked_at, reason
+FROM organization_wish
+ORDER BY name
+`
+
+func (q *Queries) OrganizationWishes(ctx context.Context) ([]OrganizationWish, error) {
+	rows, err := q.db.Query(ctx, organizationWishes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OrganizationWish
+	for rows.Next() {
+		var i OrganizationWish
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Value,
+			&i.AskedBy,
+			&i.AskedByID,
+			&i.AskedAt,
+			&i.Reason,
 		); err != nil {
 			return nil, err
 		}
@@ -65,7 +171,8 @@ SET value = excluded.value,
     source = excluded.source,
     at = excluded.at,
     entered_by = excluded.entered_by,
-    reason = excluded.reason
+    reason = excluded.reason,
+    confirmed_by = ''
 `
 
 type SetOrganizationFactParams struct {
@@ -77,6 +184,7 @@ type SetOrganizationFactParams struct {
 	Reason    string
 }
 
+// What was read takes the place of whatever was known.
 func (q *Queries) SetOrganizationFact(ctx context.Context, arg SetOrganizationFactParams) error {
 	_, err := q.db.Exec(ctx, setOrganizationFact,
 		arg.Name,
@@ -87,4 +195,25 @@ func (q *Queries) SetOrganizationFact(ctx context.Context, arg SetOrganizationFa
 		arg.Reason,
 	)
 	return err
+}
+
+const takeOrganizationWish = `-- name: TakeOrganizationWish :one
+DELETE FROM organization_wish
+WHERE id = $1
+RETURNING id, name, value, asked_by, asked_by_id, asked_at, reason
+`
+
+func (q *Queries) TakeOrganizationWish(ctx context.Context, id int64) (OrganizationWish, error) {
+	row := q.db.QueryRow(ctx, takeOrganizationWish, id)
+	var i OrganizationWish
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Value,
+		&i.AskedBy,
+		&i.AskedByID,
+		&i.AskedAt,
+		&i.Reason,
+	)
+	return i, err
 }
