@@ -92,6 +92,7 @@ type fixture struct {
 	began    time.Time
 	kill     killer
 
+	at        string // the step that is worked on
 	unwinding bool
 	giveUp    bool // the step ends now: somebody aborts the upgrade
 	limits    bool // hard limits end steps, as the engine has it
@@ -202,6 +203,7 @@ func (f *fixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 	t.Helper()
 	deadline := time.Now().Add(60 * time.Second)
 	began := f.now()
+	f.at = s.Name
 	for tick := 0; ; tick++ {
 		if time.Now().After(deadline) {
 			t.Fatalf("step %s: no end after %d ticks, last: %+v", s.Name, tick, f.out[s.Name])

@@ -21,6 +21,8 @@ var roleSets = map[string][]exchange.Role{
 	"UM":         {exchange.UnifiedMessaging},
 	"CAS+HT+MBX": {exchange.ClientAccess, exchange.HubTransport, exchange.Mailbox},
 	"Edge":       {exchange.EdgeTransport},
+	// all that one server can be, Edge is alone
+	"CAS+HT+MBX+UM": {exchange.ClientAccess, exchange.HubTransport, exchange.Mailbox, exchange.UnifiedMessaging},
 }
 
 // standalone is a host of that role set and language, with everything beside
