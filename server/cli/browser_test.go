@@ -29,6 +29,7 @@ import (
 // by the hosts' own journal.
 func TestBrowserWholeWay(t *testing.T) {
 	fleet := strings.ReplaceAll(string(demo.Fleet), "127.0.12.", "127.0.112.")
+	fleet = strings.Replace(fleet, "trait:organization=rtm", "trait:organization=sp1", 1) // it was prepared by others, and that is recorded
 	d := startDemo(t, fleet)
 	names := serverNames(t, fleet)
 
@@ -46,6 +47,7 @@ func TestBrowserWholeWay(t *testing.T) {
 	lead.submit("form.plan-form")
 	// A server that holds HubTransport and UnifiedMessaging cannot be ordered both ways.
 	lead.sees("Mailbox should come before UnifiedMessaging")
+	lead.fill("form[action$='/prepared'] [name=done_by]", "the directory's people")
 	lead.fill("form[action$='/prepared'] [name=reason]", "prepared by hand, change 4711")
 	lead.submit("form[action$='/prepared']")
 	lead.submit("form[action*='/submit?']")

@@ -43,6 +43,9 @@ const (
 // fleetFile is the inventory of the simulated hosts, in the demo's folder.
 const fleetFile = "fleet.csv"
 
+// databaseFile holds the address of the demo's database for other commands.
+const databaseFile = "database.url"
+
 // certificatesDir is where the simulated hosts' certificates and their CA are.
 const certificatesDir = "certificates"
 
@@ -88,6 +91,9 @@ func (c *DemoCmd) Run(g *Globals) error {
 		return err
 	}
 	defer stopDatabase()
+	if err := os.WriteFile(c.path(databaseFile), []byte(url+"\n"), 0o600); err != nil { // the address holds a password
+		return fmt.Errorf("keep the address of the demo's database: %w", err)
+	}
 	if err := c.furnish(ctx, url, secrets); err != nil {
 		return fmt.Errorf("furnish the demo: %w", err)
 	}
@@ -149,7 +155,7 @@ func (c *DemoCmd) check() error {
 	}
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", c.Listen)
 	if err != nil {
-		return fmt.Errorf("the console's address is taken (another demo? choose one with --listen): %w", err)
+		return fmt.Errorf("the console's address is taken (another demo? choose one with --listen or WAVEKEEPER_DEMO_LISTEN): %w", err)
 	}
 	return listener.Close()
 }
@@ -299,12 +305,16 @@ func (c *DemoCmd) welcome(g *Globals, secrets demoSecrets) {
 	fmt.Fprintf(g.Stdout, `
 A rollout from its beginning to its end:
   1. lead: Servers, Import: %s
-     then a new plan for SP1, record that the organization is prepared, submit.
-  2. operator: approve wave by wave and watch.
+     then Plans, Prepare the organization for SP1 on a server of the first site, and
+     a new plan of all servers for SP1; submit both.
+  2. operator: approve the organization's plan, and when it is done the waves.
   3. auditor: History.
+
+Commands such as wavekeeper preflight reach it, in another shell, by
+  export DATABASE_URL="$(cat %s)"
 
 Killing the serve process leaves the hosts running; it is started again here and
 finds them as they are. What really happened on the hosts: %s
 Stop with Ctrl-C. Everything is kept in %s.
-`, c.path(fleetFile), c.path("journal.jsonl"), c.Dir)
+`, c.path(fleetFile), c.path(databaseFile), c.path("journal.jsonl"), c.Dir)
 }

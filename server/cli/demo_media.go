@@ -84,6 +84,25 @@ func furnishMedia(ctx context.Context, s *store.Store, actor store.Actor, fleet 
 	if err != nil {
 		return err
 	}
+	var languages []string
+	missing := map[string]bool{}
+	for _, p := range wanted {
+		if p.Arch != "x64" {
+			continue
+		}
+		languages = append(languages, p.Language)
+		for _, r := range newestRollups() {
+			missing[r.Name] = missing[r.Name] || !known[r.Name+" "+p.Language+" "+p.Arch]
+		}
+	}
+	for _, r := range newestRollups() {
+		if !missing[r.Name] || len(languages) == 0 {
+			continue
+		}
+		if err := takeInRollup(ctx, s, actor, r, languages, shelf); err != nil {
+			return fmt.Errorf("register media of %s: %w", r.Name, err)
+		}
+	}
 	for _, p := range wanted {
 		for _, name := range []string{"sp1", "sp2", "sp3"} {
 			if known[name+" "+p.Language+" "+p.Arch] || p.Arch != "x64" {
@@ -96,6 +115,40 @@ func furnishMedia(ctx context.Context, s *store.Store, actor store.Actor, fleet 
 		}
 	}
 	return nil
+}
+
+// newestRollups are the newest rollups of the service packs, one of each.
+func newestRollups() []exchange.Package {
+	newest := map[int]exchange.Package{}
+	for _, p := range exchange.Packages() {
+		if sp := p.Target.ServicePack(); p.Kind == exchange.Rollup && !p.Withdrawn && sp > 0 && p.Target.Compare(newest[sp].Target) > 0 {
+			newest[sp] = p
+		}
+	}
+	return []exchange.Package{newest[1], newest[2], newest[3]}
+}
+
+// takeInRollup registers the simulated hosts' own .msp of a rollup, as media add
+// does with a file of Microsoft's: one file for all languages.
+func takeInRollup(ctx context.Context, s *store.Store, actor store.Actor, p exchange.Package, languages []string, shelf *media.Shelf) error {
+	dir, done, err := shelf.Work()
+	if err != nil {
+		return err
+	}
+	defer done()
+	content := twin.RollupBytes(p.Name, "x64")
+	if err := os.WriteFile(filepath.Join(dir, media.RollupFile), content, 0o600); err != nil {
+		return err
+	}
+	bundle, err := shelf.Add(ctx, dir, nil)
+	if err != nil {
+		return err
+	}
+	_, err = s.AddMedia(ctx, actor, store.Medium{
+		Package: p.Name, Languages: languages, Arch: "x64", Build: p.Target.String(), SetupSHA256: bundle.Sum(media.RollupFile), Files: 1, TreeSize: bundle.Manifest.Size,
+		ManifestSHA256: bundle.ManifestSHA256, BundleSHA256: bundle.SHA256, BundleSize: bundle.Size,
+	}, bundle.ManifestBytes, "")
+	return err
 }
 
 // takeIn packs the tree of a package and registers it, as media add does.
