@@ -99,7 +99,7 @@ func (r *LogReader) Report(o ReportOptions) LogReport {
 		rep.Verdict, rep.Ended, rep.Why = VerdictUnknown, rep.LastStamp, "the run came to its end, and no sentence says how"
 	case !run.Banner:
 		rep.Verdict, rep.Why = VerdictUnknown, "neither the beginning nor the end of a run is in the file"
-	case age >= 0-anyZone && age < quietAtMost+anyZone && !o.Changed.IsZero() && o.Now.Sub(o.Changed) < quietAtMost:
+	case age >= 0-anyZone && age < quietAtMost+anyZone && !o.Now.IsZero() && !o.Changed.IsZero() && o.Now.Sub(o.Changed) < quietAtMost:
 		rep.Verdict, rep.Why = VerdictRunning, "the run has no end, and the file was written to just now"
 	case age >= quietAtMost+anyZone:
 		rep.Verdict, rep.Why = VerdictInterrupted, "the run has no end, and nothing was written for longer than any Setup is silent"
