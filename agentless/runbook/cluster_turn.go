@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,39 +204,32 @@ func ready(ctx context.Context, w *Work) (Outcome, error) {
 	})
 }
 
-// streamingKey and streamingValue let a copy be seeded over the network, which
-// Service Pack 1 switches off. Source: the founding document.
-const (
-	streamingKey   = `SYSTEM\CurrentControlSet\Services\MSExchangeIS\ParametersSystem`
-	streamingValue = "Enable Remote Streaming Backup"
-)
-
-// allowStreaming sets the value that reseeding needs, on every node before the
+// allowStreaming sets the value that lets a copy be seeded over the network, which
+// Service Pack 1 switches off (the founding document), on every node before the
 // first is begun. It stays so: nothing is put back.
 func allowStreaming(ctx context.Context, w *Work) (Outcome, error) {
 	w.fresh()
 	if !w.replicated() {
 		return Outcome{Kind: Done, Percent: 100, Message: "A single copy cluster has nothing to seed"}, nil
 	}
-	have, err := w.Host.DWORDValue(ctx, windows.LocalMachine, streamingKey, streamingValue)
-	absent := errors.Is(err, windows.ErrNoKey)
+	have, set, err := w.Host.Streaming(ctx)
 	switch {
-	case err != nil && !absent:
+	case err != nil:
 		return trouble("read the value for streaming backups", err)
-	case err == nil && have == 1:
+	case set && have == 1:
 		return Outcome{Kind: Done, Percent: 100, Message: "Remote streaming backup is allowed, so that a copy can be seeded"}, nil
 	}
 	if w.raise("set") > 3 {
 		return Outcome{Kind: Failed, Message: "The value for streaming backups does not stay", Remedy: "See what takes it away (a policy?), then run again."}, nil
 	}
 	before := "not there"
-	if !absent {
+	if set {
 		before = fmt.Sprint(have)
 	}
-	if err := w.intend(ctx, fmt.Sprintf("set %s to 1, it was %s", streamingValue, before)); err != nil {
+	if err := w.intend(ctx, fmt.Sprintf("set %s to 1, it was %s", windows.StreamingValue, before)); err != nil {
 		return Outcome{}, err
 	}
-	if err := w.Host.SetDWORD(ctx, windows.LocalMachine, streamingKey, streamingValue, 1); err != nil {
+	if err := w.Host.SetDWORD(ctx, windows.LocalMachine, windows.KeyStreaming, windows.StreamingValue, 1); err != nil {
 		return trouble("allow remote streaming backup", err)
 	}
 	return onward("Remote streaming backup is allowed; it was %s", before), nil
