@@ -149,7 +149,12 @@ func recordFiles(ctx context.Context, w *Work) (Outcome, bool, error) {
 		out, err := trouble("make the folder for copies of files", err)
 		return out, false, err
 	}
-	files, err := w.Host.KeepFiles(ctx, install, copies, keptPatterns...)
+	patterns, err := keptOf(ctx, w, install)
+	if err != nil {
+		out, err := trouble("look for "+owaSubject, err)
+		return out, false, err
+	}
+	files, err := w.Host.KeepFiles(ctx, install, copies, patterns...)
 	if err != nil {
 		out, err := trouble("keep the files that Setup overwrites", err)
 		return out, false, err

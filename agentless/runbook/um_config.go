@@ -41,7 +41,11 @@ func umConfig(ctx context.Context, w *Work) (Outcome, error) {
 	if err != nil {
 		return trouble("read where Exchange is installed", err)
 	}
-	now, err := w.Host.KeepFiles(ctx, install, "", keptPatterns...)
+	patterns, err := keptOf(ctx, w, install)
+	if err != nil {
+		return trouble("look for "+owaSubject, err)
+	}
+	now, err := w.Host.KeepFiles(ctx, install, "", patterns...)
 	if err != nil {
 		return trouble("compare the files that Setup overwrites", err)
 	}
@@ -84,6 +88,10 @@ func umConfig(ctx context.Context, w *Work) (Outcome, error) {
 	if len(changed) > 0 {
 		out.Message += "; Setup overwrote " + list(changed)
 		out.Remedy = "See what differs and have re-applied what was meant: the files of before are kept with this upgrade."
+	}
+	if files, text := owaDiffers(before, now); len(files) > 0 {
+		out.Message += "; " + owaSubject + " are those of the new level, what was changed in the old ones is not in them: " + list(files)
+		out.Evidence = append(out.Evidence, Evidence{Kind: OWAEvidence, Name: owaSubject, Data: []byte(text)})
 	}
 	if len(gone) > 0 {
 		out.Message += "; gone: " + list(gone)

@@ -85,6 +85,8 @@ func (h *host) installFiles(build exchange.Build) {
 			h.writeFile(h.popConfig(protocol), popFile(3))
 		}
 		put(`ClientAccess\Owa\auth\logon.aspx`, "<%-- Outlook Web Access "+build.String()+" --%>\r\n")
+		put(`ClientAccess\Owa\`+build.String()+`\themes\base\lgntopl.gif`, "GIF89a "+build.String())
+		put(`ClientAccess\Owa\`+build.String()+`\themes\base\logon.css`, "/* "+build.String()+" */\r\n")
 		put(`ClientAccess\Owa\web.config`, "<configuration/>\r\n")
 	}
 }
