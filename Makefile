@@ -39,6 +39,7 @@ generate: ## regenerate templ pages, SQL code and the README's state diagrams, s
 	$(GO) test -count=1 -run '^Test(ReadmeConstants|FactsPage)$$' ./agentless/windows -update
 	$(GO) test -count=1 -run '^Test(RulesPage|ReadmeFounding)$$' ./server/preflight -update
 	$(GO) test -count=1 -run '^TestRunbooksPage$$' ./agentless/runbook -update
+	$(GO) test -count=1 -run '^TestTraitsPage$$' ./agentless/twin -update
 
 assets: web/static/vendor/.done ## fetch the console's third-party assets through npm into an ignored folder
 

@@ -18,8 +18,8 @@ type product struct {
 
 // products are stopped in this order. Forefront has a step of its own.
 var products = []product{
-	{"Symantec Backup Exec", []string{"BackupExecAgentAccelerator", "BackupExecJobEngine", "BackupExecRPCService", "BackupExecDeviceMediaService", "BackupExecAgentBrowser"}, "the founding document; names remembered"},
-	{"Trend Micro ScanMail", []string{"ScanMail_Master", "ScanMail_RemoteConfig", "ScanMail_SystemWatcher", "EUQ_Monitor"}, "the founding document; the first name of public scripts, the others remembered"},
+	{"Symantec Backup Exec", []string{"BackupExecAgentAccelerator", "BackupExecJobEngine", "BackupExecRPCService", "BackupExecDeviceMediaService", "BackupExecAgentBrowser"}, "msxfaq.de (Service Packs für Exchange 2007); names remembered"},
+	{"Trend Micro ScanMail", []string{"ScanMail_Master", "ScanMail_RemoteConfig", "ScanMail_SystemWatcher", "EUQ_Monitor"}, "msxfaq.de (Service Packs für Exchange 2007); the first name of public scripts, the others remembered"},
 	{"Symantec Mail Security", []string{"SMSMSE", "SAVFMSELog", "SAVFMSESJM", "SAVFMSESpamStatsManager"}, "remembered"},
 	{"McAfee GroupShield", []string{"McAfeeGroupShieldExchange", "RPCServ", "SAFeService"}, "remembered"},
 }

@@ -107,7 +107,7 @@ var needsExchange = Needs{Service: "MSExchangeADTopology"}
 var exchangeConstants = []Constant{
 	{
 		Name: "registry.exchange", Value: `HKLM\` + exchangeKey, What: "one key for each role below it", Needs: needsExchange,
-		Standing: Documented, Source: "the founding document", Probe: Probe{By: ProbeKey, At: exchangeKey},
+		Standing: Documented, Source: "msxfaq.de (Service Packs für Exchange 2007)", Probe: Probe{By: ProbeKey, At: exchangeKey},
 	},
 	roleConstant("AdminTools", "MSExchangeADTopology", Remembered, "general knowledge"),
 	roleConstant("ClientAccessRole", "MSExchangePop3", Remembered, "general knowledge"),
@@ -117,12 +117,12 @@ var exchangeConstants = []Constant{
 	roleConstant("EdgeTransportRole", "ADAM_MSExchange", Remembered, "general knowledge"),
 	{
 		Name: "registry.configured", Value: `HKLM\` + exchangeKey + `\AdminTools ConfiguredVersion`, What: "the build that a role stands at", Needs: needsExchange,
-		Standing: Documented, Source: "the founding document names the values; AdminTools as one of the keys is remembered",
+		Standing: Documented, Source: "msxfaq.de (Service Packs für Exchange 2007) names the values; AdminTools as one of the keys is remembered",
 		Probe: Probe{By: ProbeValue, At: exchangeKey + `\AdminTools`, Property: "ConfiguredVersion", Want: `^8\.\d+\.\d+\.\d+$`},
 	},
 	{
 		Name: "registry.unpacked", Value: `HKLM\` + exchangeKey + `\AdminTools UnpackedVersion`, What: "the build of a role's files", Needs: needsExchange,
-		Standing: Documented, Source: "the founding document",
+		Standing: Documented, Source: "msxfaq.de (Service Packs für Exchange 2007)",
 		Probe: Probe{By: ProbeValue, At: exchangeKey + `\AdminTools`, Property: "UnpackedVersion", Want: `^8\.\d+\.\d+\.\d+$`},
 	},
 	{
@@ -137,7 +137,7 @@ var exchangeConstants = []Constant{
 	},
 	{
 		Name: "registry.streaming", Value: `HKLM\SYSTEM\CurrentControlSet\Services\MSExchangeIS\ParametersSystem`, What: "the key of Enable Remote Streaming Backup", Needs: Needs{Service: "MSExchangeIS"},
-		Standing: Documented, Source: "the founding document",
+		Standing: Documented, Source: "msxfaq.de (Service Packs für Exchange 2007)",
 		Probe: Probe{By: ProbeKey, At: `SYSTEM\CurrentControlSet\Services\MSExchangeIS\ParametersSystem`},
 	},
 	{

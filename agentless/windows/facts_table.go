@@ -123,7 +123,7 @@ var factRows = append([]FactRow{
 	{Name: "install_path", Ask: askInstall, Source: "public inventory scripts", read: func(ctx context.Context, a *asked) (any, error) {
 		return a.installPath(ctx)
 	}},
-	{Name: "roles", Ask: askRoles, Source: "the founding document", read: func(ctx context.Context, a *asked) (any, error) {
+	{Name: "roles", Ask: askRoles, Source: "msxfaq.de (Service Packs für Exchange 2007)", read: func(ctx context.Context, a *asked) (any, error) {
 		return a.installedRoles(ctx)
 	}},
 }, append(laterRows, taskRows...)...)
@@ -172,7 +172,7 @@ var laterRows = []FactRow{
 	{Name: "um_packs", Ask: askRoles + ifThere + valuesOf + keyLanguagePacks, Source: "by analogy with later versions of Exchange", later: true, read: readUMPacks},
 	{
 		Name: "streaming_backup", Ask: keysOf + keyStore + ifThere + `HKLM\` + keyStreaming + `: ` + streamingValue,
-		Source: "the founding document, in both spellings", later: true, read: readStreaming,
+		Source: "msxfaq.de (Service Packs für Exchange 2007), in both spellings", later: true, read: readStreaming,
 	},
 	{
 		Name: "firewall",

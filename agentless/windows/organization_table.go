@@ -41,7 +41,7 @@ var organizationRows = []FactRow{
 	{
 		Name:   displayTemplates,
 		Ask:    "script " + OrganizationExport + ": CN=Display-Templates,CN=Addressing,ORGANIZATION (objectClass=displayTemplate): distinguishedName, addressEntryDisplayTable, addressEntryDisplayTableMSDOS, originalDisplayTable, originalDisplayTableMSDOS, helpData32, helpData16",
-		Source: "the founding document; the classes are remembered",
+		Source: "msxfaq.de (Service Packs für Exchange 2007); the classes are remembered",
 	},
 }
 

@@ -14,7 +14,7 @@ type Link struct {
 
 // The sources that more than one point rests on.
 const (
-	founding     = "msxfaq.de, Service Packs für Exchange 2007 (the founding document)"
+	founding     = FoundingPage
 	readiness    = "MicrosoftDocs/OfficeDocs-Exchange, readiness rules of Setup"
 	sp2Blog      = "Exchange Team Blog, Exchange 2007 Service Pack 2 Prerequisites"
 	wizardHelp   = "Exchange 2007 SP1 help, Readiness Checks page of the upgrade wizard"
@@ -41,10 +41,10 @@ var servicePackPoints = []Point{
 	{"Services of other makers that hook into Exchange (Backup Exec, ScanMail) are stopped before and started again after it; Setup does neither.", founding},
 	{"Forefront has to be updated or removed before the service pack.", founding},
 	{"Unified Messaging: every language pack but en-US has to be removed first, with the Setup of the build that is installed.", founding + "; " + readiness + ": AdditionalUMLangPackExists"},
-	{"Unified Messaging: language packs come back from the media of the new level. The founding document takes the old medium; Microsoft's table of versions has a set of its own for RTM and one for SP1 to SP3.", umVersions},
+	{"Unified Messaging: language packs come back from the media of the new level. msxfaq.de takes the old medium; Microsoft's table of versions has a set of its own for RTM and one for SP1 to SP3.", umVersions},
 	{"Unified Messaging: globalcfg.xml and recyclerconfig.xml are overwritten. They are saved before, compared after, and changes are made again.", founding},
 	{"POP3 and IMAP4: the settings of logons go back to their defaults; clients with weaker logons are locked out until they are set again.", founding + "; " + popImapHelp},
-	{"CCR: remote streaming backup is off after SP1 and later; a copy cannot be reseeded until the value \"Enable Remote Streaming Backup\" is set on both nodes. The .reg text of the founding document splits the value's name in the wrong place.", founding},
+	{"CCR: remote streaming backup is off after SP1 and later; a copy cannot be reseeded until the value \"Enable Remote Streaming Backup\" is set on both nodes. The .reg text on msxfaq.de splits the value's name in the wrong place.", founding},
 	{"Clusters are upgraded with setup.com only: the passive node first, then stop, move, /UpgradeCms, then the other node. A forgotten /UpgradeCms leaves the store stopped.", founding + "; siliconexus.com, Upgrading Exchange 2007 to SP2"},
 	{"The firewall service has to run while Setup writes its exceptions.", founding},
 	{"Monitoring is stopped while Setup runs: it holds performance counters that Setup unloads.", founding},

@@ -122,7 +122,7 @@ var recoveries = []Recovery{
 		Name: "half-upgraded-cluster", Title: "A cluster is upgraded in part",
 		Lead: "One node is at the new build, another is not, or the clustered mailbox server is older than the node that owns it.",
 		Known: []Point{
-			{"Between the first node's upgrade and /UpgradeCms there is no node to fail over to.", "technet bb676320 as the founding document tells it"},
+			{"Between the first node's upgrade and /UpgradeCms there is no node to fail over to.", "technet bb676320 as msxfaq.de (Service Packs für Exchange 2007) tells it"},
 			{"After a forgotten /UpgradeCms both nodes are new, the store does not start, and the command may refuse.", "siliconexus.com, Upgrading Exchange 2007 to SP2"},
 			{"Action or Watermark below ClusteredMailboxServer means that the CMS part failed or is in progress on that node; elsewhere the CMS may look normal.", "technet cc540457, Possible CMS Setup Failure"},
 		},

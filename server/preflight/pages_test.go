@@ -119,7 +119,7 @@ func applies(r Rule) string {
 
 func foundingTable() string {
 	var b strings.Builder
-	b.WriteString("\n| the founding document | what it says | rule | step | besides |\n|---|---|---|---|---|\n")
+	b.WriteString("\n| msxfaq.de | what it says | rule | step | besides |\n|---|---|---|---|---|\n")
 	code := func(names []string) string {
 		var out []string
 		for _, n := range names {

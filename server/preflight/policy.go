@@ -40,6 +40,8 @@ const (
 	ForefrontSP3     = "forefront-sp3"
 	PowerShell2Level = "powershell2-level"
 	ReplicationAge   = "replication-age-hours"
+	DrainQueue       = "drain-queue"
+	DrainMinutes     = "drain-minutes"
 )
 
 var policyValues = []PolicyValue{
@@ -48,7 +50,7 @@ var policyValues = []PolicyValue{
 	{LanguageDisk, "free space for each Unified Messaging language pack", "MB", 500, 0, 1 << 16, "release notes of Exchange 2007 Beta 2 (500 MB)"},
 	{Memory, "memory", "MB", 2048, 256, 1 << 20, "remembered: system requirements of Exchange 2007, 2 GB"},
 	{BackupAge, "age of the newest full backup of each database", "hours", 24, 1, 24 * 31, "remembered: daily full backups"},
-	{UpdateAge, "age of the newest update of Windows", "days", 180, 1, 3650, "the founding document asks for a current Windows; the number is remembered practice"},
+	{UpdateAge, "age of the newest update of Windows", "days", 180, 1, 3650, "msxfaq.de (Service Packs für Exchange 2007) asks for a current Windows; the number is remembered practice"},
 	{FactAge, "age of facts that are judged without the host being asked", "hours", 24, 1, 24 * 31, "the project's design: older facts are stale for planning"},
 	{ClockOff, "how far a host's clock may be off", "seconds", 300, 1, 3600, "Kerberos refuses more than five minutes (RFC 4120's customary skew; Windows' default)"},
 	{CertificateDays, "days for which a certificate in use has to be valid still", "days", 14, 0, 365, "remembered practice"},
@@ -61,6 +63,8 @@ var policyValues = []PolicyValue{
 	{ForefrontSP3, "least version of Forefront beside SP3, 1001 = 10.1", "version", 1002, 0, 9999, "remembered: as for SP2"},
 	{PowerShell2Level, "service pack of Exchange from which Windows PowerShell 2.0 may be on the host", "service pack", 2, 0, 4, "remembered: supportability matrix of Exchange"},
 	{ReplicationAge, "age of the look at replication", "hours", 24, 1, 24 * 31, "remembered practice"},
+	{DrainQueue, "messages in a transport's queues at which it counts as drained", "messages", 20, 0, 1 << 24, "remembered practice"},
+	{DrainMinutes, "how long calls in progress and queues are waited for", "minutes", 30, 1, 24 * 60, "remembered practice"},
 }
 
 // PolicyValues lists the values with their defaults and limits.

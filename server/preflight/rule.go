@@ -1,6 +1,10 @@
 package preflight
 
-import "slices"
+import (
+	"slices"
+
+	"wavekeeper/server/exchange"
+)
 
 // Rule is one thing that is asked before the work: to what it applies, how grave
 // it is, where it comes from. A list that is empty means all.
@@ -35,10 +39,14 @@ const (
 
 // Rules lists the rules in the order in which they are judged and shown.
 func Rules() []Rule {
-	return slices.Concat(
+	rules := slices.Concat(
 		hostRules, windowsRules, softwareRules, serviceRules, stateRules, nameRules, mediaRules,
 		organizationRules, buildRules, mailboxRules, transportRules, clientRules, umRules, cutOffRules, accessRules, clusterRules,
 	)
+	for i := range rules {
+		rules[i].Source = exchange.Cite(rules[i].Source)
+	}
+	return rules
 }
 
 // Judge asks every rule that applies to the subject. The findings are in the
