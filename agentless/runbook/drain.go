@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,9 +22,7 @@ const (
 // How draining is waited for where no policy says otherwise: a call of half an
 // hour is long, and mail that does not leave in that time goes on after Setup.
 const (
-	drainPatience = 30 * time.Minute
-	drainQueue    = 20 // messages
-	drainPause    = 15 * time.Second
+	drainPause = 15 * time.Second
 )
 
 // pausesAtMost bounds how often a transport is told to pause that does not.
@@ -42,7 +41,7 @@ func (w *Work) drainFor() time.Duration {
 	if w.Policy.DrainFor > 0 {
 		return w.Policy.DrainFor
 	}
-	return drainPatience
+	return PolicyOf(nil).DrainFor
 }
 
 // drainUM has Unified Messaging take no new call and lets those in progress come
@@ -133,8 +132,8 @@ func drainTransport(ctx context.Context, w *Work) (Outcome, error) {
 		return out, err
 	}
 	limit := w.Policy.QueueLimit
-	if limit == 0 {
-		limit = drainQueue
+	if w.Policy.DrainFor == 0 { // no policy was given
+		limit = PolicyOf(nil).QueueLimit
 	}
 	total, err := strconv.Atoi(told.Said["total"])
 	poison := 0
@@ -173,28 +172,46 @@ func undrain(ctx context.Context, w *Work) (Outcome, error) {
 	return putBackOf(ctx, w, "The server takes calls and mail again", UMEntry, PausedEntry)
 }
 
-// putBackUM has Unified Messaging take calls again.
+// putBackUM has Unified Messaging take calls again: it looks, tells it to, and
+// looks again. The cmdlet's word is not taken for it.
 func putBackUM(ctx context.Context, w *Work, e Entry) (out Outcome, closed bool, err error) {
-	key := entryKey(e) + "-um-enable"
-	task := fmt.Sprintf("um-enable-%d", w.count(key+".tries"))
-	said, known, out, err := cmdlet(ctx, w, task, "Unified Messaging takes calls again", "enable-um")
+	looks, trouble := entryKey(e)+".looks", entryKey(e)+".trouble"
+	n := w.count(looks)
+	seen, known, out, err := cmdlet(ctx, w, fmt.Sprintf("um-seen-%d", n), "whether Unified Messaging takes calls is looked at", "um-status")
 	if err != nil || !known {
 		return out, false, err
 	}
-	if said.Trouble == "" {
+	if seen.Trouble == "" && seen.Said["um"] == umEnabled {
 		return Outcome{}, true, w.restored(ctx, e, "")
 	}
-	if w.raise(key+".tries") < 3 {
-		delete(w.Memory, task)
+	if n == umTries {
+		why := w.Memory[trouble]
+		if why == "" {
+			why = cmp.Or(seen.Trouble, "it is "+cmp.Or(seen.Said["um"], "in no state that was told")+" although Enable-UMServer had no complaint")
+		}
+		return Outcome{
+			Kind: Failed, Message: "Unified Messaging takes no calls, and could not be told to: " + why,
+			Remedy: "Run Enable-UMServer on the server, or cure what keeps the run-as account from it and run again.",
+		}, false, nil
+	}
+	said, known, out, err := cmdlet(ctx, w, fmt.Sprintf("um-enable-%d", n), "Unified Messaging takes calls again", "enable-um")
+	if err != nil || !known {
+		return out, false, err
+	}
+	w.raise(looks)
+	w.Memory[trouble] = said.Trouble
+	if said.Trouble != "" {
 		out = again("Unified Messaging could not be told to take calls: %s", said.Trouble)
 		out.After, out.troubled = later, true
 		return out, false, nil
 	}
-	return Outcome{
-		Kind: Failed, Message: "Unified Messaging takes no calls, and could not be told to: " + said.Trouble,
-		Remedy: "Run Enable-UMServer on the server, or cure what keeps the run-as account from it and run again.",
-	}, false, nil
+	return again("Unified Messaging was told to take calls, and is looked at"), false, nil
 }
+
+const (
+	umEnabled = "Enabled"
+	umTries   = 3 // times that it is told to
+)
 
 // putBackPaused has a paused service go on; one that was restarted since is not
 // paused any more.

@@ -199,6 +199,12 @@ func (b *putter) startTypes(ctx context.Context) (ended bool, err error) {
 	return false, nil
 }
 
+// NeedsRunAs reports whether what an entry of a kind changed is put back by a host
+// task under the run-as account: without the approved one it waits.
+func NeedsRunAs(kind string) bool {
+	return slices.Contains([]string{RevocationEntry, UMEntry, UMPackEntry, ForefrontEntry, ClusterEntry}, kind)
+}
+
 // entries does one action for each entry that is not closed by what is seen.
 func (b *putter) entries(ctx context.Context) (ended bool, err error) {
 	for _, e := range b.open() {

@@ -140,6 +140,12 @@ type Policy struct {
 	Rules      rules.Policy  // what rules of preflight compare with
 }
 
+// PolicyOf is the policy as steps take it: values that draining goes by, beside
+// those of the rules.
+func PolicyOf(p rules.Policy) Policy {
+	return Policy{QueueLimit: p.Of(rules.DrainQueue), DrainFor: time.Duration(p.Of(rules.DrainMinutes)) * time.Minute, Rules: p}
+}
+
 // Book is what must be in the database before an effect may happen on a host.
 type Book interface {
 	// Intend checks the lease's epoch and writes an event. An error means: do not do it.

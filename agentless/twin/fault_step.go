@@ -251,6 +251,7 @@ var stepOfTask = []struct{ word, step string }{
 	{"set-", stepSettingsBack},
 	{"health-", stepFunctional},
 	{"um-enable-", stepUndrain},
+	{"um-seen-", stepUndrain},
 }
 
 // roles is a reading of the roles' keys.

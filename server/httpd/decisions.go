@@ -98,12 +98,8 @@ func (s *server) has(runbook, decision string) bool {
 
 // verifies reports whether the runbook can verify what a person repaired.
 func (s *server) verifies(runbook string) bool {
-	for _, st := range s.book(runbook).Steps {
-		if st.Name == rollout.VerifyStep {
-			return true
-		}
-	}
-	return false
+	_, ok := s.book(runbook).Verifying()
+	return ok
 }
 
 // mayClear reports whether there is, or may be, something to clear: what was

@@ -19,7 +19,7 @@ func (e *Engine) fillRun(ctx context.Context, r store.Run, lease store.Lease, wo
 	work.Work = runbook.Work{
 		Host: work.way.windows(), Node: r.Host.Name, Nodes: []string{r.Host.Name}, Server: first, RunAs: runas, Installation: knows.Installation,
 		Run: r.ID, Attempt: 1, Prepared: knows.Prepared, Memory: work.Memory, Notes: notesOfRun(r.Memory), Now: now,
-		Organization: knows.Known.Organization, Known: knows.Known.Hosts, Fleet: knows.Known.Fleet, Policy: runbook.Policy{Rules: knows.Known.Policy}, Book: stagingBook{lease: lease, now: e.now},
+		Organization: knows.Known.Organization, Known: knows.Known.Hosts, Fleet: knows.Known.Fleet, Policy: runbook.PolicyOf(knows.Known.Policy), Book: stagingBook{lease: lease, now: e.now},
 	}
 	for _, s := range knows.Servers {
 		work.Servers = append(work.Servers, s.Server)

@@ -170,7 +170,7 @@ func (e *Engine) know(ctx context.Context, w store.UpgradeWork, step rollout.Ste
 		return err
 	}
 	work.Known, work.Organization, work.Waived, work.Fleet = known.Hosts, known.Organization, known.Waived, known.Fleet
-	work.Policy = runbook.Policy{Rules: known.Policy}
+	work.Policy = runbook.PolicyOf(known.Policy)
 	return nil
 }
 

@@ -135,7 +135,7 @@ func otherAccount(w store.UpgradeWork, step rollout.Step, now string) *runbook.O
 		return refused
 	}
 	for _, l := range w.Ledger {
-		if l.Kind == runbook.RevocationEntry {
+		if runbook.NeedsRunAs(l.Kind) {
 			refused.Kind, refused.After = runbook.Again, refusedPause
 			return refused
 		}

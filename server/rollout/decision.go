@@ -1,6 +1,9 @@
 package rollout
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // The steps that a person's decision begins. They are among a runbook's
 // Decisions and never walked by themselves.
@@ -17,6 +20,18 @@ const DecideDoubt = "doubt"
 // VerifyStep is the step with which an attempt begins when a person says that
 // the server was repaired by hand.
 const VerifyStep = "verify"
+
+// Verifying is the last step that verifies the whole server: named VerifyStep, or
+// after what it verifies ("rollup-verify"). False where the runbook has none.
+func (b Runbook) Verifying() (string, bool) {
+	last := ""
+	for _, s := range b.Steps {
+		if s.Name == VerifyStep || strings.HasSuffix(s.Name, "-"+VerifyStep) {
+			last = s.Name
+		}
+	}
+	return last, last != ""
+}
 
 // DecisionTable says in which states a decision can be made. What is not here
 // is refused.

@@ -47,23 +47,24 @@ func (s *Store) VerifyUpgrade(ctx context.Context, actor Actor, upgrade int64, r
 		if err != nil {
 			return err
 		}
-		if _, ok := book.Step(rollout.VerifyStep); !ok {
+		verify, ok := book.Verifying()
+		if !ok {
 			return rollout.Conflict("The runbook of %s has no step that verifies.", u.Server)
 		}
-		attempt, err := t.renewFrom(ctx, upgrade, rollout.VerifyStep)
+		attempt, err := t.renewFrom(ctx, upgrade, verify)
 		if err != nil {
 			return err
 		}
-		if err := t.passOver(ctx, upgrade, rollout.VerifyStep); err != nil {
+		if err := t.passOver(ctx, upgrade, verify); err != nil {
 			return err
 		}
-		generation, err := t.q.VerifyUpgrade(ctx, db.VerifyUpgradeParams{Step: rollout.VerifyStep, ID: upgrade, FromState: u.State})
+		generation, err := t.q.VerifyUpgrade(ctx, db.VerifyUpgradeParams{Step: verify, ID: upgrade, FromState: u.State})
 		if err != nil {
 			return fmt.Errorf("verify: %w", movedOn(err))
 		}
-		n, err := t.q.BeginStep(ctx, db.BeginStepParams{UpgradeID: upgrade, Name: rollout.VerifyStep})
+		n, err := t.q.BeginStep(ctx, db.BeginStepParams{UpgradeID: upgrade, Name: verify})
 		if err != nil {
-			return fmt.Errorf("begin step %s: %w", rollout.VerifyStep, err)
+			return fmt.Errorf("begin step %s: %w", verify, err)
 		}
 		if n == 0 {
 			return rollout.Conflict("The upgrade moved on meanwhile.")
@@ -78,12 +79,12 @@ func (s *Store) VerifyUpgrade(ctx context.Context, actor Actor, upgrade int64, r
 		}
 		t.record(actor, Record{
 			What: "upgrade.verify", Subject: u.Server, Rollout: u.RolloutID, Reason: reason,
-			Detail: map[string]any{"upgrade": upgrade, "from": rollout.VerifyStep, "attempt": attempt, "state": u.State},
+			Detail: map[string]any{"upgrade": upgrade, "from": verify, "attempt": attempt, "state": u.State},
 		})
 		return t.decided(ctx, u, upgrade, Event{
-			Kind: EventDecide, Step: rollout.VerifyStep,
+			Kind: EventDecide, Step: verify,
 			Text: sentence(fmt.Sprintf("%s says that %s is repaired; it is verified now", actor.Name, u.Server), reason),
-			Data: map[string]any{"upgrade": upgrade, "decision": rollout.VerifyStep},
+			Data: map[string]any{"upgrade": upgrade, "decision": verify},
 		})
 	})
 	if err != nil {
