@@ -52,6 +52,8 @@ func (u *UpgradeStatus) elsewhereReasons() []Reason {
 	switch {
 	case u.InWorkElsewhere:
 		return []Reason{plainReason("in-work-in-another-rollout", u.Server+" is in work in another rollout.")}
+	case u.Fixing != "":
+		return []Reason{plainReason("fix-in-work", u.Server+" waits: "+u.Fixing+" is in work, and ends first.")}
 	case u.OwedElsewhere:
 		return []Reason{plainReason("not-put-back-in-another-rollout", "What another rollout changed on "+u.Server+" is not put back. Decide there: skip "+u.Server+", which puts it back, or run it again.")}
 	}

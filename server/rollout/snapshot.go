@@ -67,8 +67,9 @@ type UpgradeStatus struct {
 	Failing       bool      // failed already; what it changed is being put back
 	Returns       State     // where it goes when the decision step in work has ended; "" = none is
 
-	InWorkElsewhere bool // another rollout has the server in work
-	OwedElsewhere   bool // another rollout changed something on it that is not put back
+	InWorkElsewhere bool   // another rollout has the server in work
+	Fixing          string // "fix start-msdtc on CAS01", in work on one of its hosts; "" = none is
+	OwedElsewhere   bool   // another rollout changed something on it that is not put back
 
 	Witness string // of a cluster: the host of its file share witness, upper case without a domain; "" = none or not known
 

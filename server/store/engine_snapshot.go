@@ -113,6 +113,10 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 	if err != nil {
 		return err
 	}
+	fixing, err := t.fixing(ctx)
+	if err != nil {
+		return err
+	}
 	for _, u := range rows {
 		v.upgrades[u.Server] = u
 		f := fleet.by[u.Server]
@@ -123,7 +127,7 @@ func (t *txn) loadUpgrades(ctx context.Context, v *view, fits map[string]fit, fl
 			BackInService: slices.Contains(safe, u.ID), Accepted: u.Accepted, Hooked: u.Hooked, Witness: f.witness,
 			Failing: u.Unwinding && !u.Skipping && u.State != string(rollout.Failed), Returns: rollout.State(u.Returns),
 			InWorkElsewhere: f.elsewhere || f.preparing, OwedElsewhere: f.owed, NotLetIn: barred[u.Server],
-			Health: f.health(v.at),
+			Fixing: fixing[u.Server], Health: f.health(v.at),
 		}
 		if u.StartedAt == nil {
 			status.MediaAwaited = awaited[u.ID]

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store/db"
 )
@@ -297,3 +299,36 @@ func (t *txn) fixEnded(ctx context.Context, row db.RunByIDRow, k RunSave) error 
 }
 
 func fixSubject(f db.LockFixRow) string { return f.Host + " " + f.Name }
+
+const fixesInWork = `
+SELECT s.name, r.kind, f.name, h.name
+FROM host_run r
+JOIN fix f ON f.id = r.fix_id
+JOIN host h ON h.id = r.host_id
+JOIN server_host sh ON sh.host_id = h.id
+JOIN server s ON s.id = sh.server_id
+WHERE r.state IN ('running', 'paused', 'out-of-sight', 'interrupted', 'unknown')
+ORDER BY r.id`
+
+// fixing says by server which fix, or undoing of one, is in work on one of its
+// hosts: what it began is not left half done by an upgrade.
+func (t *txn) fixing(ctx context.Context) (map[string]string, error) {
+	rows, err := t.tx.Query(ctx, fixesInWork)
+	if err != nil {
+		return nil, fmt.Errorf("load fixes in work: %w", err)
+	}
+	by := map[string]string{}
+	var server, kind, name, host string
+	_, err = pgx.ForEachRow(rows, []any{&server, &kind, &name, &host}, func() error {
+		what := "fix "
+		if kind == RunUndo {
+			what = "the undoing of fix "
+		}
+		by[server] = what + name + " on " + host
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load fixes in work: %w", err)
+	}
+	return by, nil
+}
