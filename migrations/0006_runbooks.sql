@@ -26,6 +26,14 @@ UPDATE step
 SET no_return = true
 WHERE name = 'setup';
 
+-- Evidence names its step: no two of an upgrade have one name. A decision of the
+-- name of a step of its runbook gets another.
+UPDATE step
+SET name = name || '-decided'
+WHERE position > 10000
+  AND EXISTS (SELECT FROM step AS other WHERE other.upgrade_id = step.upgrade_id AND other.name = step.name AND other.id <> step.id);
+CREATE UNIQUE INDEX step_name_is_unique_in_its_upgrade ON step (upgrade_id, name);
+
 -- The nodes of a cluster are judged one by one.
 ALTER TABLE finding
     ADD COLUMN node    text NOT NULL DEFAULT '', -- of a cluster: the host that was judged

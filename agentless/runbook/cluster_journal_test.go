@@ -209,3 +209,63 @@ func TestNothingIsBegunOnANodeThatBecameActive(t *testing.T) {
 		t.Errorf("Setup was started %d times", got)
 	}
 }
+
+// procedureSCC is what has to happen to a single copy cluster of three nodes whose
+// servers CMS1 and CMS2 are on NODEA and NODEB while NODEC is passive, in this order.
+// No page with all steps of a single copy cluster was at hand: it is the order of CCR,
+// repeated for each server (remembered), whose lines have their sources; that a server
+// moves to a node that has none is the rule of clustered mailbox servers.
+var procedureSCC = []required{
+	{"NODEC", "service-stopped", "ScanMail_Master", "founding document: services of others, before Setup"},
+	{"NODEC", "setup-started", "/mode:Upgrade", "founding document, technet bb885043: the passive node first, from the command line"},
+	{"NODEC", "setup-ended", "exit:0", "founding document"},
+	{"NODEC", "restart", "", "founding document: restart; enowconsulting 2009: mandatory"},
+	{"NODEC", "service-started", "ScanMail_Master", "founding document: services are started again"},
+	{"CMS1", "stop-cms", "on:NODEC", "enowconsulting 2009: Stop-ClusteredMailboxServer, by cmdlets of the new build"},
+	{"CMS1", "cms-offline", "", "enowconsulting 2009: the status must show Offline"},
+	{"CMS1", "cms-moved", "from:NODEA to:NODEC", "founding document: to the node that is done"},
+	{"NODEC", "setup-started", "/UpgradeCms", "founding document: on the node that has it now"},
+	{"CMS1", "cms-upgraded", "build:8.1.240.6", "siliconexus 2010: for every server, or its store does not start"},
+	{"CMS1", "cms-online", "node:NODEC", "founding document"},
+	{"NODEA", "setup-started", "/mode:Upgrade", "founding document: then the node that it left; technet bb885043: one node at a time"},
+	{"NODEA", "setup-ended", "exit:0", "founding document"},
+	{"NODEA", "restart", "", "founding document"},
+	{"CMS2", "stop-cms", "on:NODEA", "enowconsulting 2009; the next server goes to a node that is done and free"},
+	{"CMS2", "cms-offline", "", "enowconsulting 2009"},
+	{"CMS2", "cms-moved", "from:NODEB to:NODEA", "founding document; two servers are never on one node (Exchange 2007 help, single copy clusters)"},
+	{"NODEA", "setup-started", "/UpgradeCms", "founding document"},
+	{"CMS2", "cms-upgraded", "build:8.1.240.6", "siliconexus 2010"},
+	{"CMS2", "cms-online", "node:NODEA", "founding document"},
+	{"NODEB", "setup-started", "/mode:Upgrade", "founding document: the last node, which is passive now"},
+	{"NODEB", "setup-ended", "exit:0", "founding document"},
+	{"NODEB", "restart", "", "founding document"},
+}
+
+// TestTheJournalOfASingleCopyClusterIsTheProcedure: three nodes, two servers.
+func TestTheJournalOfASingleCopyClusterIsTheProcedure(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.SCC, 3, 2, "en-US", nil)
+	before := f.thirdParty(t)
+	if step, out := f.walk(t, ""); out.Kind != runbook.Done || step != "tidy-3" {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	all := f.journal.entries(t)
+	at := 0
+	for _, want := range procedureSCC {
+		i := slices.IndexFunc(all[at:], want.is)
+		if i < 0 {
+			t.Errorf("%s: %s %q did not happen, or not after what goes before (%s)", want.host, want.what, want.detail, want.source)
+			continue
+		}
+		at += i
+	}
+	for what, want := range map[string]int{"setup-started": 5, "stop-cms": 2, "cms-moved": 2, "cms-upgraded": 2, "violation": 0, "store-did-not-start": 0} {
+		if got := f.journal.count(t, what); got != want {
+			t.Errorf("%s %d times, want %d", what, got, want)
+		}
+	}
+	if after := f.thirdParty(t); after != before {
+		t.Errorf("services after: %s, before: %s", after, before)
+	}
+	f.clean(t)
+}
