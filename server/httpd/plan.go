@@ -110,6 +110,9 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	latest := revision.ID == plan.Revisions[0].ID
 	view.Submit = submitAct(v, plan.ID, revision, content, latest)
 	view.Points = points(revision, content, view.Submit)
+	if content.Kind == rollout.OfServers {
+		view.Know = mustKnow(content)
+	}
 	if latest && v.may(auth.Plan) && content.Kind == rollout.OfServers {
 		view.Acts = append(view.Acts, ui.Act{Href: planHref(plan.ID) + "/edit", Text: "Change"})
 	}
@@ -296,6 +299,9 @@ func inNoWave(p rollout.Plan, report rollout.Report) []page.Item {
 }
 
 func prepared(v viewer, plan int64, pkg exchange.Package, all map[string]store.Preparation, clock ui.Clock) page.Prepared {
+	if pkg.Kind == exchange.Rollup {
+		return page.Prepared{Known: true, Text: "Nothing is to be prepared for " + pkg.Words + ": a rollup changes neither schema nor organization nor domains, as far as pages say (the TechNet wiki's list of Exchange schema versions has RTM and the service packs, and no rollup)."}
+	}
 	if p, ok := all[pkg.Name]; ok {
 		text := fmt.Sprintf("Recorded for %s by %s, %s: %s", pkg.Words, p.By, clock.Moment(p.At).Text, p.Reason)
 		if p.DoneBy != "" {

@@ -159,6 +159,22 @@ func organizationPlan(view *page.Plan, p rollout.Plan) {
 	}
 }
 
+// mustKnow are the points of a plan's packages, which whoever submits a plan of
+// servers reads and does not have to confirm one by one.
+func mustKnow(p rollout.Plan) []page.PlanPoint {
+	var out []page.PlanPoint
+	add := func(pkg exchange.Package) {
+		for _, one := range pkg.MustKnow {
+			out = append(out, page.PlanPoint{Text: one.Text, Source: one.Source})
+		}
+	}
+	add(p.Package)
+	if p.Then != nil {
+		add(*p.Then)
+	}
+	return out
+}
+
 // points are what whoever submits confirms; none when it cannot be submitted.
 func points(revision store.Revision, p rollout.Plan, submit ui.Act) []page.PlanPoint {
 	if p.Kind != rollout.OfOrganization || revision.State != rollout.Draft || submit.Why != "" {

@@ -68,3 +68,29 @@ func TestAPreparationSaysWhatItDoes(t *testing.T) {
 		}
 	}
 }
+
+// A rollup asks for no preparation, and what must be known of a package stands on
+// the plan of its servers.
+func TestAPlanOfServersSaysWhatMustBeKnown(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead := c.signedIn(t, "lead")
+	fleet := "server,roles,site,build,os,mailboxes,address\nMBX01,MBX,Berlin,8.1.240.6,2003,12,127.0.0.13\n"
+	if status, page := lead.post("/servers/import/apply", url.Values{"text": {fleet}}); status != http.StatusOK {
+		t.Fatalf("import: status %d: %s", status, words(page))
+	}
+	for name, texts := range map[string][2]string{
+		"sp1-ru4": {"Nothing is to be prepared for SP1 RU4", "What must be known"},
+		"sp2":     {"Nobody recorded yet", "Read the release notes of the package"},
+	} {
+		_, page := lead.post("/plans", url.Values{
+			"name": {name}, "package": {name}, "scope": {"organization"}, "ruleset": {"standard"}, "at_once": {"10"}, "at_once_per_site": {"0"},
+			"floor": {"1"}, "stop_after_failures": {"1"}, "server": {"MBX01"},
+		})
+		for _, text := range texts {
+			if !strings.Contains(words(page), text) {
+				t.Errorf("%s: %q is not on %s", name, text, words(page))
+			}
+		}
+	}
+}
