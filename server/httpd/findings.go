@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,6 +127,11 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 	if err != nil {
 		return view, err
 	}
+	preparations, err := s.Store.Preparations(ctx)
+	if err != nil {
+		return view, err
+	}
+	prepared := preparations[pkg.Name].At
 	clock := v.clock(s.Now())
 	view = page.FleetFindings{
 		Package: pkg.Name, Packages: packageChoices(pkg.Name), Server: f.server, Set: f != findingFilter{}, Why: v.why(auth.Probe),
@@ -136,6 +140,7 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 	for _, one := range severityOrder[:3] {
 		view.Severities = append(view.Severities, page.Choice{Value: string(one), Text: ui.State{Key: string(one)}.Word(), On: string(one) == f.severity})
 	}
+	var shown []page.FoundRow
 	rules := map[string]bool{}
 	counts := map[preflight.Severity]int{}
 	hosts, waived, old := 0, 0, 0
@@ -160,19 +165,15 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 				counts[found.Severity]++
 			}
 			if f.shows(r.Server, r.Host.Name, nodes, found) {
-				view.Rows = append(view.Rows, rows[j])
+				rows[j].Before = foundBefore(found, *r.JudgedAt, prepared, clock)
+				shown = append(shown, rows[j])
 			}
 		}
 		for _, g := range gone {
 			view.Gone = append(view.Gone, r.Host.Name+": "+g)
 		}
 	}
-	slices.SortStableFunc(view.Rows, func(a, b page.FoundRow) int {
-		return cmp.Or(severityPlace(a.State.Key)-severityPlace(b.State.Key), strings.Compare(a.Host, b.Host))
-	})
-	if more := len(view.Rows) - findingsShown; more > 0 {
-		view.Rows, view.More = view.Rows[:findingsShown], fmt.Sprintf("and %s: filter by server, rule or severity", ui.Count(more, "more finding", "more findings"))
-	}
+	pageOfFindings(&view, shown, q)
 	for _, one := range preflight.Rules() {
 		if rules[one.Name] {
 			view.Rules = append(view.Rules, page.Choice{Value: one.Name, Text: one.Name, On: one.Name == f.rule})

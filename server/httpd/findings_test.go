@@ -205,3 +205,31 @@ func waveWith(t *testing.T, b *browser, base, server string) string {
 	t.Fatalf("no wave has %s", server)
 	return ""
 }
+
+// TestAFailedPreflightLeadsToItsCure: an upgrade that its preflight stopped says
+// what can be done, without a check beside it.
+func TestAFailedPreflightLeadsToItsCure(t *testing.T) {
+	t.Parallel()
+	c := startWith(t, func(o *httpd.Options) {
+		o.Fixes = []httpd.Fix{{Name: "start-msdtc", Words: "The service is started", Undo: "The service is stopped again", Before: "Its start type is left as it is."}}
+	})
+	lead, operator, auditor := c.signedIn(t, "lead"), c.signedIn(t, "operator"), c.signedIn(t, "auditor")
+	base := submitted(t, lead) + "/upgrades/MBX01"
+	c.stands(t, rollout.Failed)
+	c.db.Admin(t, `INSERT INTO finding (upgrade_id, node, rule, severity, evidence, remedy)
+		SELECT u.id, '', f.rule, 'blocker', f.found, 'cure it' FROM upgrade u JOIN server s ON s.id = u.server_id,
+		(VALUES ('backup-recent', 'No full backup of DB1'), ('msdtc', 'MSDTC Stopped'), ('no-backup-running', 'A backup runs')) AS f(rule, found) WHERE s.name = 'MBX01'`)
+	page := lead.page(base, "No full backup of DB1", "/servers/MBX01/waive?package=sp1&amp;rule=backup-recent", "/servers/MBX01/fix?host=MBX01&amp;name=start-msdtc")
+	if strings.Contains(page, "rule=no-backup-running") {
+		t.Error("what has to be cured can be accepted")
+	}
+	if page := auditor.page(base); strings.Contains(page, "Have it fixed") {
+		t.Error("an auditor is offered a fix")
+	}
+	lead.page("/servers/MBX01/waive?package=sp1&rule=backup-recent", "No full backup of DB1", "Ask for it")
+	ask := url.Values{"package": {"sp1"}, "rule": {"backup-recent"}, "days": {"7"}, "text": {"No full backup of DB1"}, "reason": {"the backup runs tonight"}}
+	if status, page := lead.post("/servers/MBX01/waive", ask); status != 200 {
+		t.Fatalf("ask: status %d: %s", status, words(page))
+	}
+	operator.page(base, "asks that it be accepted")
+}

@@ -131,8 +131,8 @@ func (s *server) upgradeView(ctx context.Context, v viewer, u store.UpgradeView)
 		Crumbs: rolloutCrumbs(u.Rollout, u.PlanName), Steps: s.stepRows(u, clock), Top: s.upgradeTop(v, t, o, clock),
 		Trouble: s.troubleView(v, t, o, clock), Evidence: evidenceRows(t, clock), Archive: upgradeHref(u.Rollout, u.Server) + "/evidence.zip", Repair: repairWords(t),
 	}
-	for _, f := range u.Findings {
-		view.Findings = append(view.Findings, page.Finding{Severity: f.Severity, Rule: f.Rule, Text: clean(f.Evidence), Remedy: f.Remedy})
+	if view.Findings, err = s.preflightRows(ctx, v, u, clock); err != nil {
+		return page.Upgrade{}, err
 	}
 	for _, l := range u.Ledger {
 		view.Ledger = append(view.Ledger, page.LedgerRow{

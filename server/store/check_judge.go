@@ -143,7 +143,7 @@ func Accepted(findings []preflight.Finding, waivers []Waiver) []preflight.Findin
 }
 
 // FindingToWaive is what the last check of a server for a package found by a
-// rule: of several hosts the gravest.
+// rule, or the preflight of its upgrade that is not over: the gravest.
 func (s *Store) FindingToWaive(ctx context.Context, one Server, pkg, rule string) (preflight.Finding, error) {
 	var found *preflight.Finding
 	for _, h := range one.Hosts {
@@ -159,8 +159,44 @@ func (s *Store) FindingToWaive(ctx context.Context, one Server, pkg, rule string
 			}
 		}
 	}
+	own, err := s.upgradeFound(ctx, one, pkg, rule)
+	if err != nil {
+		return preflight.Finding{}, err
+	}
+	if own != nil && (found == nil || own.Severity == preflight.Blocker && found.Severity != preflight.Blocker) {
+		found = own
+	}
 	if found == nil {
 		return preflight.Finding{}, rollout.NotFound("No check of %s for %s found anything by the rule %s. Check the server first.", one.Name, pkg, rule)
 	}
 	return *found, nil
+}
+
+// upgradeFound is what the preflight of a server's newest upgrade found by a
+// rule; nil = it found nothing, is for another package, or is over.
+func (s *Store) upgradeFound(ctx context.Context, one Server, pkg, rule string) (*preflight.Finding, error) {
+	rules := preflight.Rules()
+	at := slices.IndexFunc(rules, func(r preflight.Rule) bool { return r.Name == rule })
+	upgrades, err := s.UpgradesOfServer(ctx, one.ID)
+	if err != nil || len(upgrades) == 0 || at < 0 {
+		return nil, err
+	}
+	newest := upgrades[0]
+	known, err := exchange.PackageByName(newest.Package)
+	if err != nil || known.Name != pkg || newest.Over || rollout.State(newest.State).Decided() {
+		return nil, nil
+	}
+	u, err := s.Upgrade(ctx, newest.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range u.Findings { // the gravest first
+		if f.Rule == rule {
+			return &preflight.Finding{
+				Rule: rule, Severity: preflight.Severity(f.Severity), Text: f.Evidence, Remedy: f.Remedy, Source: rules[at].Source,
+				Waivable: rules[at].Waivable, Fix: rules[at].Fix, At: f.At,
+			}, nil
+		}
+	}
+	return nil, nil
 }

@@ -299,7 +299,7 @@ func ServerFindingsPage(v ServerFindings) templ.Component {
 					}
 				}
 				if len(h.Rows) > 0 {
-					templ_7745c5c3_Err = foundTable(h.Rows, false).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = foundTable(h.Rows).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}

@@ -26,6 +26,19 @@ func foundRows() []page.FoundRow {
 	return []page.FoundRow{msdtc, backup, key, found("UM01", "info", "transport-agents", "2 transport agents are not Microsoft's: FooScan, BarSign")}
 }
 
+func foundGroups() []page.FoundGroup {
+	rows := foundRows()
+	schema := found("HT01", "blocker", "organization-versions", "")
+	schema.Before = "Found before the organization was recorded as prepared, 2 May 2008, 12:00: check again."
+	return []page.FoundGroup{
+		{State: rows[0].State, Rule: rows[0].Rule, Words: "2 hosts", Rows: rows[:1], Rest: []page.FoundRow{found("CAS02", "blocker", "msdtc", "The service MSDTC is stopped")}},
+		{State: state("blocker"), Rule: schema.Rule, Words: "about the organization, seen from 2 hosts", Text: "The schema is behind", Remedy: "Prepare the organization.", Rows: []page.FoundRow{schema}, Rest: []page.FoundRow{schema}},
+		{State: rows[1].State, Rule: rows[1].Rule, Words: "1 host", Rows: rows[1:2]},
+		{State: rows[2].State, Rule: rows[2].Rule, Words: "1 host", Rows: rows[2:3]},
+		{State: rows[3].State, Rule: rows[3].Rule, Words: "1 host", Rows: rows[3:]},
+	}
+}
+
 func sampleChoices(on string, values ...string) []page.Choice {
 	var all []page.Choice
 	for _, v := range values {
@@ -42,7 +55,7 @@ func fleetFindings(f ui.Frame) page.FleetFindings {
 		Batches: []page.BatchRow{
 			{ID: "4", Package: "SP1", Words: "4 of 12 hosts over, 8 in work", Percent: 33, Open: true, By: "operator", At: ago(time.Minute), Cancel: true},
 		},
-		Rows: foundRows(), Gone: []string{"HT01: pending-restart: Windows waits for a restart"}, More: "and 40 more findings: filter by server, rule or severity",
+		Groups: foundGroups(), Gone: []string{"HT01: pending-restart: Windows waits for a restart"}, More: "Findings 501 to 1,000 of 1,204.", Before: "/findings?page=1", After: "/findings?page=3",
 	}
 }
 

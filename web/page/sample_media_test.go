@@ -54,7 +54,7 @@ func upgradeHeld(f ui.Frame) page.Upgrade {
 	return page.Upgrade{
 		Frame: f, Crumbs: []ui.Link{{Href: "/rollouts", Text: "Rollouts"}, {Href: "/rollouts/42", Text: "Spring 2008"}},
 		Top: page.UpgradeTop{
-			What: "Build",
+			What:   "Build",
 			Server: "MBX02", Href: "/servers/MBX02", Roles: []string{"MBX"}, Site: "Berlin", State: state("held"), From: "8.0.685.25", To: "8.1.240.6", Now: "not started",
 			Wave: ui.Link{Href: "/rollouts/42/waves/3", Text: "wave 3"}, Media: ui.Link{Href: "/rollouts/42/waves/3#wave-media", Text: "Media of wave 3"},
 			Reasons: []string{"The media did not come to MBX02: the disk is full. Cure that and ask for it again: it goes on from what came."},

@@ -185,7 +185,7 @@ func upgrade(f ui.Frame) page.Upgrade {
 	return page.Upgrade{
 		Frame: f, Crumbs: []ui.Link{{Href: "/rollouts", Text: "Rollouts"}, {Href: "/rollouts/42", Text: "Spring 2008"}}, Steps: rows, Log: log,
 		Top: page.UpgradeTop{
-			What: "Build",
+			What:   "Build",
 			Server: "MBX01", Href: "/servers/MBX01", Roles: []string{"MBX"}, Site: "Berlin", State: state("running"), From: "8.0.685.25", To: "8.1.240.6", Now: "step 5 of 8: Exchange Setup runs as a host task",
 			Busy: true, Percent: 62, Phase: "Configuring Mailbox role", Silence: "quiet for 2 min; quiet phases of 24 min are normal here", Started: ago(13 * time.Minute), Took: "13 min",
 		},

@@ -1,0 +1,111 @@
+package httpd
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"wavekeeper/server/preflight"
+	"wavekeeper/web/page"
+	"wavekeeper/web/ui"
+)
+
+// hostsShown is how many hosts of one finding the fleet's page shows unfolded.
+const hostsShown = 8
+
+// ofOrganization names the rules that look at the organization alone: every host
+// has their findings, and they are one.
+var ofOrganization = func() map[string]bool {
+	all := map[string]bool{}
+	for _, one := range preflight.Rules() {
+		all[one.Name] = len(one.Needs) > 0 && !slices.ContainsFunc(one.Needs, func(need string) bool { return !strings.HasPrefix(need, preflight.OfOrganization) })
+	}
+	return all
+}()
+
+// foundBefore says that the organization was prepared after something about it
+// was found, so that it may be so no more.
+func foundBefore(f preflight.Finding, judged, prepared time.Time, clock ui.Clock) string {
+	if prepared.IsZero() || judged.After(prepared) || f.Severity == preflight.Info || !strings.HasPrefix(f.Rule, "organization-") && !ofOrganization[f.Rule] {
+		return ""
+	}
+	return "Found before the organization was recorded as prepared, " + clock.Moment(prepared).Text + ": check again."
+}
+
+// pageOfFindings puts a page of the findings on the view, by what was found.
+func pageOfFindings(view *page.FleetFindings, rows []page.FoundRow, q url.Values) {
+	slices.SortStableFunc(rows, func(a, b page.FoundRow) int {
+		return cmp.Or(severityPlace(a.State.Key)-severityPlace(b.State.Key), strings.Compare(a.State.Note, b.State.Note), strings.Compare(a.Rule.Text, b.Rule.Text), strings.Compare(a.Host, b.Host))
+	})
+	pages := max(1, (len(rows)+findingsShown-1)/findingsShown)
+	here, _ := strconv.Atoi(q.Get("page")) // no number = the first
+	here = min(max(here, 1), pages)
+	if pages > 1 {
+		at := func(n int) string {
+			other := maps.Clone(q)
+			other["page"] = []string{strconv.Itoa(n)}
+			return address("/findings", other)
+		}
+		first := (here - 1) * findingsShown
+		last := min(first+findingsShown, len(rows))
+		view.More = fmt.Sprintf("Findings %s to %s of %s.", ui.Number(first+1), ui.Number(last), ui.Number(len(rows)))
+		if here > 1 {
+			view.Before = at(here - 1)
+		}
+		if here < pages {
+			view.After = at(here + 1)
+		}
+		rows = rows[first:last]
+	}
+	view.Groups = foundGroups(rows)
+}
+
+// foundGroups puts rows that say the same of several hosts together: by severity
+// and rule, in the order of the rows.
+func foundGroups(rows []page.FoundRow) []page.FoundGroup {
+	var groups []page.FoundGroup
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n].State == rows[0].State && rows[n].Rule == rows[0].Rule {
+			n++
+		}
+		groups = append(groups, foundGroup(slices.Clone(rows[:n])))
+		rows = rows[n:]
+	}
+	return groups
+}
+
+// foundGroup says once what all its rows say.
+func foundGroup(rows []page.FoundRow) page.FoundGroup {
+	g := page.FoundGroup{State: rows[0].State, Rule: rows[0].Rule, Text: rows[0].Text, Remedy: rows[0].Remedy, Words: ui.Count(len(rows), "host", "hosts")}
+	for _, r := range rows {
+		if r.Text != g.Text {
+			g.Text = ""
+		}
+		if r.Remedy != g.Remedy {
+			g.Remedy = ""
+		}
+	}
+	for i := range rows {
+		if g.Text != "" {
+			rows[i].Text = ""
+		}
+		if g.Remedy != "" {
+			rows[i].Remedy = ""
+		}
+	}
+	most := hostsShown
+	if ofOrganization[g.Rule.Text] {
+		g.Words, most = "about the organization, seen from "+g.Words, 1
+	}
+	if len(rows) > most {
+		rows, g.Rest = rows[:most], rows[most:]
+	}
+	g.Rows = rows
+	return g
+}
