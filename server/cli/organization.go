@@ -4,13 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
-	"wavekeeper/server/exchange"
 	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -162,16 +158,10 @@ func asksFor(ctx context.Context, s *store.Store, as string) (store.Actor, error
 	return personAsks(ctx, s, as)
 }
 
-// checkOrganizationFact refuses a fact that no rule could read.
+// checkOrganizationFact refuses a fact that cannot be.
 func checkOrganizationFact(name, value string) error {
-	if names := preflight.OrganizationNames(); !slices.Contains(names, name) {
-		return fmt.Errorf("there is no fact %q of an organization%s; there are %s", name, exchange.Near(name, names, ": the nearest is"), strings.Join(names, ", "))
-	}
-	if !json.Valid([]byte(value)) {
-		return fmt.Errorf("%s is no JSON: a number, true, false, a text in double quotes, or a list is wanted", strconv.Quote(value))
-	}
-	if _, errs := preflight.ReadOrganization(map[string]preflight.Fact{name: {Value: json.RawMessage(value)}}); len(errs) > 0 {
-		return fmt.Errorf("not of its shape: %w", errs[0])
+	if err := preflight.CheckOrganization(name, json.RawMessage(value)); err != nil {
+		return fmt.Errorf("%w; nothing was entered", err)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func TestPreflightAsksWaitsAndSaysByItsStatusWhatBlocks(t *testing.T) {
 		"there is no value":            {"policy", "set", "backup-age", "3", "--reason", "x"},
 		"is not between":               {"policy", "set", "backup-age-hours", "0", "--reason", "x"},
 		"there is no fact":             {"organization", "set", "schemas", "1", "--reason", "x"},
-		"not of its shape":             {"organization", "set", "schema", "true", "--reason", "x"},
+		"is written as a whole number": {"organization", "set", "schema", "true", "--reason", "x"},
 		"found anything by the rule":   {"waiver", "ask", "CAS1", "backup", "--package", "sp1", "--reason", "x"},
 		"missing flags: --reason=TEXT": {"waiver", "withdraw", "1"},
 	} {

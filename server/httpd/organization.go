@@ -108,12 +108,9 @@ func versionRows(o preflight.Organization) []page.VersionRow {
 	return rows
 }
 
-// organizationWords shows a fact's value: lists of objects as their JSON, cut.
+// organizationWords shows a fact's value in words, cut.
 func organizationWords(name string, value json.RawMessage) string {
-	words := factWords(name, value)
-	if words == "" {
-		return "none"
-	}
+	words := clean(preflight.OrganizationWords(name, value))
 	if len(words) > 600 {
 		words = strings.ToValidUTF8(words[:600], "") + " …"
 	}
@@ -127,14 +124,8 @@ func (s *server) organizationEnter(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	name, value := r.PostFormValue("name"), json.RawMessage(strings.TrimSpace(r.PostFormValue("value")))
-	if !json.Valid(value) {
-		return rollout.Invalid("%q is no JSON: a number, true, false, a text in double quotes, or a list is wanted.", string(value))
-	}
-	if !knownOrganizationFact(name) {
-		return rollout.Invalid("There is no fact %q of an organization.", name)
-	}
-	if _, errs := preflight.ReadOrganization(map[string]preflight.Fact{name: {Value: value}}); len(errs) > 0 {
-		return rollout.Invalid("It is not of its shape: %s.", errs[0])
+	if err := preflight.CheckOrganization(name, value); err != nil {
+		return rollout.Invalid("%s. Correct it and enter it again.", err)
 	}
 	waits, err := s.Store.EnterOrganizationFact(r.Context(), v.actor(r), name, value, reason(r))
 	if err != nil {
@@ -201,15 +192,6 @@ func byHandWords(facts []store.OrganizationFact) string {
 		return ""
 	}
 	return ". Not read from Active Directory: " + strings.Join(words, "; ")
-}
-
-func knownOrganizationFact(name string) bool {
-	for _, one := range preflight.OrganizationNames() {
-		if one == name {
-			return true
-		}
-	}
-	return false
 }
 
 // organizationLook has the organization read on a host.
