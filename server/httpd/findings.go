@@ -56,9 +56,22 @@ func (s *server) judgedFor(ctx context.Context, asked string) (exchange.Package,
 	return exchange.PackageByName("sp1")
 }
 
+// packagesOffered is the packages in the order in which people look for them:
+// the service packs, then the rollups, the newest first.
+func packagesOffered() []exchange.Package {
+	all := exchange.Packages()
+	slices.SortStableFunc(all, func(a, b exchange.Package) int {
+		if byKind := boolFirst(a.Kind == exchange.ServicePack, b.Kind == exchange.ServicePack); byKind != 0 || a.Kind == exchange.ServicePack {
+			return byKind
+		}
+		return b.Target.Compare(a.Target)
+	})
+	return all
+}
+
 func packageChoices(chosen string) []page.Choice {
 	var all []page.Choice
-	for _, p := range exchange.Packages() {
+	for _, p := range packagesOffered() {
 		all = append(all, page.Choice{Value: p.Name, Text: p.Words, On: p.Name == chosen})
 	}
 	return all

@@ -104,7 +104,7 @@ func (s *server) fix(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	return s.done(w, r, findingsHref(one.Name, pkg.Name), "Asked for. Another operator approves it before anything is done.")
+	return s.done(w, r, findingsHref(one.Name, pkg.Name), "Asked for. An operator who did not ask for it approves it before anything is done.")
 }
 
 // fixShow shows one fix with what it changed and what can be done about it.

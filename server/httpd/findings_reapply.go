@@ -173,5 +173,5 @@ func (s *server) reapply(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	return s.done(w, r, serverHref(one.Name)+"/findings", "Asked for. Another operator approves it before anything is written.")
+	return s.done(w, r, serverHref(one.Name)+"/findings", "Asked for. An operator who did not ask for it approves it before anything is written.")
 }

@@ -126,7 +126,7 @@ func (s *server) planForm(w http.ResponseWriter, r *http.Request, v viewer, stat
 	}
 	view.Frame = s.frame(r, v, view.Title, "plans")
 	view.Button, view.Name, view.Why, view.Errors = "Work out the order", in.Name, v.why(auth.Plan), in.Errors
-	for _, p := range exchange.Packages() {
+	for _, p := range packagesOffered() {
 		if p.Withdrawn {
 			continue
 		}

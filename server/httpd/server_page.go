@@ -60,7 +60,7 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 	}
 	view := page.Server{
 		Name: one.Name, Roles: short(one.Roles), Lead: siteWords(one.Site) + " · " + buildWords(build) + " · " + windowsWords(one.OS),
-		Items: inventoryItems(one, clock), Hosts: hosts,
+		Items: inventoryItems(one, build, seen, clock), Hosts: hosts,
 		Acts: []ui.Act{
 			{Href: serverHref(one.Name) + "/probe", Text: "Probe", Post: true, Why: v.why(auth.Probe)},
 			{Href: serverHref(one.Name) + "/contact", Text: "First contact", Post: true, Why: v.why(auth.Probe)},
@@ -97,7 +97,7 @@ func windowsWords(os string) string {
 	}
 }
 
-func inventoryItems(one store.Server, clock ui.Clock) []page.Item {
+func inventoryItems(one store.Server, build exchange.Build, read bool, clock ui.Clock) []page.Item {
 	roles := make([]string, 0, len(one.Roles))
 	for _, r := range one.Roles {
 		roles = append(roles, string(r))
@@ -114,6 +114,12 @@ func inventoryItems(one store.Server, clock ui.Clock) []page.Item {
 		{Name: "Services", Value: orDash(strings.Join(one.Services, ", ")), Note: "third-party, stopped during Setup"},
 		{Name: "Profile", Value: one.Profile, Href: profileHref(one.Profile)},
 		{Name: "Imported", Value: clock.Moment(one.ImportedAt).Text, Note: "by " + one.ImportedBy},
+	}
+	if read {
+		items[2].Value, items[2].Note = orDash(build.String()), "as read from its hosts, "+buildWords(build)
+		if build != one.Build {
+			items[2].Note += "; imported as " + orDash(one.Build.String())
+		}
 	}
 	if one.InternetFacing {
 		items[1].Note = "internet-facing"

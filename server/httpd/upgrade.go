@@ -193,7 +193,9 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 		t.Now = "out of this rollout"
 	case rollout.Waiting, rollout.Held:
 		for _, one := range u.Reasons {
-			t.Reasons = append(t.Reasons, one.Text)
+			if !slices.Contains(t.Reasons, one.Text) { // servers of one cluster may say the same
+				t.Reasons = append(t.Reasons, one.Text)
+			}
 			if one.Rule == "media-is-not-staged" {
 				t.Media = ui.Link{Href: mediaOfWave(u.Rollout, u.Wave), Text: fmt.Sprintf("Media of wave %d", u.Wave)}
 			}
