@@ -115,9 +115,13 @@ func (t *txn) saveEvidence(ctx context.Context, k TickSave) error {
 	if len(k.Evidence) == 0 {
 		return nil
 	}
+	text := fmt.Sprintf("%d pieces of evidence of %s are kept", len(k.Evidence), k.Server)
+	if len(k.Evidence) == 1 {
+		text = "1 piece of evidence of " + k.Server + " is kept"
+	}
 	return t.appendEvent(ctx, Event{
 		Rollout: k.Rollout, Kind: EventEvidence, Wave: k.Wave, Server: k.Server, Step: k.Step,
-		Text: fmt.Sprintf("%d pieces of evidence of %s are kept", len(k.Evidence), k.Server),
+		Text: text,
 		Data: map[string]any{"upgrade": k.Upgrade, "pieces": len(k.Evidence)},
 	})
 }
