@@ -27,7 +27,7 @@ func TestImpossibleValuesOfAnOrganizationAreRefused(t *testing.T) {
 		{"domains", `[{"name":"contoso.com"}]`, "entry 1: name and version are wanted"},
 		{"domains", `[{"name":"","version":11221}]`, "entry 1 has no name"},
 		{"domains", `[{"name":"a.b","version":11221},{"name":"A.b","version":11221}]`, "twice"},
-		{"domains", `[{"name":"a.b","versoin":11221}]`, `there is no "versoin"`},
+		{"domains", `[{"name":"a.b","release":11221}]`, `there is no "release"`},
 		{"domains", `[{"name":"a.b","version":"new"}]`, "version holds a string"},
 		{"exchange_2003", `[]`, ""},
 		{"exchange_2003", `[{"name":"OLD1","version":"6.5.7638.2","sp2":true}]`, ""},
