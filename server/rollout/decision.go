@@ -21,12 +21,15 @@ const DecideDoubt = "doubt"
 // the server was repaired by hand.
 const VerifyStep = "verify"
 
-// Verifying is the last step that verifies the whole server: named VerifyStep, or
-// after what it verifies ("rollup-verify"). False where the runbook has none.
+// Verifying is the step that verifies the whole server: named VerifyStep, else the
+// one named after what it verifies ("rollup-verify"). False where the runbook has none.
 func (b Runbook) Verifying() (string, bool) {
 	last := ""
 	for _, s := range b.Steps {
-		if s.Name == VerifyStep || strings.HasSuffix(s.Name, "-"+VerifyStep) {
+		if s.Name == VerifyStep {
+			return s.Name, true
+		}
+		if strings.HasSuffix(s.Name, "-"+VerifyStep) {
 			last = s.Name
 		}
 	}
