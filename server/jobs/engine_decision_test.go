@@ -16,8 +16,10 @@ import (
 // had left its marks.
 func broken(t *testing.T, address string) (*world, int64, *windows.Host) {
 	t.Helper()
-	w := newWorld(t, `server,roles,site,build,address,port,services
-MBX1,HubTransport+Mailbox,HQ,8.0.685.25,`+address+`,5985,BackupAgent
+	// The file that Setup copies with the programs is at the target already: verify
+	// asks for it beside the keys, and nothing but Setup replaces it here.
+	w := newWorld(t, `server,roles,site,build,address,port,services,tags
+MBX1,HubTransport+Mailbox,HQ,8.0.685.25,`+address+`,5985,BackupAgent,trait:exsetup-version=8.1.240.6
 `)
 	host := w.host(t, address)
 	w.await(t, "Setup left its marks", 60*time.Second, func(store.RolloutView) bool {
