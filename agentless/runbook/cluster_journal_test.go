@@ -173,6 +173,9 @@ func TestAHalfUpgradedClusterComesBackToUpgradeCms(t *testing.T) {
 	if s := f.fleet.Clusters()["CMS1"]; s.Owner != "NODEB" || s.State != "Offline" || s.Build != "8.0.685.25" {
 		t.Fatalf("the server is %+v", s)
 	}
+	if open := f.books["NODEB"].open(); len(open) != 1 || open[0].Kind != runbook.ClusterEntry {
+		t.Fatalf("%+v is open: want the server that was stopped", open)
+	}
 	f.before = nil
 	f.retry()
 	if step, out := f.walk(t, ""); step != "tidy-2" || out.Kind != runbook.Done {
