@@ -55,7 +55,7 @@ func organizationLook(ctx context.Context, w *Work) (Outcome, error) {
 
 // organizationWords says what was read, in a sentence.
 func organizationWords(o windows.Organization) string {
-	text := fmt.Sprintf("Schema %d, organization %d, %d domains, schema master %s", o.Schema, o.Version, len(o.Domains), o.Master.Host)
+	text := fmt.Sprintf("Schema %d, organization %d, domains: %d, schema master %s", o.Schema, o.Version, len(o.Domains), o.Master.Host)
 	behind, unasked := o.Behind()
 	if len(behind) > 0 {
 		text += "; behind: " + list(behind)

@@ -45,7 +45,7 @@ func organizationReady(ctx context.Context, w *Work) (Outcome, error) {
 	out.Facts = append(told, o.Facts(w.Now)...)
 	reach := Finding{
 		Rule: "organization-reach", Severity: Pass, Source: "technet bb288907 (every domain has to be reachable for PrepareAD)",
-		Text: fmt.Sprintf("All %d domains are reached", len(o.Domains)), Evidence: organizationWords(o),
+		Text: fmt.Sprintf("Every domain is reached: %d of %d", len(o.Domains), len(o.Domains)), Evidence: organizationWords(o),
 	}
 	if _, err := directoryOf(o, false); err != nil {
 		reach.Severity, reach.Text = Blocker, "Not all of the forest is reached: "+err.Error()

@@ -124,9 +124,6 @@ func (s *server) organizationEnter(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	name, value := r.PostFormValue("name"), json.RawMessage(strings.TrimSpace(r.PostFormValue("value")))
-	if err := preflight.CheckOrganization(name, value); err != nil {
-		return rollout.Invalid("%s. Correct it and enter it again.", err)
-	}
 	waits, err := s.Store.EnterOrganizationFact(r.Context(), v.actor(r), name, value, reason(r))
 	if err != nil {
 		return err

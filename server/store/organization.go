@@ -70,6 +70,9 @@ func (s *Store) EnterOrganizationFact(ctx context.Context, actor Actor, name str
 		case !json.Valid(value):
 			return rollout.Invalid("The value of %s is no JSON: a number, true, false, a text in quotes, or a list.", name)
 		}
+		if err := preflight.CheckOrganization(name, value); err != nil {
+			return rollout.Invalid("%v. Correct it and enter it again.", err)
+		}
 		known, err := t.knownOrganization(ctx)
 		if err != nil {
 			return err
