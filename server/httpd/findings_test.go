@@ -155,6 +155,7 @@ func TestTheOrganizationIsEnteredWithHowItIsKnown(t *testing.T) {
 		t.Errorf("status %d: %s", status, words(page))
 	}
 	operator := c.signedIn(t, "operator")
+	operator.page("/", "Confirm a fact of the organization: schema is to be 14622", "Look and decide")
 	for ruling, want := range map[string]int{"": 422, "confirm": 200} {
 		if status, page := operator.post("/organization/decide", url.Values{"wish": {"1"}, "ruling": {ruling}, "reason": {"seen"}}); status != want {
 			t.Errorf("status %d: %s", status, words(page))

@@ -35,7 +35,7 @@ func (s *server) homeStream(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.Live.Serve(w, r, s.streamPage(r, v, "home", []string{"rollout:*", "host:*", "inventory:*", "credential:*"}, func(ctx context.Context, v viewer) (live.Update, error) {
+	return s.Live.Serve(w, r, s.streamPage(r, v, "home", []string{"rollout:*", "host:*", "inventory:*", "credential:*", "waiver:*", "fix:*", "organization:*"}, func(ctx context.Context, v viewer) (live.Update, error) {
 		var u live.Update
 		view, err := s.homeView(ctx, v)
 		if err != nil {

@@ -55,10 +55,7 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, one := range wishes {
-		row := page.OrganizationWish{ID: one.ID, Words: factName(one.Name) + " is to be taken back", By: one.AskedBy, Reason: clean(one.Reason), At: clock.Moment(one.AskedAt), Why: v.why(auth.Approve)}
-		if one.Value != nil {
-			row.Words = factName(one.Name) + " is to be " + organizationWords(one.Name, one.Value)
-		}
+		row := page.OrganizationWish{ID: one.ID, Words: wishWords(one), By: one.AskedBy, Reason: clean(one.Reason), At: clock.Moment(one.AskedAt), Why: v.why(auth.Approve)}
 		if row.Own = one.AskedByID == v.actor(r).PersonID; row.Own && row.Why == "" {
 			row.WhyNot = "You asked for this: somebody else has to confirm it."
 		}
@@ -66,6 +63,7 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, name := range preflight.OrganizationNames() {
 		view.Names = append(view.Names, page.Choice{Value: name, Text: factName(name)})
+		view.Shapes = append(view.Shapes, page.Shape{Name: factName(name), Words: preflight.OrganizationShape(name)})
 	}
 	if last != nil {
 		switch {
@@ -106,6 +104,14 @@ func versionRows(o preflight.Organization) []page.VersionRow {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// wishWords say what a second person is asked to confirm.
+func wishWords(w store.OrganizationWish) string {
+	if w.Value == nil {
+		return factName(w.Name) + " is to be taken back"
+	}
+	return factName(w.Name) + " is to be " + organizationWords(w.Name, w.Value)
 }
 
 // organizationWords shows a fact's value in words, cut.

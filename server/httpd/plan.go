@@ -17,8 +17,8 @@ import (
 	"wavekeeper/web/ui"
 )
 
-// reportCache keeps what planning says of a revision: it depends on nothing
-// but the content, which never changes.
+// reportCache keeps what planning says of a revision without regard to servers
+// outside of it: that depends on nothing but the content, which never changes.
 type reportCache struct {
 	mu      sync.Mutex
 	reports map[string]rollout.Report
@@ -30,7 +30,7 @@ func (c *reportCache) of(hash string, plan rollout.Plan) (rollout.Report, error)
 	if r, ok := c.reports[hash]; ok {
 		return r, nil
 	}
-	report, err := rollout.ReportOf(plan)
+	report, err := rollout.ReportOf(plan, nil)
 	if err != nil {
 		return report, fmt.Errorf("explain a plan: %w", err)
 	}
@@ -38,6 +38,25 @@ func (c *reportCache) of(hash string, plan rollout.Plan) (rollout.Report, error)
 		c.reports = map[string]rollout.Report{}
 	}
 	c.reports[hash] = report
+	return report, nil
+}
+
+// explain is what planning says of a plan among all servers of the organization,
+// as they are now: what others in a site leave in service, and who holds whom.
+func (s *server) explain(ctx context.Context, p rollout.Plan) (rollout.Report, error) {
+	all, err := s.Store.Servers(ctx)
+	if err != nil {
+		return rollout.Report{}, err
+	}
+	inPlan := map[string]bool{}
+	for _, one := range p.Servers {
+		inPlan[one.Name] = true
+	}
+	outside := slices.DeleteFunc(exchangeServers(all), func(one exchange.Server) bool { return inPlan[one.Name] })
+	report, err := rollout.ReportOf(p, outside)
+	if err != nil {
+		return report, fmt.Errorf("explain a plan: %w", err)
+	}
 	return report, nil
 }
 
@@ -71,7 +90,7 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	if err != nil {
 		return page.Plan{}, err
 	}
-	report, err := s.reports.of(revision.Hash, content)
+	report, err := s.explain(r.Context(), content)
 	if err != nil {
 		return page.Plan{}, err
 	}
@@ -231,7 +250,7 @@ func planWaves(p rollout.Plan, report rollout.Report) []page.PlanWave {
 			reasons := afterWords(one.After)
 			row := page.PlanServer{
 				Name: one.Server, Href: serverHref(one.Server), Roles: short(by[one.Server].Roles), Site: siteWords(by[one.Server].Site),
-				Build: buildWords(by[one.Server].Build), Minutes: minutes(one.P50Minutes), Reason: "nothing comes before it", After: reasons,
+				Build: buildWords(by[one.Server].Build), Minutes: minutes(one.P50Minutes), Reason: "nothing in this plan comes before it", After: reasons,
 			}
 			if len(reasons) > 0 {
 				row.Reason = reasons[0]

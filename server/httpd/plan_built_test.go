@@ -35,3 +35,24 @@ func TestAPlanGoesByTheBuildsThatHostsShowed(t *testing.T) {
 		t.Errorf("at SP1 the rollup of SP1 is still refused: %s", words(page))
 	}
 }
+
+// A plan is explained among all servers of the organization, not as if those in it
+// were all there are.
+func TestAPlanIsExplainedAmongTheServersOutsideOfIt(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead := c.signedIn(t, "lead")
+	submitted(t, lead)
+	_, page := lead.post("/plans", url.Values{
+		"name": {"mailboxes"}, "package": {"sp1"}, "scope": {"organization"}, "ruleset": {"standard"}, "at_once": {"10"}, "at_once_per_site": {"0"},
+		"floor": {"1"}, "stop_after_failures": {"1"}, "server": {"MBX01"},
+	})
+	for _, want := range []string{"MBX01 will be held until CAS01, HT01, HUM11 reached the target", "nothing in this plan comes before it"} {
+		if !strings.Contains(words(page), want) {
+			t.Errorf("no %q: %s", want, words(page))
+		}
+	}
+	if strings.Contains(words(page), "The only servers of a role") {
+		t.Errorf("MBX02 stays in service: %s", words(page))
+	}
+}

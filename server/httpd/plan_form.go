@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,7 +55,7 @@ func readPlanInput(q url.Values) planInput {
 func (in *planInput) whole(q url.Values, name string) int {
 	n, err := strconv.Atoi(strings.TrimSpace(q.Get(name)))
 	if err != nil || n < 0 || n > 100000 {
-		in.Errors = append(in.Errors, fmt.Sprintf("%s: %q is no number from 0 on.", strings.ReplaceAll(name, "_", " "), q.Get(name)))
+		in.Errors = append(in.Errors, fmt.Sprintf("%s: %q is no whole number from 0 to 100,000.", strings.ReplaceAll(name, "_", " "), q.Get(name)))
 		return 0
 	}
 	return n
@@ -99,16 +100,40 @@ func (in *planInput) make(all []store.Server) (rollout.Plan, error) {
 		}
 		then = &second
 	}
-	var inside, outside []exchange.Server
-	for _, one := range all {
-		if in.Servers[one.Name] {
-			inside = append(inside, one.Server)
-		} else {
-			outside = append(outside, one.Server)
-		}
-	}
+	inside, outside := withMates(all, in.Servers)
 	plan, _, err := rollout.Make(inside, pkg, rollout.Options{Scope: in.Scope, RuleSet: in.RuleSet, Policy: &in.Policy, Outside: outside, Then: then})
 	return plan, err
+}
+
+// withMates parts the inventory into the chosen servers and the others. Whoever
+// shares its nodes with a chosen clustered mailbox server is chosen, too: the
+// nodes are upgraded once, with all on them.
+func withMates(all []store.Server, chosen map[string]bool) (inside, outside []exchange.Server) {
+	servers := exchangeServers(all)
+	in := maps.Clone(chosen)
+	for _, one := range servers {
+		if chosen[one.Name] && one.Cluster != exchange.Standalone {
+			for _, mate := range rollout.UnitOf(servers, one.Name) {
+				in[mate.Name] = true
+			}
+		}
+	}
+	for _, one := range servers {
+		if in[one.Name] {
+			inside = append(inside, one)
+		} else {
+			outside = append(outside, one)
+		}
+	}
+	return inside, outside
+}
+
+func exchangeServers(all []store.Server) []exchange.Server {
+	out := make([]exchange.Server, len(all))
+	for i, one := range all {
+		out[i] = one.Server
+	}
+	return out
 }
 
 func (s *server) planNew(w http.ResponseWriter, r *http.Request) error {

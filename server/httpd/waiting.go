@@ -55,7 +55,33 @@ func (s *server) decisions(ctx context.Context, v viewer, rollout int64) ([]page
 		return nil, err
 	}
 	accept, err := s.toAccept(ctx, v)
-	return slices.Concat(decide, bring, silent, access, approve, accept), err
+	if err != nil {
+		return nil, err
+	}
+	confirm, err := s.toConfirm(ctx, v)
+	return slices.Concat(decide, bring, silent, access, approve, accept, confirm), err
+}
+
+// toConfirm lists facts of the organization that a second person confirms, for
+// they would release servers.
+func (s *server) toConfirm(ctx context.Context, v viewer) ([]page.Waiting, error) {
+	wishes, err := s.Store.OrganizationWishes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	clock := v.clock(s.Now())
+	var list []page.Waiting
+	for _, w := range wishes {
+		one := page.Waiting{
+			State: ui.State{Key: "waiting"}, Title: "Confirm a fact of the organization: " + brief(wishWords(w)),
+			Detail: clean(fmt.Sprintf("it would release servers that are held · asked for by %s: %s", w.AskedBy, brief(w.Reason))), Href: "/organization#wishes", Since: clock.Moment(w.AskedAt),
+		}
+		if v.may(auth.Approve) && w.AskedByID != v.ID {
+			one.Act = "Look and decide"
+		}
+		list = append(list, one)
+	}
+	return list, nil
 }
 
 // toDecide lists upgrades in trouble, and those on whose hosts something is not

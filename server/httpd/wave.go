@@ -56,7 +56,7 @@ func (s *server) wave(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wave store.WaveView) (page.Approve, error) {
-	report, err := s.reports.of(o.Hash, o.Content)
+	report, err := s.explain(r.Context(), o.Content)
 	if err != nil {
 		return page.Approve{}, err
 	}

@@ -18,14 +18,14 @@ var organizationShapes = map[string]string{
 	"schema":            "a whole number, such as 11116",
 	"organization":      "a whole number, such as 11221",
 	"domains":           `a list, each with name and version, such as [{"name":"contoso.com","version":11221,"prepared_2003":false}]; version 0 = not prepared`,
-	"schema_master":     `such as {"host":"dc1.contoso.com","site":"Headquarters","domain":"contoso.com"}`,
+	"schema_master":     `an object, such as {"host":"dc1.contoso.com","site":"Headquarters","domain":"contoso.com"}`,
 	"exchange_2003":     `a list, such as [{"name":"OLD1","version":"6.5.7638.2","sp2":true}], or [] for none`,
 	"exchange_2000":     `a list, such as [{"name":"OLD0","version":"6.0.6249.4","sp2":false}], or [] for none`,
 	"single_label":      "true or false",
 	"cms":               `a list, such as [{"name":"CMS1","kind":"CCR","nodes":["NODEA","NODEB"]}], or [] for none`,
-	"display_templates": `such as {"count":24,"sha256":"..."}`,
+	"display_templates": `an object, such as {"count":24,"sha256":"..."}`,
 	"servers_2007":      `a list, such as [{"name":"MBX1","roles":2,"serial":"Version 8.1 (Build 30240.6)","site":"Headquarters"}]`,
-	"replication":       `such as {"checked_at":"2010-05-01T10:00:00Z","behind":[]}`,
+	"replication":       `an object, such as {"checked_at":"2010-05-01T10:00:00Z","behind":[]}`,
 }
 
 // OrganizationShape says how a value of the fact is written; empty = there is no
@@ -60,6 +60,9 @@ func possible(name string, value json.RawMessage) error {
 	case "organization":
 		return between("the organization's version", o.Version.Value, 4000, 99999)
 	case "domains":
+		if len(o.Domains.Value) == 0 {
+			return errors.New("an organization has at least one domain")
+		}
 		return each(o.Domains.Value, func(d PreparedDomain) (string, error) {
 			if !keyed(value, "name", "version") {
 				return d.Name, errors.New("name and version are wanted of every domain")
@@ -168,9 +171,9 @@ func plainly(value json.RawMessage, err error) error {
 	text := err.Error()
 	switch i := strings.Index(text, unknown); {
 	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s holds a %s, which it cannot be", kind.Field, kind.Value)
+		return fmt.Errorf("%s holds %s, which it cannot be", kind.Field, kindWords(kind.Value))
 	case errors.As(err, &kind):
-		return fmt.Errorf("a %s is not what it can be", kind.Value)
+		return fmt.Errorf("%s is not what it can be", kindWords(kind.Value))
 	case i >= 0:
 		return fmt.Errorf("there is no %s in it", text[i+len(unknown):])
 	case errors.As(err, &syntax):
@@ -179,4 +182,24 @@ func plainly(value json.RawMessage, err error) error {
 		return errors.New("it does not come to its end, or something follows it")
 	}
 	return errors.New("it cannot be read")
+}
+
+// kindWords names a kind of JSON as the error has it: "number 1.5", "array".
+func kindWords(kind string) string {
+	kind, number, _ := strings.Cut(kind, " ")
+	switch kind {
+	case "bool":
+		return "true or false"
+	case "array":
+		return "a list"
+	case "object":
+		return "an object"
+	case "string":
+		return "a text"
+	case "number":
+		if number != "" {
+			return "the number " + number
+		}
+	}
+	return "a " + kind
 }

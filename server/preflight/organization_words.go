@@ -3,7 +3,9 @@ package preflight
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 )
 
 // serverRoles are the bits of msExchCurrentServerRoles, as the step that reads the
@@ -77,9 +79,9 @@ func OrganizationWords(name string, value json.RawMessage) string {
 	case "replication":
 		r := o.Replication.Value
 		if len(r.Behind) == 0 {
-			return "every domain controller has the newest versions, looked at " + r.CheckedAt
+			return "every domain controller has the newest versions, looked at " + utcWords(r.CheckedAt)
 		}
-		return "behind: " + strings.Join(r.Behind, ", ") + "; looked at " + r.CheckedAt
+		return "behind: " + strings.Join(r.Behind, ", ") + "; looked at " + utcWords(r.CheckedAt)
 	}
 	return string(value)
 }
@@ -92,5 +94,14 @@ func eachWords[T any](list []T, words func(T) string) string {
 	for _, one := range list {
 		out = append(out, words(one))
 	}
+	slices.Sort(out)
 	return strings.Join(out, "; ")
+}
+
+// utcWords shows a time of a fact with its zone; what is no time as it stands.
+func utcWords(at string) string {
+	if t, err := time.Parse(time.RFC3339, at); err == nil {
+		return t.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
+	return at
 }

@@ -41,10 +41,11 @@ func MakeOrganization(unit []exchange.Server, p exchange.Package) (Plan, error) 
 // replication within a site. An estimate; between sites replication takes hours.
 const organizationMinutes, organizationSlow = 90, 360
 
-// ReportOf explains a plan that was made before.
-func ReportOf(p Plan) (Report, error) {
+// ReportOf explains a plan that was made before; outside are the servers of the
+// organization that are not in it, as they are now.
+func ReportOf(p Plan, outside []exchange.Server) (Report, error) {
 	if p.Kind != OfOrganization {
-		_, report, err := Make(p.Servers, p.Package, Options{Scope: p.Scope, RuleSet: p.RuleSet, Policy: &p.Policy, Then: p.Then})
+		_, report, err := Make(p.Servers, p.Package, Options{Scope: p.Scope, RuleSet: p.RuleSet, Policy: &p.Policy, Then: p.Then, Outside: outside})
 		return report, err
 	}
 	hash, err := p.Hash()

@@ -94,6 +94,7 @@ func organization(f ui.Frame) page.Organization {
 			{ID: 2, Words: "domains is to be taken back", By: "operator", Reason: "restored from backup", At: ago(4 * time.Minute)},
 		},
 		Servers: sampleChoices("MBX01", "CAS01", "MBX01"), Names: sampleChoices("", "schema", "organization", "domains"),
+		Shapes: []page.Shape{{Name: "schema", Words: "a whole number, such as 11116"}, {Name: "single label", Words: "true or false"}},
 	}
 }
 
