@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"time"
@@ -34,16 +35,7 @@ type runner struct {
 func (s *runner) Work(ctx context.Context, job *river.Job[store.RunTick]) error {
 	ctx = labelled(ctx, "run", "", "")
 	pause, more, err := s.engine.run(ctx, job.Args)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return river.JobSnooze(0)
-	case err != nil:
-		s.engine.log.Warn("run came to nothing", "run", job.Args.Run, "err", err)
-		return river.JobSnooze(s.engine.paced(errorPause))
-	case more:
-		return river.JobSnooze(max(pause, 0))
-	}
-	return nil
+	return s.engine.answer(ctx, "run", slog.Int64("run", job.Args.Run), pause, more, err)
 }
 
 // run does bounded actions under the lease of the host.
@@ -59,27 +51,19 @@ func (e *Engine) run(ctx context.Context, args store.RunTick) (pause time.Durati
 		}
 	}
 	lease, taken, err := e.store.AcquireHost(ctx, e.owner, r.Host.ID)
-	if err != nil {
-		return 0, false, err
+	if err != nil || !taken {
+		return e.paced(busyPause), err == nil, err
 	}
-	if !taken {
-		return e.paced(busyPause), true, nil
-	}
-	defer e.release(ctx, lease)
-	ctx, lost := context.WithCancelCause(ctx)
-	defer lost(nil)
-	go e.keep(ctx, lease, lost)
-	if waits {
-		if err := e.store.BeginRun(ctx, lease, args.Run, args.Generation); err != nil {
-			return 0, false, past(err)
+	return e.underLease(ctx, lease, func(ctx context.Context) (time.Duration, bool, error) {
+		if waits {
+			if err := e.store.BeginRun(ctx, lease, args.Run, args.Generation); err != nil {
+				return 0, false, past(err)
+			}
+			waits = false
 		}
-	}
-	for began := time.Now(); ; {
-		pause, more, err = e.runOnce(ctx, args, lease)
-		if err != nil || !more || pause > 0 || time.Since(began) > goOnFor {
-			return pause, more, past(err)
-		}
-	}
+		pause, more, err := e.runOnce(ctx, args, lease)
+		return pause, more, past(err)
+	})
 }
 
 // runOnce does one bounded action and saves what came out of it.
@@ -152,36 +136,9 @@ func (e *Engine) runOnce(ctx context.Context, args store.RunTick, lease store.Le
 
 // runStep lets a step of the run do its one action on the host.
 func (e *Engine) runStep(ctx context.Context, r store.Run, lease store.Lease, work *prepared, step runbook.Step, now time.Time) (runbook.Outcome, error) {
-	ctx, kept := e.guarded(ctx, lease)
-	ctx, cancel := context.WithTimeout(ctx, tickLimit)
-	defer cancel()
-	defer work.done(ctx)
-	if busy, err := e.store.HostInWork(ctx, r.Host.Name); err != nil {
-		return runbook.Outcome{}, err
-	} else if busy != "" {
-		work.behind = true
-		return runbook.Outcome{Kind: runbook.Again, After: behindUpgrade, Message: busy + " is in work on this host"}, nil
-	}
-	if refused, err := e.prepareRun(ctx, r, lease, work, now); refused != nil || err != nil {
-		if err != nil {
-			return runbook.Outcome{}, err
-		}
-		return *refused, nil
-	}
-	out, err := step.Tick(ctx, &work.Work)
-	if kept.Load() {
-		return out, store.ErrLeaseLost
-	}
-	if bar, barErr := work.barred(ctx, out, err); barErr != nil {
-		return out, barErr
-	} else if bar != nil {
-		return *bar.out(r.State), nil
-	}
-	if err != nil {
-		e.log.Warn("step of a run came to nothing", "run", r.ID, "host", r.Host.Name, "step", step.Name, "err", err)
-		out, err = unrecorded(err)
-	}
-	return out, err
+	return e.apart(ctx, errand{host: r.Host.Name, state: r.State, lease: lease, work: work, step: step}, func(ctx context.Context) (*runbook.Outcome, error) {
+		return e.prepareRun(ctx, r, lease, work, now)
+	})
 }
 
 // prepareRun fills in what a tick of a run may use.

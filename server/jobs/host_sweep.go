@@ -41,10 +41,8 @@ func (h *hostSweeper) Work(ctx context.Context, job *river.Job[store.HostSweep])
 		}
 		return river.JobSnooze(e.paced(sweptPause))
 	}
-	defer e.release(ctx, lease)
-	ctx, lost := context.WithCancelCause(ctx)
-	defer lost(nil)
-	go e.keep(ctx, lease, lost)
+	ctx, end := e.holding(ctx, lease)
+	defer end()
 	removed, err := e.sweepHost(ctx, job.Args.Host, lease)
 	for _, task := range removed {
 		e.log.Info("removed a host task that was left", "host", job.Args.Host, "task", task)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"strconv"
 	"strings"
@@ -17,10 +18,7 @@ import (
 	"wavekeeper/server/store"
 )
 
-const (
-	behindUpgrade = time.Minute // the host is in work: nothing else is done there
-	stageTidies   = 20          // tries to remove tasks of a staging; a sweep of the host does it later
-)
+const stageTidies = 20 // tries to remove tasks of a staging; a sweep of the host does it later
 
 // stager works the jobs of kind stage: one bounded action at bringing a medium
 // to a host ahead of its upgrade. It never touches rollout state.
@@ -33,16 +31,7 @@ type stager struct {
 func (s *stager) Work(ctx context.Context, job *river.Job[store.Stage]) error {
 	ctx = labelled(ctx, "stage", "", "")
 	pause, more, err := s.engine.stage(ctx, job.Args)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return river.JobSnooze(0)
-	case err != nil:
-		s.engine.log.Warn("staging came to nothing", "staging", job.Args.Staging, "err", err)
-		return river.JobSnooze(s.engine.paced(errorPause))
-	case more:
-		return river.JobSnooze(max(pause, 0))
-	}
-	return nil
+	return s.engine.answer(ctx, "staging", slog.Int64("staging", job.Args.Staging), pause, more, err)
 }
 
 // stage does bounded actions under the lease of the host.
@@ -58,27 +47,19 @@ func (e *Engine) stage(ctx context.Context, args store.Stage) (pause time.Durati
 		}
 	}
 	lease, taken, err := e.store.AcquireHost(ctx, e.owner, g.Host.ID)
-	if err != nil {
-		return 0, false, err
+	if err != nil || !taken {
+		return e.paced(busyPause), err == nil, err
 	}
-	if !taken {
-		return e.paced(busyPause), true, nil
-	}
-	defer e.release(ctx, lease)
-	ctx, lost := context.WithCancelCause(ctx)
-	defer lost(nil)
-	go e.keep(ctx, lease, lost)
-	if waits {
-		if err := e.store.BeginStaging(ctx, lease, args.Staging, args.Generation); err != nil {
-			return 0, false, past(err)
+	return e.underLease(ctx, lease, func(ctx context.Context) (time.Duration, bool, error) {
+		if waits {
+			if err := e.store.BeginStaging(ctx, lease, args.Staging, args.Generation); err != nil {
+				return 0, false, past(err)
+			}
+			waits = false
 		}
-	}
-	for began := time.Now(); ; {
-		pause, more, err = e.stageOnce(ctx, args, lease)
-		if err != nil || !more || pause > 0 || time.Since(began) > goOnFor {
-			return pause, more, past(err)
-		}
-	}
+		pause, more, err := e.stageOnce(ctx, args, lease)
+		return pause, more, past(err)
+	})
 }
 
 // stageNow reports whether a staging that waits may begin: its host is free, and
@@ -183,36 +164,10 @@ const stageLimit = 24 * time.Hour
 
 // stageStep lets a step of runbook.Staging do its one action on the host.
 func (e *Engine) stageStep(ctx context.Context, g store.Staging, lease store.Lease, work *prepared, name string, now time.Time) (runbook.Outcome, error) {
-	ctx, kept := e.guarded(ctx, lease)
-	ctx, cancel := context.WithTimeout(ctx, tickLimit)
-	defer cancel()
-	defer work.done(ctx)
 	step, _ := runbook.Staging().Step(name)
-	if busy, err := e.store.HostInWork(ctx, g.Host.Name); err != nil {
-		return runbook.Outcome{}, err
-	} else if busy != "" {
-		work.behind = true
-		return runbook.Outcome{Kind: runbook.Again, After: behindUpgrade, Message: busy + " is in work on this host: it goes on afterwards"}, nil
-	}
-	if refused, err := e.prepareStaging(ctx, g, lease, work, now); refused != nil || err != nil {
-		if err != nil {
-			return runbook.Outcome{}, err
-		}
-		return *refused, nil
-	}
-	out, err := step.Tick(ctx, &work.Work)
-	if kept.Load() {
-		return out, store.ErrLeaseLost
-	}
-	if bar, barErr := work.barred(ctx, out, err); barErr != nil {
-		return out, barErr
-	} else if bar != nil {
-		return *bar.out(g.State), nil
-	}
-	if err != nil {
-		out, err = unrecorded(err)
-	}
-	return out, err
+	return e.apart(ctx, errand{host: g.Host.Name, state: g.State, lease: lease, work: work, step: step}, func(ctx context.Context) (*runbook.Outcome, error) {
+		return e.prepareStaging(ctx, g, lease, work, now)
+	})
 }
 
 // prepareStaging fills in what a tick of a staging may use.

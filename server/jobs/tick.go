@@ -4,24 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"wavekeeper/agentless/runbook"
-	"wavekeeper/agentless/winrm"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 )
 
 const (
-	tickLimit  = 28 * time.Second // one action in all; River's own limit is above it
-	goOnFor    = 10 * time.Second // actions that may follow at once share one job
-	saveLimit  = 10 * time.Second
-	busyPause  = 2 * time.Second // another worker holds the hosts
-	errorPause = 3 * time.Second
-
+	tickLimit    = 28 * time.Second // one action in all; River's own limit is above it
+	saveLimit    = 10 * time.Second
+	busyPause    = 2 * time.Second // another worker holds the hosts
+	errorPause   = 3 * time.Second
 	refusedPause = 10 * time.Second // a person has to change something first
 )
 
@@ -37,40 +34,16 @@ type ticker struct {
 func (t *ticker) Work(ctx context.Context, job *river.Job[store.Tick]) error {
 	ctx = labelled(ctx, "tick", "", "")
 	pause, more, err := t.engine.tick(ctx, job.Args)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return river.JobSnooze(0) // the program ends; another one goes on
-	case err != nil:
-		t.engine.log.Warn("tick came to nothing", "upgrade", job.Args.Upgrade, "err", err)
-		return river.JobSnooze(t.engine.paced(errorPause))
-	case more:
-		return river.JobSnooze(max(pause, 0))
-	}
-	return nil
+	return t.engine.answer(ctx, "tick", slog.Int64("upgrade", job.Args.Upgrade), pause, more, err)
 }
 
-// tick does bounded actions, one after the other while the next may follow at
-// once, and saves what comes out of each before the next. more says that
-// another tick of this generation comes after the pause.
+// tick does bounded actions on one upgrade, under the leases of its hosts.
 func (e *Engine) tick(ctx context.Context, args store.Tick) (pause time.Duration, more bool, err error) {
 	lease, taken, err := e.store.AcquireLeases(ctx, e.owner, args.Upgrade)
-	if err != nil {
-		return 0, false, err
+	if err != nil || !taken {
+		return e.paced(busyPause), err == nil, err
 	}
-	if !taken {
-		return e.paced(busyPause), true, nil
-	}
-	defer e.release(ctx, lease)
-	ctx, lost := context.WithCancelCause(ctx)
-	defer lost(nil)
-	go e.keep(ctx, lease, lost)
-
-	for began := time.Now(); ; {
-		pause, more, err = e.once(ctx, args, lease)
-		if err != nil || !more || pause > 0 || time.Since(began) > goOnFor {
-			return pause, more, err
-		}
-	}
+	return e.underLease(ctx, lease, func(ctx context.Context) (time.Duration, bool, error) { return e.once(ctx, args, lease) })
 }
 
 // once does one bounded action under the lease and saves its outcome.
@@ -215,20 +188,6 @@ func unrecorded(err error) (runbook.Outcome, error) {
 	}, nil
 }
 
-// guarded lets nothing be sent to a host once the lease may have run out: a
-// process that was frozen must not act on what it found before. kept says that
-// something was not sent.
-func (e *Engine) guarded(ctx context.Context, lease store.Lease) (guarded context.Context, kept *atomic.Bool) {
-	kept = &atomic.Bool{}
-	return winrm.WithGuard(ctx, func() error {
-		err := lease.Lasts(e.now())
-		if err != nil {
-			kept.Store(true)
-		}
-		return err
-	}), kept
-}
-
 // outOfReach is a refusal of our own rules. A step that cannot be repeated may
 // be at work on the host just now, so that its refusal is no failure: it is out
 // of sight until the rules allow to look again.
@@ -237,43 +196,6 @@ func outOfReach(step rollout.Step, refused runbook.Outcome) runbook.Outcome {
 		refused.Kind, refused.After = runbook.OutOfSight, refusedPause
 	}
 	return refused
-}
-
-// keep renews the lease while the tick works. A lease that is lost, or that may
-// be, ends the tick at once.
-func (e *Engine) keep(ctx context.Context, lease store.Lease, lost context.CancelCauseFunc) {
-	beat := e.store.Beat()
-	every := time.NewTicker(beat)
-	defer every.Stop()
-	renewed := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-every.C:
-		}
-		began := time.Now()
-		attempt, cancel := context.WithTimeout(ctx, beat)
-		err := e.store.RenewLease(attempt, lease)
-		cancel()
-		switch {
-		case err == nil:
-			renewed = began
-		case ctx.Err() != nil:
-			return
-		case errors.Is(err, store.ErrLeaseLost) || time.Since(renewed) > e.store.Lease()-beat:
-			lost(err)
-			return
-		}
-	}
-}
-
-func (e *Engine) release(ctx context.Context, lease store.Lease) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveLimit)
-	defer cancel()
-	if err := e.store.ReleaseLease(ctx, lease); err != nil {
-		e.log.Warn("lease not released, it runs out by itself", "upgrade", lease.Upgrade, "err", err)
-	}
 }
 
 func memoryOf(w store.UpgradeWork, name string) map[string]string {
