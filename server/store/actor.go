@@ -56,3 +56,18 @@ func (t *txn) acts(ctx context.Context, actor Actor, oneOf ...string) error {
 	}
 	return nil
 }
+
+// decides is asked first where one person answers what another asked for: the
+// actor is a person, may act, and says why.
+func (t *txn) decides(ctx context.Context, actor Actor, what, reason string) error {
+	if err := t.acts(ctx, actor, "operator"); err != nil {
+		return err
+	}
+	if actor.PersonID == 0 {
+		return rollout.Conflict("%s by a person who signed in.", what)
+	}
+	if reason == "" {
+		return rollout.Invalid("Say why: the reason is kept on record.")
+	}
+	return nil
+}

@@ -188,14 +188,8 @@ func (s *Store) AskFix(ctx context.Context, actor Actor, ask FixAsk) (int64, err
 func (s *Store) DecideFix(ctx context.Context, actor Actor, id int64, approve bool, reason string) error {
 	reason = strings.TrimSpace(reason)
 	err := s.inTx(ctx, func(t *txn) error {
-		if err := t.acts(ctx, actor, "operator"); err != nil {
+		if err := t.decides(ctx, actor, "A fix is approved", reason); err != nil {
 			return err
-		}
-		if actor.PersonID == 0 {
-			return rollout.Conflict("A fix is approved by a person who signed in.")
-		}
-		if reason == "" {
-			return rollout.Invalid("Say why: the reason is kept on record.")
 		}
 		f, err := t.q.LockFix(ctx, id)
 		if err != nil {

@@ -68,14 +68,8 @@ func (t *txn) wishOrganization(ctx context.Context, actor Actor, name string, va
 func (s *Store) DecideOrganization(ctx context.Context, actor Actor, id int64, confirm bool, reason string) error {
 	reason = strings.TrimSpace(reason)
 	err := s.inTx(ctx, func(t *txn) error {
-		if err := t.acts(ctx, actor, "operator"); err != nil {
+		if err := t.decides(ctx, actor, "It is confirmed", reason); err != nil {
 			return err
-		}
-		if actor.PersonID == 0 {
-			return rollout.Conflict("It is confirmed by a person who signed in.")
-		}
-		if reason == "" {
-			return rollout.Invalid("Say why: the reason is kept on record.")
 		}
 		r, err := t.q.TakeOrganizationWish(ctx, id)
 		if err != nil {

@@ -175,14 +175,8 @@ func (a WaiverAsk) check(now time.Time) error {
 func (s *Store) DecideWaiver(ctx context.Context, actor Actor, id int64, grant bool, reason string) error {
 	reason = strings.TrimSpace(reason)
 	err := s.inTx(ctx, func(t *txn) error {
-		if err := t.acts(ctx, actor, "operator"); err != nil {
+		if err := t.decides(ctx, actor, "A waiver is decided", reason); err != nil {
 			return err
-		}
-		if actor.PersonID == 0 {
-			return rollout.Conflict("A waiver is decided by a person who signed in.")
-		}
-		if reason == "" {
-			return rollout.Invalid("Say why: the reason is kept on record.")
 		}
 		w, err := t.q.LockWaiver(ctx, id)
 		if err != nil {
