@@ -177,7 +177,7 @@ func undrain(ctx context.Context, w *Work) (Outcome, error) {
 func putBackUM(ctx context.Context, w *Work, e Entry) (out Outcome, closed bool, err error) {
 	looks, trouble := entryKey(e)+".looks", entryKey(e)+".trouble"
 	n := w.count(looks)
-	seen, known, out, err := cmdlet(ctx, w, fmt.Sprintf("um-seen-%d", n), "whether Unified Messaging takes calls is looked at", "um-status")
+	seen, known, out, err := cmdlet(ctx, w, w.backTask(fmt.Sprintf("um-seen-%d", n)), "whether Unified Messaging takes calls is looked at", "um-status")
 	if err != nil || !known {
 		return out, false, err
 	}
@@ -194,7 +194,7 @@ func putBackUM(ctx context.Context, w *Work, e Entry) (out Outcome, closed bool,
 			Remedy: "Run Enable-UMServer on the server, or cure what keeps the run-as account from it and run again.",
 		}, false, nil
 	}
-	said, known, out, err := cmdlet(ctx, w, fmt.Sprintf("um-enable-%d", n), "Unified Messaging takes calls again", "enable-um")
+	said, known, out, err := cmdlet(ctx, w, w.backTask(fmt.Sprintf("um-enable-%d", n)), "Unified Messaging takes calls again", "enable-um")
 	if err != nil || !known {
 		return out, false, err
 	}

@@ -255,7 +255,11 @@ func (c *collector) tail(path string) ([]byte, error) {
 		return nil, err
 	}
 	tail := []byte{}
-	for offset := max(head.Length-tailBytes, 0) &^ 1; len(tail) < tailBytes; {
+	offset := max(head.Length-tailBytes, 0) &^ 1
+	if offset > 0 && byteOrder(head.Data) != "" {
+		tail = append(tail, head.Data[:2]...) // else nobody could read the rest
+	}
+	for len(tail) < tailBytes {
 		chunk, err := c.w.Host.ReadFile(c.ctx, path, offset, 0)
 		if err != nil {
 			return nil, err

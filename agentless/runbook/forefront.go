@@ -202,7 +202,7 @@ func putBackForefront(ctx context.Context, w *Work, e Entry) (out Outcome, close
 		if out, err := stopInOrder(ctx, w, all); err != nil || out.Kind != Done {
 			return out, false, err
 		}
-		out, err := runFSCUtility(ctx, w, "fsc-enable", "/enable", "Forefront is given back to Exchange", func(needed []string) string {
+		out, err := runFSCUtility(ctx, w, w.backTask("fsc-enable"), "/enable", "Forefront is given back to Exchange", func(needed []string) string {
 			for _, name := range strings.Split(e.Before["needed"], ",") { // absent where an older version recorded it
 				if _, there := windows.FindService(all, name); there && !slices.Contains(needed, name) {
 					return name + " does not need " + forefrontController + " again, as it did before"

@@ -59,8 +59,8 @@ func (p program) judge(ctx context.Context, w *Work, task windows.Task, look win
 	if len(w.Host.Without()) > 0 {
 		out.Message = p.who + " did not succeed, and WMI does not answer on the host: " + strings.Join(wrong, "; ")
 	}
-	if w.Memory[errorLine] != "" {
-		out.Message += "; its log's last error: " + w.Memory[errorLine]
+	if line := lastError(w); line != "" {
+		out.Message += "; its log's last error: " + line
 	}
 	out.Evidence = collect(ctx, w)
 	out.Remedy = p.resume

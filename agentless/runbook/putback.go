@@ -63,6 +63,16 @@ func putBackAll(ctx context.Context, w *Work, only func(Entry) bool, words strin
 	return b.end(), nil
 }
 
+// backTask is the key of a host task by which an entry is put back. A step of the
+// upgrade's own way may have had it in this attempt and failed; where the attempt is
+// put back the task is another one, whose answer is of now.
+func (w *Work) backTask(key string) string {
+	if w.Unwinding {
+		return key + "-back"
+	}
+	return key
+}
+
 // putter is one tick of putBack.
 type putter struct {
 	*Work

@@ -196,18 +196,13 @@ const patchStateApplied = 1
 // rollupLogs are the end of Windows Installer's log and ServiceControl.log, which
 // lies beside the setup log (microsoft/CSS-Exchange, issue 476).
 func rollupLogs(ctx context.Context, w *Work) []Evidence {
-	var kept []Evidence
+	c := &collector{ctx: ctx, w: w}
 	for _, path := range []string{rollupProgram(w).log, `C:\ExchangeSetupLogs\ServiceControl.log`} {
-		head, err := w.Host.ReadFile(ctx, path, 0, 1)
-		if err != nil || !head.Exists {
-			continue // evidence is what can be had
-		}
-		tail, err := w.Host.ReadFile(ctx, path, max(0, head.Length-48<<10), 0)
-		if err == nil && len(tail.Data) > 0 {
-			kept = append(kept, Evidence{Kind: LogTailEvidence, Name: path, Data: tail.Data})
+		if data, err := c.tail(path); err == nil && len(data) > 0 { // evidence is what can be had
+			c.keep(LogTailEvidence, path, data)
 		}
 	}
-	return kept
+	return c.kept
 }
 
 // rollupServices puts back the start types of Exchange's and Windows' services that

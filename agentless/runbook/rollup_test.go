@@ -140,6 +140,63 @@ func TestFailedRollupSaysWhyInWordsAndIsTakenUpAgain(t *testing.T) {
 	}
 }
 
+// TestAFailedRollupShowsItsOwnLog: what Windows Installer wrote is read as it grows,
+// in UTF-16; the known error's name and remedy are in the outcome, the end of the
+// log and what was recognised are kept, and of an unknown error its lines.
+func TestAFailedRollupShowsItsOwnLog(t *testing.T) {
+	t.Parallel()
+	const quoted = "exclusive access to the file"
+	for _, c := range []struct {
+		words, fault, trait string
+		rule                string // of the known error that names the cause
+		says, kept          string
+	}{
+		{"a cached package is gone", "cached-patch-lost", "", "missing-msp", "", `33502bc.msp`},
+		{"Windows Management Framework 3.0", "", "wmf3", "wmf3", "", "Setup ended prematurely"},
+		{"a cause that nobody knows", "rollup-fails", "", "", quoted, quoted},
+	} {
+		t.Run(c.words, func(t *testing.T) {
+			t.Parallel()
+			f := rollupFixture(t, func(o *twin.Options) {
+				if c.fault != "" {
+					o.Faults = []twin.Fault{{Host: "MBX1", Name: c.fault}}
+				}
+				if c.trait != "" {
+					o.Traits = map[string][]string{"MBX1": {c.trait}}
+				}
+			})
+			s, _ := runbook.StandaloneRollup().Step(runbook.RollupName)
+			out := f.step(t, s)
+			if out.Kind != runbook.Failed || !strings.Contains(out.Message, c.says) {
+				t.Fatalf("%s: %s", out.Kind, out.Message)
+			}
+			if known, ok := exchange.KnownErrorByRule(c.rule); ok && (!strings.Contains(out.Message, known.Words) || !strings.Contains(out.Remedy, known.Remedy)) {
+				t.Errorf("%q, %q: want %q and %q", out.Message, out.Remedy, known.Words, known.Remedy)
+			}
+			tail, recognised := "", ""
+			for _, e := range out.Evidence {
+				switch {
+				case e.Kind == runbook.LogTailEvidence && strings.HasSuffix(e.Name, windows.RollupLog):
+					tail = strings.ReplaceAll(string(e.Data), "\x00", "")
+				case e.Kind == runbook.SetupErrorsEvidence:
+					recognised = string(e.Data)
+				}
+			}
+			if !strings.HasPrefix(tail, "\xff\xfe") || !strings.Contains(tail, c.kept) || !strings.Contains(tail, "MainEngineThread is returning") {
+				t.Errorf("the end of the log that was kept: %q", tail)
+			}
+			if !strings.Contains(recognised, c.kept) || !strings.Contains(recognised, `"`+c.rule+`"`) {
+				t.Errorf("recognised: %s", recognised)
+			}
+			if !slices.ContainsFunc(f.logged, func(line string) bool {
+				return strings.Contains(line, "MainEngineThread is returning") && !strings.Contains(line, "\x00")
+			}) {
+				t.Errorf("the log was not followed: %q", f.logged)
+			}
+		})
+	}
+}
+
 // TestServicesThatARollupLeftDisabledAreFoundAndPutBack.
 func TestServicesThatARollupLeftDisabledAreFoundAndPutBack(t *testing.T) {
 	t.Parallel()

@@ -175,14 +175,38 @@ func setupErrorsEvidence(w *Work) []byte {
 	return kept
 }
 
-// knownCause is the known error that was met last, for the words of a failure.
-func knownCause(w *Work) (exchange.KnownError, bool) {
+// knownCause is the known error that was met last, for the words of a failure;
+// one that shows whatever the cause is counts where there is no other.
+func knownCause(w *Work) (cause exchange.KnownError, found bool) {
 	for _, e := range slices.Backward(setupErrors(w)) {
-		if known, ok := exchange.KnownErrorByRule(e.Rule); ok {
+		known, ok := exchange.KnownErrorByRule(e.Rule)
+		switch {
+		case ok && !known.General:
 			return known, true
+		case ok && !found:
+			cause, found = known, true
 		}
 	}
-	return exchange.KnownError{}, false
+	return cause, found
+}
+
+// lastError is the line of the log that names the cause, or the end of the last
+// block of errors that is none of the known: Windows Installer marks no line.
+func lastError(w *Work) string {
+	if line := w.Memory[errorLine]; line != "" {
+		return line
+	}
+	const lines = 3 // before what says only that it failed
+	for _, e := range slices.Backward(setupErrors(w)) {
+		if e.Rule == "" {
+			block := strings.Split(e.Text, "\n")
+			for i, line := range block {
+				block[i] = clip(strings.TrimSpace(line))
+			}
+			return strings.Join(block[max(0, len(block)-lines):], " | ")
+		}
+	}
+	return ""
 }
 
 // lineEnd is a line feed in the log's encoding.

@@ -177,8 +177,10 @@ func (h *host) act(r *told, server, verb, what, value string) {
 		}
 		changed("um", a.UM)
 	case "enable-um":
-		a.UM = "Enabled"
-		changed("um", a.UM)
+		if h.strikes("um-stays-disabled", nil) == nil {
+			a.UM = "Enabled"
+			changed("um", a.UM)
+		}
 	case "set-pop", "set-imap":
 		if h.build().Minor == 0 {
 			r.put("said", "The term 'Set-PopSettings' is not recognized as a cmdlet.")

@@ -92,6 +92,7 @@ var faultKinds = []faultKind{
 	{"revocation-unreachable", onAction, forGood, 0, nil},
 	{"foreign-setup", onHost, time.Hour, 0, hostWords},
 	{"um-pack-stays", onAction, 0, 0, nil},
+	{"um-stays-disabled", onAction, 0, 0, nil},
 	{"transport-does-not-pause", onAction, forGood, 0, nil},
 	{"queue-stays", onAction, forGood, 0, nil},
 	{"settings-unreadable", onAction, forGood, 0, nil},

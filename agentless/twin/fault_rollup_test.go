@@ -1,6 +1,7 @@
 package twin_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -31,7 +32,10 @@ func patched(t *testing.T, rollup []byte, change func(*exchange.Server), faults 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return look.Exit, string(chunk.Data), h
+	if chunk.Exists && !bytes.HasPrefix(chunk.Data, []byte{0xff, 0xfe}) {
+		t.Errorf("the log is not UTF-16: %q", chunk.Data[:min(20, len(chunk.Data))])
+	}
+	return look.Exit, strings.ReplaceAll(string(chunk.Data), "\x00", ""), h
 }
 
 // TestWindowsInstallerEndsAsItDoes for every reason that the sources name.

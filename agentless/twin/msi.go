@@ -101,12 +101,33 @@ func msiexec(c *call) int {
 // log appends a line of a verbose log as Windows Installer writes it (log 02 of
 // the corpus).
 func (m *patching) log(format string, args ...any) {
+	m.line("MSI (s) (80:B8) [%s]: %s", m.clock("15:04:05:000"), fmt.Sprintf(format, args...))
+}
+
+// line appends a line as it is. The log is UTF-16 with its mark: the build type in
+// its first line is "SHIP UNICODE" [K].
+func (m *patching) line(format string, args ...any) {
 	if m.s.ctx.Err() != nil {
 		return
 	}
 	m.h.update(func() {
-		m.h.appendFile(m.logFile, fmt.Appendf(nil, "MSI (s) (80:B8) [%s]: %s\r\n", m.h.local().Format("15:04:05:000"), fmt.Sprintf(format, args...)))
+		text := utf16LE(fmt.Sprintf(format, args...) + "\r\n")
+		if m.h.fileAt(m.logFile) == nil {
+			text = append([]byte{0xff, 0xfe}, text...)
+		}
+		m.h.appendFile(m.logFile, text)
 	})
+}
+
+// clock is the host's own time.
+func (m *patching) clock(layout string) (text string) {
+	m.h.look(func() { text = m.h.local().Format(layout) })
+	return text
+}
+
+// ended says that an action ended, as the log does.
+func (m *patching) ended(action string, value int) {
+	m.line("Action ended %s: %s. Return value %d.", m.clock("15:04:05"), action, value)
 }
 
 func (m *patching) takes(minutes float64) bool {
@@ -152,6 +173,7 @@ func (m *patching) run() int {
 	if slow {
 		m.unit *= 6 // KB944752
 	}
+	m.line("=== Verbose logging started: %s  Build type: SHIP UNICODE 3.01.4000.2435  Calling process: C:\\WINDOWS\\system32\\msiexec.exe ===", m.clock("1/2/2006  15:04:05"))
 	m.log("******* RunEngine: ******* Product: %s ******* Action: ******* CommandLine: **********", m.path)
 	rollup, arch, ok := rollupOf(data)
 	build := m.h.installed()
@@ -206,7 +228,11 @@ func (m *patching) install(rollup exchange.Package) int {
 	}
 	if fails { // rolled back; services stay as they are (technet ff772434, "services remain disabled")
 		m.customActions(rollup, "PatchRollbackActions")
-		return m.fails(msiFatal, "Action ended: InstallExecute. Return value 3.")
+		m.log("Product: Microsoft Exchange Server -- Error 1306. Another application has exclusive access to the file '%sbin\\store.exe'. Please shut down all other applications, then click Retry.", m.h.platform.installPath())
+		m.ended("InstallFinalize", 3)
+		m.log("Doing action: Rollback")
+		m.ended("INSTALL", 3)
+		return m.fails(msiFatal, "Attempting to delete file %s", m.path)
 	}
 	m.log("Doing action: CA_NGEN")
 	if !m.takes(10) {

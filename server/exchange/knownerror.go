@@ -28,6 +28,9 @@ type KnownError struct {
 	Any        []string // lower case
 	Contexts   []string // lower case; none = any run
 	InErrors   bool
+	// General is what shows with most failures of its kind, whatever the cause:
+	// another known error of the run says more.
+	General bool
 	// Unmarked has InErrors hold for text as well that marks nothing: copied from a
 	// window or a console, without a stamp on any line.
 	Unmarked bool

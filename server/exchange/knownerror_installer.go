@@ -67,7 +67,7 @@ var installerErrors = []KnownError{
 		Any:    []string{"custompatchinstalleractions.ps1"}, Pattern: `(?i)CustomPatchInstallerActions\.ps1.*(error|fail|exception|could not|cannot)|(error|fail|exception).*CustomPatchInstallerActions\.ps1`,
 	},
 	{
-		Rule: "installer-fatal", Confidence: Successor,
+		Rule: "installer-fatal", Confidence: Successor, General: true,
 		Words:  "Windows Installer ended with a fatal error (1603).",
 		Remedy: "Read ExchangeSetup.msilog above its last \"Return value 3\": the action there names the cause. Missing cached packages and virus scanners are the most frequent ones. Run Setup again afterwards.",
 		Source: reviewer + ": KnownMsiIssuesCheck; KB2784788",
@@ -81,7 +81,7 @@ var installerErrors = []KnownError{
 		Any:    []string{"object reference not set to an instance"}, Contexts: []string{"installing a new product"}, InErrors: true,
 	},
 	{
-		Rule: "return-value-3", Confidence: Seen,
+		Rule: "return-value-3", Confidence: Seen, General: true,
 		Words:  "A custom action of the package failed.",
 		Remedy: "The lines above it name the action and its error; the help on failed rollups lists the causes.",
 		Source: "studylib.net 5851841; " + rollupHelp,

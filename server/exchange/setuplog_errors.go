@@ -56,6 +56,7 @@ func (run *logRun) block(p parsed, number int, marks mark) (inside bool) {
 		if !b.Open {
 			*b = block{Line: number, Open: true}
 		}
+	case begins && !b.Open && run.Kind == kindMSI && b.Marked: // the first names the cause, those after it are of what called it
 	case begins && !b.Open:
 		*b = block{Line: number, Open: true, Marked: true}
 		if run.Kind == kindMSI {
@@ -78,9 +79,14 @@ func (run *logRun) block(p parsed, number int, marks mark) (inside bool) {
 	return b.Open && b.Marked
 }
 
-// returned is a custom action of Windows Installer that came to nothing.
+// returned is an action of Windows Installer that came to nothing. What it says of
+// a custom action is English on every host, unlike how it says that one ended.
 func (run *logRun) returned(p parsed) bool {
-	return run.Kind == kindMSI && bytes.HasSuffix(bytes.TrimSpace(p.text), []byte("Return value 3."))
+	if run.Kind != kindMSI {
+		return false
+	}
+	custom := bytes.HasPrefix(p.text, []byte("CustomAction ")) && bytes.Contains(p.text, []byte(" returned actual error code "))
+	return custom || bytes.HasSuffix(bytes.TrimSpace(p.text), []byte("Return value 3."))
 }
 
 func (b *block) add(line string) {
@@ -110,7 +116,7 @@ func (run *logRun) recognise(p parsed, number int, hits []uint16, inBlock bool) 
 	if best < 0 {
 		return
 	}
-	if run.Block.Open {
+	if run.Block.Open && (!knownErrors[best].General || run.Kind != kindMSI) { // Windows Installer's lines before it name the cause
 		run.Block.Known = true
 	}
 	rule := knownErrors[best].Rule

@@ -77,6 +77,9 @@ func (r *LogReader) follow(p parsed) {
 	r.ends(p, marks)
 	run.describe(p, marks)
 	run.reach(p, marks)
+	if run.Kind == "" && (bytes.HasPrefix(p.text, []byte("MSI (s) (")) || bytes.HasPrefix(p.text, []byte("MSI (c) ("))) {
+		run.kind(kindMSI) // whatever the language of its first line
+	}
 	inBlock := run.block(p, s.Number, marks)
 	run.recognise(p, s.Number, r.hits, inBlock)
 	if run.Kind == kindMSI {

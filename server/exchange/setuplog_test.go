@@ -142,3 +142,54 @@ func lineCount(file []byte) (lines int, narrow bool) {
 	}
 	return lines, true
 }
+
+// TestWindowsInstallersLogShowsTheFirstFailure in any language: what ends after it
+// only passes it on. A cause that is known counts more than that it failed.
+func TestWindowsInstallersLogShowsTheFirstFailure(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		words string
+		log   string
+		want  string // of the error that is not known
+		rules []string
+	}{
+		{
+			"English", "=== Verbose logging started: 30.11.2007  17:35:15  Build type: SHIP ===\nMSI (s) (80:B8) [17:35:16:000]: Doing action: InstallFiles\n" +
+				"MSI (s) (80:B8) [17:35:16:100]: Product: Microsoft Exchange Server -- Error 1306. Another application has exclusive access to the file 'C:\\store.exe'.\n" +
+				"Action ended 17:35:17: InstallFinalize. Return value 3.\nMSI (s) (80:B8) [17:35:18:000]: Doing action: Rollback\n" +
+				strings.Repeat("MSI (s) (80:B8) [17:35:19:000]: Executing op\n", 8) +
+				"Action ended 17:35:20: INSTALL. Return value 3.\nMSI (s) (80:B8) [17:35:21:000]: MainEngineThread is returning 1603\n",
+			"exclusive access",
+			[]string{"return-value-3", "installer-fatal"},
+		},
+		{
+			"German, without its first line", "MSI (s) (80:B8) [17:35:16:000]: Doing action: CA_NGEN\nthe cause, in any words\n" +
+				"CustomAction CA_NGEN returned actual error code 1603 (note this may not be 100% accurate if translation happened inside sandbox)\n" +
+				"Aktion beendet um 17:35:17: InstallFinalize. R\u00fcckgabewert 3.\n",
+			"the cause, in any words", []string{"installer-fatal"},
+		},
+	} {
+		t.Run(c.words, func(t *testing.T) {
+			t.Parallel()
+			r := NewLogReader()
+			r.Feed([]byte(c.log))
+			var rules []string
+			quoted := ""
+			for _, e := range r.Progress().Errors {
+				if e.Rule == "" {
+					quoted = e.Text
+					continue
+				}
+				rules = append(rules, e.Rule)
+				if known, _ := KnownErrorByRule(e.Rule); !known.General {
+					t.Errorf("%s is no cause", e.Rule)
+				}
+			}
+			slices.Sort(rules)
+			slices.Sort(c.rules)
+			if !strings.Contains(quoted, c.want) || strings.Contains(quoted, "INSTALL.") || !slices.Equal(rules, c.rules) {
+				t.Errorf("quoted %q, rules %v", quoted, rules)
+			}
+		})
+	}
+}
