@@ -53,7 +53,7 @@ func TestBlowsAtClusters(t *testing.T) {
 		}
 	}
 	for _, b := range sampleOfBlows(t, all, 2) {
-		t.Run(b.runbook+" "+b.blow.String(), func(t *testing.T) { b.struck(t, b.blow) })
+		t.Run(b.runbook+" "+b.String(), func(t *testing.T) { b.struck(t, b.blow) })
 	}
 }
 

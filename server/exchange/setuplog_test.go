@@ -166,7 +166,8 @@ func TestWindowsInstallersLogShowsTheFirstFailure(t *testing.T) {
 			"German, without its first line", "MSI (s) (80:B8) [17:35:16:000]: Doing action: CA_NGEN\nthe cause, in any words\n" +
 				"CustomAction CA_NGEN returned actual error code 1603 (note this may not be 100% accurate if translation happened inside sandbox)\n" +
 				"Aktion beendet um 17:35:17: InstallFinalize. R\u00fcckgabewert 3.\n",
-			"the cause, in any words", []string{"installer-fatal"},
+			"the cause, in any words",
+			[]string{"installer-fatal"},
 		},
 	} {
 		t.Run(c.words, func(t *testing.T) {
