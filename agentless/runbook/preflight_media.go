@@ -2,10 +2,15 @@ package runbook
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"wavekeeper/agentless/windows"
+	"wavekeeper/server/exchange"
 	rules "wavekeeper/server/preflight"
 )
 
@@ -49,4 +54,28 @@ func tree(m *rules.Media, w *Work, said map[string]string) {
 		m.Text, m.Evidence = "The media is not the registered package: "+differences(records), "state "+state
 		m.Remedy = "Find out who changed it. Then remove " + w.Media.Folder + " and run again: it is fetched anew."
 	}
+}
+
+// packsTold are the language packs of Unified Messaging in the media, where the
+// host has one that has to come back in: those on the host, else those with which
+// the media were registered.
+func packsTold(ctx context.Context, w *Work, s rules.Subject) (rules.Told[[]string], error) {
+	var unknown rules.Told[[]string]
+	other := func(culture string) bool { return !strings.EqualFold(culture, englishPack) }
+	if s.Kind() != rules.ServicePack || !s.Server.Has(exchange.UnifiedMessaging) || !slices.ContainsFunc(s.Facts.UMPacks.Value, other) {
+		return unknown, nil
+	}
+	packs, there, err := packsInMedia(ctx, w)
+	var broken *windows.ScriptError
+	switch {
+	case errors.As(err, &broken): // the rule says that it is not known
+		return unknown, nil
+	case err != nil:
+		return unknown, err
+	case there:
+		return rules.Tell(slices.Sorted(maps.Keys(packs)), w.Now), nil
+	case w.Media.Medium.Known():
+		return rules.Tell(w.Media.Medium.Packs, w.Now), nil
+	}
+	return unknown, nil
 }

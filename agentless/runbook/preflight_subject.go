@@ -52,6 +52,9 @@ func subjectOf(ctx context.Context, w *Work) (rules.Subject, []Fact, error) {
 	}
 	var errs []error // a fact of another shape is unknown, and its rule says so
 	s.Facts, errs = rules.ReadFacts(known)
+	if s.Media.Packs, err = packsTold(ctx, w, s); err != nil {
+		return rules.Subject{}, nil, err
+	}
 	var more []error
 	s.Organization, more = rules.ReadOrganization(w.Organization)
 	s.Unreadable = words(append(errs, more...))

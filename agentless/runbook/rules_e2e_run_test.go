@@ -45,7 +45,7 @@ func (h *hosts) free(t *testing.T) (string, int) {
 func (h *hosts) row(t *testing.T, r ruled) exchange.Server {
 	t.Helper()
 	s := exchange.Server{
-		Name: r.name, FQDN: strings.ToLower(r.name) + ".lab.test", Site: "HQ", OS: r.os, Language: stdcmp.Or(r.language, "en-US"), Arch: "x64", Profile: "default", Services: r.services,
+		Name: r.name, FQDN: strings.ToLower(r.name) + ".lab.test", Site: "HQ", OS: r.os, Language: stdcmp.Or(r.language, "en-US"), Arch: "x64", Profile: "default", Services: r.services, UMLanguages: r.packs,
 	}
 	if r.cluster != "" {
 		s.Cluster, s.Roles = exchange.CCR, []exchange.Role{exchange.Mailbox}

@@ -24,6 +24,7 @@ type ruled struct {
 	services []string
 	traits   []string
 	fault    string              // declared from the beginning
+	packs    []string            // Unified Messaging language packs on the host and in its media
 	cluster  string              // nodes of a CCR cluster: the first owns the server
 	stops    string              // a service that is stopped on the first host before the check
 	work     func(*runbook.Work) // what else differs
@@ -93,10 +94,12 @@ var ruledHosts = []ruled{
 		w.Media = runbook.Media{Folder: `C:\Wavekeeper\media\sp2-ja-JP-x64`, SetupSHA256: twin.SetupSHA256("sp2", "ja-JP", "x64")}
 	}},
 	// Of each pair the first owns the clustered mailbox server, the second everything else.
-	{name: "CMS1", cluster: "RIGHT1A+RIGHT1B", traits: []string{"streaming-backup=1", "copy-queue=10:50", "groups-first"}},
+	{name: "CMS1", cluster: "RIGHT1A+RIGHT1B", traits: []string{"streaming-backup=1", "copy-queue=10:50", "groups-first"}, work: func(w *runbook.Work) {
+		w.Fleet.Hosts = []string{"OTHER", witness(w)}
+	}},
 	{name: "CMS2", cluster: "WRONG2A+WRONG2B", traits: []string{"copy-queue=11:51"}, work: func(w *runbook.Work) {
 		w.Server.Nodes = append(slices.Clone(w.Server.Nodes), exchange.Node{Name: "NOBODY"})
-		w.Fleet.InWork = []string{witness(w)}
+		w.Fleet.InWork, w.Fleet.Hosts = []string{witness(w)}, []string{"OTHER", "WRONG2A"}
 		w.Known = knownAt("WRONG2A", "8.1.240.6")
 	}},
 	{name: "CMS3", cluster: "WRONG3A+WRONG3B", traits: []string{"cms-offline", "copy-status=Suspended"}, work: func(w *runbook.Work) {
@@ -107,6 +110,7 @@ var ruledHosts = []ruled{
 		w.Server.Cluster, w.Server.Nodes, w.Node = exchange.CCR, []exchange.Node{{Name: "STRAY1"}, {Name: "STRAY2"}}, "STRAY1"
 	}},
 	{name: "NEAR9", roles: "HT", os: "2003", work: func(w *runbook.Work) { w.Then = catalogue("sp1-ru4") }},
+	{name: "NEAR10", roles: "UM", os: "2003", packs: []string{"de-DE"}},
 }
 
 // updatesOld is a trait of Windows Server 2003 whose newest update came so many
@@ -227,6 +231,7 @@ var tried = map[string]struct{ trips, near string }{
 	"certificates":                {"WRONG1", "NEAR1"},
 	"pop3-imap4":                  {"WRONG2", "NEAR2"},
 	"um-language-packs":           {"WRONG1", "NEAR1"},
+	"um-packs-in-media":           {"WRONG1", "NEAR10"},
 	"um-default-language":         {"WRONG1", "NEAR1"},
 	"um-calls":                    {"WRONG1", "NEAR1"},
 	"forefront":                   {"WRONG1", "NEAR1"},
@@ -247,6 +252,7 @@ var tried = map[string]struct{ trips, near string }{
 	"cluster-copies":              {"WRONG3B", "RIGHT1B"},
 	"cluster-copy-queues":         {"WRONG2B", "RIGHT1B"},
 	"cluster-witness":             {"WRONG2B", "RIGHT1B"},
+	"cluster-witness-listed":      {"WRONG2B", "RIGHT1B"},
 	"cluster-one-level":           {"WRONG3B", "RIGHT1B"},
 	"cluster-cms-upgraded":        {"WRONG2B", "RIGHT1B"},
 }

@@ -21,6 +21,7 @@ type Medium struct {
 	TreeSize       int64 // bytes, unpacked
 	BundleSHA256   string
 	BundleSize     int64
+	Packs          []string // cultures of the Unified Messaging language packs in it, as registered
 
 	Staging int64  // number of this work of bringing it here: part of its tasks' names
 	Attempt int    // of the staging

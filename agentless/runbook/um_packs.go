@@ -19,9 +19,13 @@ const UMPackEntry = "um-pack"
 const englishPack = "en-US"
 
 // umOut takes every language pack of Unified Messaging out but en-US, one
-// program for each, with the Setup of the installed build, which alone can.
-// Source: the founding document; readiness rule AdditionalUMLangPackExists;
-// technet bb397393.
+// program for each, with the Setup of the installed build, which alone can. It is
+// given no source: the founding document names one (/s:), Microsoft's own command
+// does not ("Remove a UM language pack", technet bb124004: Setup /RemoveUmLanguagePack
+// and the culture, nothing else), and what Setup removes it finds by the product code
+// that the registry holds (RemoveUmLanguagePackCfgDataHandler, decompiled; log 13 of
+// the corpus). Other sources: readiness rule AdditionalUMLangPackExists; technet
+// bb397393.
 func umOut(ctx context.Context, w *Work) (Outcome, error) {
 	begunAnew(w)
 	if !w.holds(exchange.UnifiedMessaging) {
@@ -282,20 +286,46 @@ func sameLevel(version string, target exchange.Build) bool {
 // files in localised packages (recognised when media are registered); the folder
 // is remembered, so the root is looked at, too.
 func packFolder(ctx context.Context, w *Work, culture string) (string, error) {
-	want := strings.ToLower("UMLanguagePack." + culture + ".msi")
-	for _, folder := range []string{w.Media.Folder + `\Setup\ServerRoles\UnifiedMessaging`, w.Media.Folder} {
-		entries, exists, err := w.Host.List(ctx, folder)
-		if err != nil {
-			return "", err
-		}
-		if !exists {
-			continue
-		}
-		if slices.ContainsFunc(entries, func(e windows.DirEntry) bool { return !e.Folder && strings.ToLower(e.Name) == want }) {
+	packs, _, err := packsInMedia(ctx, w)
+	if err != nil {
+		return "", err
+	}
+	for name, folder := range packs {
+		if strings.EqualFold(name, culture) {
 			return folder, nil
 		}
 	}
 	return "", nil
+}
+
+// packsInMedia are the language packs that the media on the host holds, each with
+// its folder, and whether there is a folder to look in at all.
+func packsInMedia(ctx context.Context, w *Work) (map[string]string, bool, error) {
+	packs, there := map[string]string{}, false
+	for _, folder := range []string{w.Media.Folder, w.Media.Folder + `\Setup\ServerRoles\UnifiedMessaging`} { // the second counts more
+		entries, exists, err := w.Host.List(ctx, folder)
+		if err != nil {
+			return nil, false, err
+		}
+		there = there || exists
+		for _, e := range entries {
+			if culture := packCulture(e.Name); culture != "" && !e.Folder {
+				packs[culture] = folder
+			}
+		}
+	}
+	return packs, there, nil
+}
+
+// packCulture is the culture of a language pack's file, lower case; "" for another
+// file.
+func packCulture(name string) string {
+	culture, isPack := strings.CutPrefix(strings.ToLower(name), "umlanguagepack.")
+	culture, isMSI := strings.CutSuffix(culture, ".msi")
+	if !isPack || !isMSI {
+		return ""
+	}
+	return culture
 }
 
 // putBackPack ends the entry of a pack that an attempt which came to nothing took

@@ -33,6 +33,7 @@ const grantFor = 12 * time.Hour
 func mediumOf(m store.Medium) runbook.Medium {
 	return runbook.Medium{
 		ManifestSHA256: m.ManifestSHA256, ManifestSize: m.ManifestSize, TreeSize: m.TreeSize, BundleSHA256: m.BundleSHA256, BundleSize: m.BundleSize,
+		Packs: m.UMLanguages,
 	}
 }
 

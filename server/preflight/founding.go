@@ -38,7 +38,7 @@ var answers = []Answer{
 	{German: "templates entfernt werden", English: "Setup removes display templates", Steps: []string{"before", "after"}},
 	{German: "Zuerst werden alle Dienste gestoppt", English: "services are stopped for minutes, packages are removed and installed anew", Rules: []string{"cached-patches", "interim-updates", "sessions"}, Steps: []string{"drain-transport", "setup"}},
 	{German: "Ein Neustart des Servers", English: "a restart may be wanted", Rules: []string{"pending-restart"}, Steps: []string{"restart"}},
-	{German: "wieder dass UM Languagepack installieren", English: "the language packs come back in, those of the new service pack", Steps: []string{"um-in"}},
+	{German: "wieder dass UM Languagepack installieren", English: "the language packs come back in, those of the new service pack", Rules: []string{"um-packs-in-media"}, Steps: []string{"um-in"}},
 	{German: "die vorab gestoppten Dienste", English: "the services of others are started again by hand", Steps: []string{"services-back", PutBackStep}},
 	{German: "Eventlog oder auch an der Versionsnummer", English: "success is seen in the event log or the version", Steps: []string{"verify", "functional"}},
 	{German: "it InterimsUpdates versorgen", English: "interim updates", Rules: []string{"interim-updates"}},

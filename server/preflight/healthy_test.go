@@ -108,9 +108,9 @@ func subject(facts said) Subject {
 			Roles: []exchange.Role{exchange.ClientAccess, exchange.HubTransport, exchange.Mailbox, exchange.UnifiedMessaging},
 		},
 		Package: packageNamed("sp1"), Prepared: true, Now: noon,
-		Media:  Media{Language: "en-US", Arch: "x64", Compared: true, Right: true},
+		Media:  Media{Language: "en-US", Arch: "x64", Packs: Tell([]string{"De-de"}, noon), Compared: true, Right: true},
 		Canary: Canary{Ran: true, Account: `LAB\svc`, User: `LAB\svc`, SIDs: []string{"S-1-5-32-544", "S-1-5-21-1-2-3-518", "S-1-5-21-1-2-3-519"}, Elevated: true, Hive: "S-1-5-21-1-2-3-1105", LDAP: "ok"},
-		Fleet:  Fleet{Known: true},
+		Fleet:  Fleet{Known: true, Hosts: []string{"HUB01"}},
 	}
 	s.tell(facts)
 	return s

@@ -165,12 +165,17 @@ var clusterRules = []Rule{
 		Name: "cluster-witness", Words: "The host of the file share witness is not being upgraded", Source: "the project's design; a CCR cluster of two nodes loses its majority with node and witness",
 		Severity: Blocker, Unknown: Blocker, Begin: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster", FleetFact},
 		test: func(s Subject) verdict {
-			host, _, _ := strings.Cut(strings.TrimPrefix(s.Facts.Cluster.Value.Witness, `\\`), `\`)
+			host := witnessHost(s)
 			if host != "" && slices.ContainsFunc(s.Fleet.InWork, func(name string) bool { return sameHost(name, host) }) {
 				return blocks("The host of the file share witness is being upgraded: "+host, s.Facts.Cluster.Value.Witness, "Wait until that upgrade is done.")
 			}
 			return pass("The host of the file share witness is not being upgraded", orNone(s.Facts.Cluster.Value.Witness))
 		},
+	},
+	{
+		Name: "cluster-witness-listed", Words: "The host of the file share witness is known by the name that the cluster uses",
+		Source:   "Exchange team blog, \"New File Share Witness and Force Quorum Guidance for Exchange 2007 Clusters\" (the documentation of RTM and SP1 recommends an alias, a CNAME, for the witness)",
+		Severity: Warning, Unknown: Info, Waivable: true, Cluster: OnNodes, Kinds: []string{ServicePack, Rollup}, Needs: []string{"cluster", FleetFact}, test: ruleWitnessListed,
 	},
 	{
 		Name: "cluster-one-level", Words: "Every node that is not upgraded yet is at one build", Source: "technet bb885047 (all nodes at one level)",
@@ -272,4 +277,25 @@ func (s Subject) buildOf(node string) exchange.Build {
 		}
 	}
 	return exchange.Build{}
+}
+
+// witnessHost is the host of the file share witness as the cluster names it: HUB01
+// of \\HUB01\share; "" where there is none.
+func witnessHost(s Subject) string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(s.Facts.Cluster.Value.Witness, `\\`), `\`)
+	return host
+}
+
+// ruleWitnessListed: names are all that is compared when a witness's host is kept
+// out of work, so that one under an alias would not be.
+func ruleWitnessListed(s Subject) verdict {
+	host := witnessHost(s)
+	switch {
+	case host == "":
+		return pass("The cluster has no file share witness", "")
+	case slices.ContainsFunc(s.Fleet.Hosts, func(name string) bool { return sameHost(name, host) }):
+		return pass("The host of the file share witness is known by this name", s.Facts.Cluster.Value.Witness)
+	}
+	return warns("The host of the file share witness, "+host+", is none of the known hosts by name: should it be one of them under an alias (CNAME), nothing keeps both from being upgraded at once",
+		s.Facts.Cluster.Value.Witness, "Find out which machine "+host+" is. Where it is one of the known hosts, plan its server and this cluster into different waves; another machine needs nothing.")
 }

@@ -90,7 +90,7 @@ var mailboxRules = []Rule{
 		Name: "offline-address-books", Words: "The server generates no offline address book", Source: "remembered: each offline address book has one generating server",
 		Severity: Info, Unknown: Info, Waivable: true, Kinds: []string{ServicePack, Rollup}, Roles: []string{mailbox}, Needs: []string{"oab"},
 		test: func(s Subject) verdict {
-			if books := s.Facts.OAB.Value.Generates; len(books) > 0 {
+			if books := distinct(s.Facts.OAB.Value.Generates); len(books) > 0 {
 				return notes("The server is the only one that generates the offline address books "+list(books), "", "Do not let its window meet their schedule; generate them afterwards.")
 			}
 			return pass("The server generates no offline address book", "")
@@ -100,12 +100,18 @@ var mailboxRules = []Rule{
 		Name: "offline-address-book-server", Words: "The server of every offline address book exists", Source: "Setup's rule OffLineABServerDeleted (MicrosoftDocs, readiness rules)",
 		Severity: Blocker, Unknown: Info, Kinds: []string{ServicePack}, Roles: []string{clientAccess}, Needs: []string{"oab"},
 		test: func(s Subject) verdict {
-			if books := s.Facts.OAB.Value.Orphaned; len(books) > 0 {
+			if books := distinct(s.Facts.OAB.Value.Orphaned); len(books) > 0 {
 				return blocks("The generating server of offline address books was deleted: "+list(books), "", "Move-OfflineAddressBook to a server that exists.")
 			}
 			return pass("The server of every offline address book exists", "")
 		},
 	},
+}
+
+// distinct names each once, in their order: a host may list a book for each way
+// in which it is distributed.
+func distinct(names []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(names)))
 }
 
 func switchWords(value *int) string {

@@ -135,6 +135,11 @@ var umRules = []Rule{
 		Severity: Blocker, Unknown: Warning, Kinds: []string{ServicePack}, Roles: []string{um}, Needs: []string{"um_packs"}, test: rulePacks,
 	},
 	{
+		Name: "um-packs-in-media", Words: "The media holds the Unified Messaging language packs that come back in",
+		Source:   "founding document (packs are added again after the service pack); Microsoft's table of Unified Messaging languages (those of RTM fit no service pack)",
+		Severity: Warning, Unknown: Info, Waivable: true, Kinds: []string{ServicePack}, Roles: []string{um}, Needs: []string{"um_packs"}, test: rulePacksInMedia,
+	},
+	{
 		Name: "um-default-language", Words: "No dial plan speaks a language whose pack has to leave", Source: "remembered: the default language has to be another before a pack is removed",
 		Severity: Warning, Unknown: Info, Waivable: true, Kinds: []string{ServicePack}, Roles: []string{um}, Needs: []string{"um"},
 		test: func(s Subject) verdict {
@@ -191,4 +196,23 @@ func rulePacks(s Subject) verdict {
 	default:
 		return blocks("Unified Messaging language packs have to be removed first: "+list(more), list(packs), remedy)
 	}
+}
+
+// rulePacksInMedia: the packs that leave come back from the media alone, since
+// those of the installed level do not fit the new one.
+func rulePacksInMedia(s Subject) verdict {
+	more := otherPacks(s.Facts.UMPacks.Value)
+	evidence := fmt.Sprintf("installed %s; in the media %s", orNone(list(more)), orNone(list(s.Media.Packs.Value)))
+	switch {
+	case len(more) == 0:
+		return pass("No Unified Messaging language pack has to come back in", "")
+	case !s.Media.Packs.Known:
+		return unread("Which Unified Messaging language packs the media holds is not known yet", "installed "+list(more), "Check the server again when the media is on the host.")
+	}
+	lacking := slices.DeleteFunc(more, func(culture string) bool { return containsFold(s.Media.Packs.Value, culture) })
+	if len(lacking) > 0 {
+		return warns("The media holds no Unified Messaging language pack "+list(lacking)+": Unified Messaging speaks without it after the upgrade", evidence,
+			"Register media that hold the language packs of this service pack beside Setup, or add each by hand afterwards (Setup.com /AddUmLanguagePack); one of an older level does not fit.")
+	}
+	return pass("The media holds the Unified Messaging language packs that come back in", evidence)
 }

@@ -179,6 +179,7 @@ var trips = []tripCase{
 	{rule: "certificates", trip: swap("certificates", `"private_key":true`, `"private_key":false`)},
 	{rule: "pop3-imap4", trip: swap("imap4", "SecureLogin", "PlainTextLogin")},
 	{rule: "um-language-packs", near: said{"um_packs": `["EN-us"]`}, trip: said{"um_packs": `["de-DE"]`}},
+	{rule: "um-packs-in-media", near: said{"um_packs": `["en-US","de-DE"]`}, tripDo: func(s *Subject) { s.Media.Packs.Value = []string{"fr-FR"} }},
 	{rule: "um-default-language", trip: swap("um", `"Plan":"en-US"`, `"Plan":"de-DE"`)},
 	{rule: "um-calls", trip: swap("um", `"calls":0`, `"calls":1`)},
 
@@ -207,6 +208,7 @@ var trips = []tripCase{
 	{rule: "cluster-copy-queues", node: true, trip: swap("cluster", `"copy_queue":10`, `"copy_queue":11`)},
 	{rule: "cluster-copy-queues", node: true, trip: swap("cluster", `"replay_queue":50`, `"replay_queue":51`)},
 	{rule: "cluster-witness", node: true, nearDo: func(s *Subject) { s.Fleet.InWork = []string{"hub02.lab.test"} }, tripDo: func(s *Subject) { s.Fleet.InWork = []string{"hub01.lab.test"} }},
+	{rule: "cluster-witness-listed", node: true, tripDo: func(s *Subject) { s.Fleet.Hosts[0] = "HUB02" }},
 	{rule: "cluster-one-level", node: true, tripDo: func(s *Subject) { s.Nodes["NODEA"] = exchange.Build{Major: 8, Minor: 0, Build: 684, Revision: 25} }},
 	{rule: "cluster-cms-upgraded", node: true, near: swap("cluster", "8.0.685.25", "8.1.240.6"), nearDo: func(s *Subject) { s.Nodes["NODEA"] = packageNamed("sp1").Target }, trip: swap("cluster", "8.0.685.25", "8.0.813.0")},
 }

@@ -113,3 +113,30 @@ func TestIISThatWasNotAskedIsNotSaidToBeIn64Bits(t *testing.T) {
 		}
 	}
 }
+
+// TestPacksOfMediaThatNobodySawAreNotSaidToBeThere, nor to lack: the host has no
+// media yet, or nobody asked it.
+func TestPacksOfMediaThatNobodySawAreNotSaidToBeThere(t *testing.T) {
+	t.Parallel()
+	s := subject(with(healthy, said{"um_packs": `["de-DE","en-US"]`}))
+	s.Media.Packs = Told[[]string]{}
+	if f, _ := found(Judge(s), "um-packs-in-media"); f.Severity != Info || !f.Unknown || !strings.Contains(f.Evidence, "de-DE") {
+		t.Errorf("%+v", f)
+	}
+	s = subject(healthy) // en-US alone stays where it is
+	s.Media.Packs = Told[[]string]{}
+	if f, _ := found(Judge(s), "um-packs-in-media"); f.Severity != Pass {
+		t.Errorf("%+v", f)
+	}
+}
+
+// TestOfflineAddressBooksAreNamedOnce, in their order, however often they are told.
+func TestOfflineAddressBooksAreNamedOnce(t *testing.T) {
+	t.Parallel()
+	books := said{"oab": `{"generates":["Sales","Default","Sales"],"orphaned":["Old","Older","Old"]}`}
+	for rule, want := range map[string]string{"offline-address-books": "Default, Sales", "offline-address-book-server": "Old, Older"} {
+		if f, _ := found(Judge(subject(with(healthy, books))), rule); !strings.HasSuffix(f.Text, " "+want) {
+			t.Errorf("%s: %q, want %q", rule, f.Text, want)
+		}
+	}
+}

@@ -60,10 +60,11 @@ type Media struct {
 	Language string // culture; "" = not compared
 	Arch     string
 	Folder   string
-	Compared bool   // a host task compared it
-	Right    bool   // and it is the registered one
-	Absent   bool   // it is not there, and the step stage brings it
-	Text     string // otherwise: what it is
+	Packs    Told[[]string] // cultures of the Unified Messaging language packs in it
+	Compared bool           // a host task compared it
+	Right    bool           // and it is the registered one
+	Absent   bool           // it is not there, and the step stage brings it
+	Text     string         // otherwise: what it is
 	Evidence string
 	Remedy   string
 }
@@ -86,4 +87,5 @@ type Fleet struct {
 	Known         bool
 	PublicFolders []string // servers that hold a public-folder database
 	InWork        []string // hosts, by name or FQDN, on which an upgrade is under way
+	Hosts         []string // of a node: all hosts that are known, by name
 }

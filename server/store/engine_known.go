@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/preflight"
 )
 
@@ -79,7 +80,10 @@ func (s *Store) known(ctx context.Context, w UpgradeWork, fleet bool) (Known, er
 	if k.Fleet.PublicFolders, err = s.texts(ctx, publicFolderServers); err != nil {
 		return k, err
 	}
-	k.Fleet.InWork, err = s.texts(ctx, hostsInWork, w.ID)
+	if k.Fleet.InWork, err = s.texts(ctx, hostsInWork, w.ID); err != nil || w.Server.Cluster == exchange.Standalone {
+		return k, err
+	}
+	k.Fleet.Hosts, err = s.texts(ctx, "SELECT name FROM host ORDER BY name")
 	return k, err
 }
 
