@@ -3,6 +3,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -80,7 +81,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 0
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "wavekeeper:", err)
+		fmt.Fprintln(stderr, "wavekeeper:", cmp.Or(belowZero(args), err))
 		return 2
 	}
 	err = ctx.Run(&Globals{Stdin: stdin, Stdout: stdout, Stderr: stderr})

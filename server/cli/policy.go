@@ -2,8 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -72,6 +74,23 @@ func (c *PolicySetCmd) Run(g *Globals) error {
 		return err
 	}
 	fmt.Fprintf(g.Stdout, "%s is %d\n", c.Key, c.Value)
+	return nil
+}
+
+// belowZero says between which bounds a policy value lies whose number begins with
+// a minus, which the parser takes for a flag; nil where that is not what was typed.
+func belowZero(args []string) error {
+	if len(args) < 2 || args[0] != "policy" || args[1] != "set" {
+		return nil
+	}
+	for i, key := range args[2:] {
+		if i+3 >= len(args) || knownPolicy(key) != nil {
+			continue
+		}
+		if n, err := strconv.Atoi(args[i+3]); err == nil && n < 0 {
+			return errors.Join((preflight.Policy{key: n}).Check()...)
+		}
+	}
 	return nil
 }
 

@@ -78,6 +78,7 @@ func TestPreflightAsksWaitsAndSaysByItsStatusWhatBlocks(t *testing.T) {
 		`no server "CAS9"`:             {"preflight", "CAS9", "--package", "sp1"},
 		"there is no value":            {"policy", "set", "backup-age", "3", "--reason", "x"},
 		"is not between":               {"policy", "set", "backup-age-hours", "0", "--reason", "x"},
+		"-4 is not between 1 and 744":  {"policy", "set", "backup-age-hours", "-4", "--reason", "x"},
 		"there is no fact":             {"organization", "set", "schemas", "1", "--reason", "x"},
 		"is written as a whole number": {"organization", "set", "schema", "true", "--reason", "x"},
 		"found anything by the rule":   {"waiver", "ask", "CAS1", "backup", "--package", "sp1", "--reason", "x"},
