@@ -299,7 +299,7 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 	}
 	asked := false
 	for _, w := range waivers {
-		if w.ServerID != r.ServerID || w.Package != r.Package || w.Rule != f.Rule || w.Over {
+		if !w.Of(r.Server) || w.Package != r.Package || w.Rule != f.Rule || w.Over {
 			continue
 		}
 		link := &ui.Link{Href: waiverHref(w.ID)}

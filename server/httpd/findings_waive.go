@@ -49,6 +49,9 @@ func (s *server) waiveAsk(w http.ResponseWriter, r *http.Request) error {
 			{Title: "What cures it", Lines: []string{orDash(clean(f.Remedy)), "Where the rule comes from: " + orDash(f.Source)}},
 		},
 	}
+	if len(one.Nodes) > 0 {
+		view.Lead += " On a node that several clustered mailbox servers share it is accepted for all of them."
+	}
 	if !f.Waivable {
 		view.Why = "What this rule asks for has to be cured: it cannot be accepted."
 	}
@@ -119,6 +122,9 @@ func (s *server) waiver(w http.ResponseWriter, r *http.Request) error {
 			{Title: "What is accepted", Lines: []string{clean(one.Text), orDash(clean(one.Evidence)), "for " + packageWords(one.Package) + ", until " + clock.Moment(one.Until).Text}},
 			{Title: "Why", Lines: []string{clean(one.AskedBy + ": " + one.Reason)}},
 		},
+	}
+	if len(one.Others) > 0 {
+		view.Parts[0].Lines = append(view.Parts[0].Lines, "Accepted for "+ui.List(one.Others, 5)+", too: they share the nodes")
 	}
 	if one.DecidedBy != "" {
 		view.Parts[1].Lines = append(view.Parts[1].Lines, clean(one.DecidedBy+": "+one.Decision))

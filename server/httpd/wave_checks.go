@@ -138,7 +138,7 @@ func checkedLine(line *page.CheckedHost, run store.Run, waivers []store.Waiver, 
 	waived := 0
 	for _, f := range run.Findings {
 		if f.Waivable && slices.ContainsFunc(waivers, func(w store.Waiver) bool {
-			return w.Server == server && w.Package == run.Package && w.Rule == f.Rule && w.Holds(string(f.Severity))
+			return w.Of(server) && w.Package == run.Package && w.Rule == f.Rule && w.Holds(string(f.Severity))
 		}) {
 			waived++
 			continue
@@ -169,7 +169,7 @@ func checkedLine(line *page.CheckedHost, run store.Run, waivers []store.Waiver, 
 func waiversShown(all []store.Waiver, server, pkg string, clock ui.Clock) []ui.Link {
 	var out []ui.Link
 	for _, w := range all {
-		if w.Server != server || w.Package != pkg || w.Over {
+		if !w.Of(server) || w.Package != pkg || w.Over {
 			continue
 		}
 		link := ui.Link{Href: waiverHref(w.ID)}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"wavekeeper/server/exchange"
 	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
@@ -308,5 +309,65 @@ func TestNoCheckBeginsBesideAnUpgradeOrAnotherRun(t *testing.T) {
 	}
 	if err := begin(free, "sp2"); !errors.Is(err, store.ErrOvertaken) {
 		t.Errorf("beside another check: %v, want not yet", err)
+	}
+}
+
+// TestAWaiverOnANodeCountsForAllItsServers: clustered mailbox servers that share
+// nodes are upgraded as one, so that what was accepted on the page of either is
+// accepted; who planned one of them grants none of the other.
+func TestAWaiverOnANodeCountsForAllItsServers(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	ctx := t.Context()
+	importCSV(t, d.Store, "server,roles,cluster,nodes\nCMS1,MBX,SCC,NODEA=127.0.77.51;NODEB=127.0.77.52;NODEC=127.0.77.53\nCMS2,MBX,SCC,NODEA=127.0.77.51;NODEB=127.0.77.52;NODEC=127.0.77.53\n")
+	var servers []store.Server
+	for _, name := range []string{"CMS1", "CMS2", "CAS1"} {
+		one, err := d.Store.ServerByName(ctx, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		servers = append(servers, one)
+	}
+	plan := aPlan(t, 1)
+	plan.Servers = []exchange.Server{servers[0].Server}
+	if _, _, err := d.Store.CreatePlan(ctx, d.lead, "the first of them", plan); err != nil {
+		t.Fatal(err)
+	}
+	grant := func(rule, text string, server store.Server) {
+		t.Helper()
+		ask := waivable(server.ID, time.Hour)
+		ask.Rule, ask.Text = rule, text
+		id, err := d.Store.AskWaiver(ctx, d.second, ask)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Store.DecideWaiver(ctx, d.lead, id, true, "it is good"); !errors.Is(err, store.ErrOwnWork) {
+			t.Errorf("who planned CMS1 grants a waiver of %s: %v", server.Name, err)
+		}
+		if err := d.Store.DecideWaiver(ctx, d.operator, id, true, "it is good"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	grant("disk", "of the second", servers[1])
+	grant("backup", "of the first", servers[0])
+	grant("backup", "of the second", servers[1])
+	for i, want := range []string{"backup of the first, disk of the second", "backup of the second, disk of the second", ""} {
+		all, err := d.Store.WaiversFor(ctx, servers[i].ID, "sp1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, w := range all {
+			got = append(got, w.Rule+" "+w.Text)
+			if !w.Of("CMS1") || !w.Of("CMS2") || w.Of("CAS1") {
+				t.Errorf("%+v is not of both", w)
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("WaiversFor(%s) = %q, want %q", servers[i].Name, got, want)
+		}
+	}
+	if shown, err := d.Store.Waivers(ctx, servers[0].ID, false); err != nil || len(shown) != 3 {
+		t.Errorf("Waivers(CMS1) = %d, %v, want 3", len(shown), err)
 	}
 }

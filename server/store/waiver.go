@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type Waiver struct {
 	ID          int64
 	ServerID    int64
 	Server      string
+	Others      []string // clustered mailbox servers on the same nodes: what is found on a node is accepted for all of them
 	Package     string
 	Rule        string
 	Severity    string
@@ -58,8 +60,15 @@ func (w Waiver) Holds(severity string) bool {
 	return w.Stands() && (severity == w.Severity || severity == "warning" && w.Severity == "blocker")
 }
 
+// Of reports whether the waiver is for a server: by its name, or as another one on
+// the same nodes, on which its upgrade works all the same.
+func (w Waiver) Of(server string) bool {
+	return w.Server == server || slices.Contains(w.Others, server)
+}
+
 // WaiversFor returns the waivers that stand now for a server and a package, by
-// the database's clock, one for each rule: the newest. Whether one holds for a
+// the database's clock, one for each rule: the newest, and the server's own before that of another one on
+// its nodes. Whether one holds for a
 // finding is Waiver.Holds.
 func (s *Store) WaiversFor(ctx context.Context, server int64, pkg string) ([]Waiver, error) {
 	rows, err := s.q.WaiversFor(ctx, db.WaiversForParams{ServerID: server, Package: pkg})
@@ -78,7 +87,8 @@ func (s *Store) WaiversFor(ctx context.Context, server int64, pkg string) ([]Wai
 	return all, nil
 }
 
-// Waivers returns waivers, newest first; server 0 = all servers. Without past
+// Waivers returns waivers, newest first; server 0 = all servers, else those of
+// the server and of others on its nodes. Without past
 // only those that wait or stand.
 func (s *Store) Waivers(ctx context.Context, server int64, past bool) ([]Waiver, error) {
 	rows, err := s.q.Waivers(ctx, db.WaiversParams{ServerID: server, Past: past})
@@ -213,7 +223,15 @@ func (t *txn) mayWaive(ctx context.Context, actor Actor, w db.LockWaiverRow) err
 	case *w.AskedByID == actor.PersonID:
 		return ownWork("You asked for this waiver: somebody else has to grant it.")
 	}
-	planners, err := t.q.PlannersOf(ctx, db.PlannersOfParams{Package: w.Package, Server: w.Server})
+	sharing, err := t.q.ServersOnHostsOf(ctx, w.ServerID) // it counts for all of them
+	if err != nil {
+		return fmt.Errorf("find the servers on the hosts of %s: %w", w.Server, err)
+	}
+	names := make([]string, 0, len(sharing))
+	for _, one := range sharing {
+		names = append(names, one.Name)
+	}
+	planners, err := t.q.PlannersOf(ctx, db.PlannersOfParams{Package: w.Package, Servers: names})
 	if err != nil {
 		return fmt.Errorf("find who planned %s: %w", w.Server, err)
 	}
@@ -267,7 +285,7 @@ func actingPerson(actor Actor) *int64 {
 
 func waiverOf(r db.WaiversRow) Waiver {
 	w := Waiver{
-		ID: r.ID, ServerID: r.ServerID, Server: r.Server, Package: r.Package, Rule: r.Rule, Severity: r.Severity, Text: r.Text, Evidence: r.Evidence,
+		ID: r.ID, ServerID: r.ServerID, Server: r.Server, Others: r.Others, Package: r.Package, Rule: r.Rule, Severity: r.Severity, Text: r.Text, Evidence: r.Evidence,
 		Reason: r.Reason, Until: r.UntilAt, AskedBy: r.AskedBy, AskedAt: r.AskedAt, State: r.State, DecidedBy: r.DecidedBy, DecidedAt: r.DecidedAt,
 		Decision: r.Decision, WithdrawnBy: r.WithdrawnBy, WithdrawnAt: r.WithdrawnAt, Withdrawal: r.Withdrawal, Over: !r.UntilAt.After(r.ReadAt),
 	}

@@ -153,13 +153,13 @@ WHERE v.state IN ('draft', 'submitted')
   AND EXISTS (
       SELECT 1
       FROM jsonb_array_elements(v.content::jsonb -> 'servers') AS one
-      WHERE one ->> 'server' = $2::text)
+      WHERE one ->> 'server' = ANY ($2::text[]))
 ORDER BY p.name
 `
 
 type PlannersOfParams struct {
 	Package string
-	Server  string
+	Servers []string
 }
 
 type PlannersOfRow struct {
@@ -167,9 +167,9 @@ type PlannersOfRow struct {
 	Name string
 }
 
-// Who wrote or submitted a plan of the package, still to be carried out, that has the server.
+// Who wrote or submitted a plan of the package, still to be carried out, that has one of the servers.
 func (q *Queries) PlannersOf(ctx context.Context, arg PlannersOfParams) ([]PlannersOfRow, error) {
-	rows, err := q.db.Query(ctx, plannersOf, arg.Package, arg.Server)
+	rows, err := q.db.Query(ctx, plannersOf, arg.Package, arg.Servers)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +189,12 @@ func (q *Queries) PlannersOf(ctx context.Context, arg PlannersOfParams) ([]Plann
 }
 
 const waiverByID = `-- name: WaiverByID :one
-SELECT w.id, w.server_id, w.package, w.rule, w.severity, w.text, w.evidence, w.reason, w.until_at, w.asked_by, w.asked_by_id, w.asked_at, w.state, w.decided_by, w.decided_by_id, w.decided_at, w.decision, w.withdrawn_by, w.withdrawn_at, w.withdrawal, s.name AS server, now()::timestamptz AS read_at
+SELECT w.id, w.server_id, w.package, w.rule, w.severity, w.text, w.evidence, w.reason, w.until_at, w.asked_by, w.asked_by_id, w.asked_at, w.state, w.decided_by, w.decided_by_id, w.decided_at, w.decision, w.withdrawn_by, w.withdrawn_at, w.withdrawal, s.name AS server, now()::timestamptz AS read_at,
+       ARRAY(SELECT DISTINCT o.name
+             FROM server_host own
+             JOIN server_host theirs ON theirs.host_id = own.host_id AND theirs.server_id <> own.server_id
+             JOIN server o ON o.id = theirs.server_id
+             WHERE own.server_id = w.server_id)::text[] AS others
 FROM waiver w
 JOIN server s ON s.id = w.server_id
 WHERE w.id = $1
@@ -218,6 +223,7 @@ type WaiverByIDRow struct {
 	Withdrawal  string
 	Server      string
 	ReadAt      time.Time
+	Others      []string
 }
 
 func (q *Queries) WaiverByID(ctx context.Context, id int64) (WaiverByIDRow, error) {
@@ -246,15 +252,28 @@ func (q *Queries) WaiverByID(ctx context.Context, id int64) (WaiverByIDRow, erro
 		&i.Withdrawal,
 		&i.Server,
 		&i.ReadAt,
+		&i.Others,
 	)
 	return i, err
 }
 
 const waivers = `-- name: Waivers :many
-SELECT w.id, w.server_id, w.package, w.rule, w.severity, w.text, w.evidence, w.reason, w.until_at, w.asked_by, w.asked_by_id, w.asked_at, w.state, w.decided_by, w.decided_by_id, w.decided_at, w.decision, w.withdrawn_by, w.withdrawn_at, w.withdrawal, s.name AS server, now()::timestamptz AS read_at
+SELECT w.id, w.server_id, w.package, w.rule, w.severity, w.text, w.evidence, w.reason, w.until_at, w.asked_by, w.asked_by_id, w.asked_at, w.state, w.decided_by, w.decided_by_id, w.decided_at, w.decision, w.withdrawn_by, w.withdrawn_at, w.withdrawal, s.name AS server, now()::timestamptz AS read_at,
+       ARRAY(SELECT DISTINCT o.name
+             FROM server_host own
+             JOIN server_host theirs ON theirs.host_id = own.host_id AND theirs.server_id <> own.server_id
+             JOIN server o ON o.id = theirs.server_id
+             WHERE own.server_id = w.server_id)::text[] AS others
 FROM waiver w
 JOIN server s ON s.id = w.server_id
-WHERE ($1::bigint = 0 OR w.server_id = $1::bigint)
+WHERE ($1::bigint = 0
+       OR w.server_id = $1::bigint
+       OR EXISTS (
+           SELECT 1
+           FROM server_host own
+           JOIN server_host theirs ON theirs.host_id = own.host_id
+           WHERE own.server_id = $1::bigint
+             AND theirs.server_id = w.server_id))
   AND ($2::boolean OR w.state IN ('asked', 'granted') AND w.until_at > now())
 ORDER BY w.id DESC
 LIMIT 1000
@@ -288,9 +307,11 @@ type WaiversRow struct {
 	Withdrawal  string
 	Server      string
 	ReadAt      time.Time
+	Others      []string
 }
 
-// Newest first; server 0 = all. Those that are over are left out unless wanted.
+// Newest first; server 0 = all, else those of the servers on its hosts. Those that
+// are over are left out unless wanted.
 func (q *Queries) Waivers(ctx context.Context, arg WaiversParams) ([]WaiversRow, error) {
 	rows, err := q.db.Query(ctx, waivers, arg.ServerID, arg.Past)
 	if err != nil {
@@ -323,6 +344,7 @@ func (q *Queries) Waivers(ctx context.Context, arg WaiversParams) ([]WaiversRow,
 			&i.Withdrawal,
 			&i.Server,
 			&i.ReadAt,
+			&i.Others,
 		); err != nil {
 			return nil, err
 		}
@@ -335,14 +357,25 @@ func (q *Queries) Waivers(ctx context.Context, arg WaiversParams) ([]WaiversRow,
 }
 
 const waiversFor = `-- name: WaiversFor :many
-SELECT w.id, w.server_id, w.package, w.rule, w.severity, w.text, w.evidence, w.reason, w.until_at, w.asked_by, w.asked_by_id, w.asked_at, w.state, w.decided_by, w.decided_by_id, w.decided_at, w.decision, w.withdrawn_by, w.withdrawn_at, w.withdrawal, s.name AS server, now()::timestamptz AS read_at
+SELECT w.id, w.server_id, w.package, w.rule, w.severity, w.text, w.evidence, w.reason, w.until_at, w.asked_by, w.asked_by_id, w.asked_at, w.state, w.decided_by, w.decided_by_id, w.decided_at, w.decision, w.withdrawn_by, w.withdrawn_at, w.withdrawal, s.name AS server, now()::timestamptz AS read_at,
+       ARRAY(SELECT DISTINCT o.name
+             FROM server_host own
+             JOIN server_host theirs ON theirs.host_id = own.host_id AND theirs.server_id <> own.server_id
+             JOIN server o ON o.id = theirs.server_id
+             WHERE own.server_id = w.server_id)::text[] AS others
 FROM waiver w
 JOIN server s ON s.id = w.server_id
-WHERE w.server_id = $1
+WHERE (w.server_id = $1
+       OR EXISTS (
+           SELECT 1
+           FROM server_host own
+           JOIN server_host theirs ON theirs.host_id = own.host_id
+           WHERE own.server_id = $1
+             AND theirs.server_id = w.server_id))
   AND lower(w.package) = lower($2)
   AND w.state = 'granted'
   AND w.until_at > now()
-ORDER BY w.rule, w.id
+ORDER BY w.rule, w.server_id = $1, w.id
 `
 
 type WaiversForParams struct {
@@ -373,9 +406,11 @@ type WaiversForRow struct {
 	Withdrawal  string
 	Server      string
 	ReadAt      time.Time
+	Others      []string
 }
 
-// The waivers that stand now, by the database's clock.
+// The waivers that stand now, by the database's clock, those of the server itself
+// last of each rule: what is accepted on a node is accepted for all its servers.
 func (q *Queries) WaiversFor(ctx context.Context, arg WaiversForParams) ([]WaiversForRow, error) {
 	rows, err := q.db.Query(ctx, waiversFor, arg.ServerID, arg.Package)
 	if err != nil {
@@ -408,6 +443,7 @@ func (q *Queries) WaiversFor(ctx context.Context, arg WaiversForParams) ([]Waive
 			&i.Withdrawal,
 			&i.Server,
 			&i.ReadAt,
+			&i.Others,
 		); err != nil {
 			return nil, err
 		}
