@@ -129,6 +129,9 @@ func (s *Store) RecordPreparation(ctx context.Context, actor Actor, pkg, doneBy,
 	if err != nil {
 		return fmt.Errorf("record preparation: %w", rollout.Invalid("%s", err))
 	}
+	if known.Kind != exchange.ServicePack {
+		return fmt.Errorf("record preparation for %s: %w", known.Name, rollout.Conflict("Nothing is to be prepared for %s, and so nothing is recorded: a rollup changes neither schema nor organization nor domains.", known.Words))
+	}
 	if reason = strings.TrimSpace(reason); reason == "" {
 		return fmt.Errorf("record preparation: %w", rollout.Invalid("Say how it is known that the organization is prepared."))
 	}

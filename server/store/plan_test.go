@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"wavekeeper/server/exchange"
@@ -95,6 +96,9 @@ func TestPackageAndPreparationAreRecorded(t *testing.T) {
 	}
 	if err := s.RecordPreparation(t.Context(), erika, "sp1", "", " "); !errors.Is(err, rollout.ErrInvalid) {
 		t.Errorf("a preparation without a reason: %v, want ErrInvalid", err)
+	}
+	if err := s.RecordPreparation(t.Context(), erika, "sp1-ru4", "", "setup /PrepareAD ran"); !errors.Is(err, rollout.ErrConflict) || !strings.Contains(err.Error(), "Nothing is to be prepared for SP1 RU4") {
+		t.Errorf("a preparation for a rollup: %v, want ErrConflict", err)
 	}
 	if err := s.RecordPreparation(t.Context(), erika, "sp1", "", "setup /PrepareAD ran on Friday"); err != nil {
 		t.Fatal(err)
