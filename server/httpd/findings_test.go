@@ -150,14 +150,22 @@ func TestTheOrganizationIsEnteredWithHowItIsKnown(t *testing.T) {
 	if page := enter("schema", "14622"); !strings.Contains(page, "waits for another operator") {
 		t.Errorf("who is held is released: %s", words(page))
 	}
-	lead.page("/organization", "Waits for a second person", "10637", "is to be 14622")
+	lead.page("/organization", "Waits for a second person", "10637", "is to be 14622", "somebody else has to confirm it", "Take it back")
+	if status, page := lead.post("/organization/withdraw", url.Values{"wish": {"1"}, "reason": {"mistyped"}}); status != 200 || !strings.Contains(page, "It is taken back") || strings.Contains(page, "Waits for a second person") {
+		t.Errorf("who asked takes it back: status %d: %s", status, words(page))
+	}
+	enter("schema", "14622")
 	if status, page := lead.post("/organization/drop", url.Values{"name": {"organization"}, "reason": {"x"}}); status != 200 || !strings.Contains(page, "waits for another operator") {
 		t.Errorf("status %d: %s", status, words(page))
 	}
 	operator := c.signedIn(t, "operator")
 	operator.page("/", "Confirm a fact of the organization: schema is to be 14622", "Look and decide")
+	operator.page("/organization", "Refuse")
+	if status, page := operator.post("/organization/withdraw", url.Values{"wish": {"2"}, "reason": {"x"}}); status != 409 {
+		t.Errorf("another one takes it back: status %d: %s", status, words(page))
+	}
 	for ruling, want := range map[string]int{"": 422, "confirm": 200} {
-		if status, page := operator.post("/organization/decide", url.Values{"wish": {"1"}, "ruling": {ruling}, "reason": {"seen"}}); status != want {
+		if status, page := operator.post("/organization/decide", url.Values{"wish": {"2"}, "ruling": {ruling}, "reason": {"seen"}}); status != want {
 			t.Errorf("status %d: %s", status, words(page))
 		}
 	}

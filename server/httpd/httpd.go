@@ -146,6 +146,7 @@ func (s *server) routes() http.Handler {
 			r.Post("/organization", s.on(s.organizationEnter))
 			r.Post("/organization/drop", s.on(s.organizationDrop))
 			r.Post("/organization/decide", s.on(s.organizationDecide))
+			r.Post("/organization/withdraw", s.on(s.organizationWithdraw))
 			r.Post("/organization/look", s.on(s.organizationLook))
 
 			// Media.

@@ -56,7 +56,7 @@ func (s *server) organization(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, one := range wishes {
 		row := page.OrganizationWish{ID: one.ID, Words: wishWords(one), By: one.AskedBy, Reason: clean(one.Reason), At: clock.Moment(one.AskedAt), Why: v.why(auth.Approve)}
-		if row.Own = one.AskedByID == v.actor(r).PersonID; row.Own && row.Why == "" {
+		if row.Own = one.AskedByID == v.actor(r).PersonID && v.may(auth.Prepare); row.Own {
 			row.WhyNot = "You asked for this: somebody else has to confirm it."
 		}
 		view.Wishes = append(view.Wishes, row)
@@ -181,6 +181,22 @@ func (s *server) organizationDecide(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	return s.done(w, r, "/organization", words)
+}
+
+// organizationWithdraw takes back what waits, by who asked for it.
+func (s *server) organizationWithdraw(w http.ResponseWriter, r *http.Request) error {
+	v, err := s.allowed(r, auth.Prepare)
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(r.PostFormValue("wish"), 10, 64)
+	if err != nil {
+		return rollout.Invalid("The form does not say what is taken back.")
+	}
+	if err := s.Store.WithdrawOrganization(r.Context(), v.actor(r), id, reason(r)); err != nil {
+		return err
+	}
+	return s.done(w, r, "/organization", "It is taken back; what was known stays.")
 }
 
 // byHandWords says which facts of the organization nobody read; "" = none.

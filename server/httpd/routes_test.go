@@ -107,6 +107,7 @@ var decisions = map[string]string{
 	"POST /organization":                                                "planner operator",
 	"POST /organization/drop":                                           "planner operator",
 	"POST /organization/decide":                                         "operator",
+	"POST /organization/withdraw":                                       "planner operator",
 	"POST /organization/look":                                           "planner operator",
 	"GET /media":                                                        everyone,
 	"GET /media/{media}":                                                everyone,

@@ -187,6 +187,18 @@ func (d submitted) secondPerson(t *testing.T, held func() bool) {
 	if _, err := d.Store.EnterOrganizationFact(ctx, d.lead, "schema", []byte("11116"), "it is"); !errors.Is(err, rollout.ErrConflict) {
 		t.Errorf("a second wish of one fact: %v", err)
 	}
+	if err := d.Store.WithdrawOrganization(ctx, d.operator, one().ID, "not mine"); !errors.Is(err, rollout.ErrConflict) {
+		t.Errorf("another one takes it back: %v", err)
+	}
+	if err := d.Store.WithdrawOrganization(ctx, d.lead, one().ID, " "); !errors.Is(err, rollout.ErrInvalid) {
+		t.Errorf("without a reason: %v", err)
+	}
+	if err := d.Store.WithdrawOrganization(ctx, d.lead, one().ID, "mistyped"); err != nil {
+		t.Fatal(err)
+	}
+	if wait, err := d.Store.DropOrganizationFact(ctx, d.lead, "schema", "once more"); err != nil || !wait {
+		t.Fatal(wait, err)
+	}
 	if err := d.Store.DecideOrganization(ctx, d.lead, one().ID, false, "another way"); err != nil {
 		t.Fatal(err)
 	}

@@ -101,6 +101,35 @@ func (s *Store) DecideOrganization(ctx context.Context, actor Actor, id int64, c
 	return nil
 }
 
+// WithdrawOrganization takes back what waits, by the person who asked for it.
+func (s *Store) WithdrawOrganization(ctx context.Context, actor Actor, id int64, reason string) error {
+	reason = strings.TrimSpace(reason)
+	err := s.inTx(ctx, func(t *txn) error {
+		if err := t.acts(ctx, actor, "operator", "planner"); err != nil {
+			return err
+		}
+		if reason == "" {
+			return rollout.Invalid("Say why: the reason is kept on record.")
+		}
+		r, err := t.q.TakeOrganizationWish(ctx, id)
+		if err != nil {
+			return missing(err, "This does not wait for an answer any more.")
+		}
+		if r.AskedByID != actor.PersonID {
+			return rollout.Conflict("%s asked for this: who asked takes it back, and an operator confirms or refuses it.", r.AskedBy)
+		}
+		t.record(actor, Record{
+			What: "organization.withdraw", Subject: r.Name, Reason: reason,
+			Detail: map[string]any{"wish": id, "asked_by": r.AskedBy, "value": string(r.Value)},
+		})
+		return t.ring(ctx, "organization", 0)
+	})
+	if err != nil {
+		return fmt.Errorf("withdraw wish %d about the organization: %w", id, err)
+	}
+	return nil
+}
+
 func (t *txn) grantWish(ctx context.Context, actor Actor, w OrganizationWish) error {
 	if w.AskedByID == actor.PersonID {
 		return ownWork("You asked for this: somebody else has to confirm it.")

@@ -504,13 +504,14 @@ func TestNobodyActsWithoutTheRights(t *testing.T) {
 			_, err := d.Store.DropOrganizationFact(ctx, a, "schema", "x")
 			return err
 		},
-		"DecideOrganization": func(a store.Actor) error { return d.Store.DecideOrganization(ctx, a, 1, true, "x") },
-		"SetPolicy":          func(a store.Actor) error { return d.Store.SetPolicy(ctx, a, "x", 1, "x") },
-		"ResetPolicy":        func(a store.Actor) error { return d.Store.ResetPolicy(ctx, a, "x", "x") },
-		"PauseRollout":       func(a store.Actor) error { return d.Store.PauseRollout(ctx, a, d.rollout, "x") },
-		"PauseWave":          func(a store.Actor) error { return d.Store.PauseWave(ctx, a, wave, "x") },
-		"RecordPreparation":  func(a store.Actor) error { return d.Store.RecordPreparation(ctx, a, "sp1", "", "x") },
-		"RejectRevision":     func(a store.Actor) error { return d.Store.RejectRevision(ctx, a, revision, "x") },
+		"DecideOrganization":   func(a store.Actor) error { return d.Store.DecideOrganization(ctx, a, 1, true, "x") },
+		"SetPolicy":            func(a store.Actor) error { return d.Store.SetPolicy(ctx, a, "x", 1, "x") },
+		"ResetPolicy":          func(a store.Actor) error { return d.Store.ResetPolicy(ctx, a, "x", "x") },
+		"PauseRollout":         func(a store.Actor) error { return d.Store.PauseRollout(ctx, a, d.rollout, "x") },
+		"PauseWave":            func(a store.Actor) error { return d.Store.PauseWave(ctx, a, wave, "x") },
+		"WithdrawOrganization": func(a store.Actor) error { return d.Store.WithdrawOrganization(ctx, a, 1, "x") },
+		"RecordPreparation":    func(a store.Actor) error { return d.Store.RecordPreparation(ctx, a, "sp1", "", "x") },
+		"RejectRevision":       func(a store.Actor) error { return d.Store.RejectRevision(ctx, a, revision, "x") },
 		"RequestProbes": func(a store.Actor) error {
 			_, err := d.Store.RequestProbes(ctx, a, nil)
 			return err
