@@ -41,7 +41,7 @@ func StateHelps() []StateHelp {
 		{"unknown", "It cannot be said whether something ran. A person decides."},
 		{"failed", "Ended without reaching its goal. A person retries or skips."},
 		{"skipped", "A person decided not to do it; it never counts as upgraded."},
-		{"done", "Verified at the target."},
+		{"done", "Its goal is reached and verified: a server at the target, the organization prepared."},
 	}
 }
 
