@@ -14,6 +14,7 @@ var tables = map[string]func() Table{
 	rollout.StandaloneServicePack:        Standalone,
 	"ccr-service-pack":                   ccrServicePack,
 	"ccr-rollup":                         ccrRollup,
+	"ccr-service-pack-and-rollup":        ccrBoth,
 	"staging":                            Staging,
 	"standalone-rollup":                  StandaloneRollup,
 	"standalone-service-pack-and-rollup": StandaloneServicePackAndRollup,
@@ -25,8 +26,9 @@ var tables = map[string]func() Table{
 // sized makes the runbooks whose names hold how many nodes and clustered mailbox
 // servers they are for: "scc-3-2-service-pack".
 var sized = map[string]func(nodes, servers int) Table{
-	"scc-#-service-pack": sccServicePack,
-	"scc-#-rollup":       sccRollup,
+	"scc-#-service-pack":            sccServicePack,
+	"scc-#-rollup":                  sccRollup,
+	"scc-#-service-pack-and-rollup": sccBoth,
 }
 
 // ByName returns the runbook of that name.

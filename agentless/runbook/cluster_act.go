@@ -145,7 +145,7 @@ func doAct(ctx context.Context, w *Work, word, pending string) (Outcome, error) 
 }
 
 // server is the clustered mailbox server of the turn, "" when there is none.
-func (w *Work) turnServer() string { return w.Notes[Choose]["cms"+w.Turn] }
+func (w *Work) turnServer() string { return w.chosen()["cms"+w.Turn] }
 
 // noServer is a turn whose server is "".
 func noServer() Outcome {

@@ -33,6 +33,9 @@ type clusterFixture struct {
 	began   time.Time
 	pkg     runbook.Package
 	media   runbook.Media
+	then    runbook.Package // the plan's second package, with its media
+	thenIn  runbook.Media
+	hooks   runbook.Hooks
 	before  func(step string, tick int) // what a test does before a tick
 	lost    func(step string, tick int) bool
 	limits  bool
@@ -102,9 +105,13 @@ func newCluster(t *testing.T, kind exchange.ClusterType, nodes, servers int, lan
 		name = fmt.Sprintf("scc-%d-%d-service-pack", nodes, servers)
 	}
 	if o.Rollups != nil {
-		f.pkg = runbook.Package{Name: "SP1 RU8", Target: exchange.Build{Major: 8, Minor: 1, Build: 375, Revision: 2}, Language: language, Arch: "x64"}
-		f.media = runbook.Media{Folder: rollupFolder, SetupSHA256: twin.RollupSHA256("sp1-ru8", "x64")}
-		name = strings.Replace(name, "service-pack", "rollup", 1)
+		f.then = runbook.Package{Name: "SP1 RU8", Target: exchange.Build{Major: 8, Minor: 1, Build: 375, Revision: 2}, Language: language, Arch: "x64"}
+		f.thenIn = runbook.Media{Folder: rollupFolder, SetupSHA256: twin.RollupSHA256("sp1-ru8", "x64")}
+		name += "-and-rollup"
+	}
+	if o.Rollups != nil && o.Servers[0].Build == sp1 { // the rollup alone
+		f.pkg, f.media, f.then, f.thenIn = f.then, f.thenIn, runbook.Package{}, runbook.Media{}
+		name = strings.Replace(name, "service-pack-and-", "", 1)
 	}
 	table, ok := runbook.ByName(name)
 	if !ok {
@@ -187,9 +194,13 @@ func (f *clusterFixture) work(t *testing.T, s runbook.Step) (*runbook.Work, *run
 		return nil, out
 	}
 	delete(memory, "test.host")
+	pkg, media := f.pkg, f.media
+	if s.Second {
+		pkg, media = f.then, f.thenIn
+	}
 	return &runbook.Work{
 		Host: f.hosts[name], Node: name, Nodes: f.nodes, Turn: s.Turn(), Server: f.servers[0], Servers: f.servers,
-		Package: f.pkg, Media: f.media, RunAs: runbook.Account{Name: runas, Password: runasPass}, Installation: "test", Upgrade: 17,
+		Package: pkg, Then: f.then, Media: media, Hooks: f.hooks, RunAs: runbook.Account{Name: runas, Password: runasPass}, Installation: "test", Upgrade: 17,
 		Attempt: f.first, Prepared: true, Memory: memory, Notes: notes, Ledger: f.books[name].open(), Book: f.books[name], Now: f.now(),
 		Markers: slices.Clone(f.books[name].markers), Unwinding: f.unwind, Fleet: preflight.Fleet{Known: true},
 	}, nil

@@ -200,7 +200,7 @@ func choose(rollup bool) func(context.Context, *Work) (Outcome, error) {
 // chosenTold is the fact "cluster" as step choose read it, for every node.
 func chosenTold(w *Work) map[string]rules.Fact {
 	var known map[string]rules.Fact
-	if text := w.Notes[Choose][looked]; text != "" && json.Unmarshal([]byte(text), &known) != nil {
+	if text := w.chosen()[looked]; text != "" && json.Unmarshal([]byte(text), &known) != nil {
 		return nil // nothing is known: the rules say so
 	}
 	return known
@@ -239,9 +239,13 @@ func preflightNode(ctx context.Context, w *Work) (Outcome, error) {
 }
 
 // begunThere reports whether anything was begun that binds the order: a program on
-// a node, or a server stopped or moved for it. Groups that were moved bind nothing.
+// a node, or a server stopped or moved for it. Groups that were moved bind nothing,
+// nor does the first package bind the second.
 func begunThere(w *Work) bool {
 	for name, memory := range w.Notes {
+		if w.second() && !strings.HasPrefix(name, RollupName) && !strings.Contains(name, ofSecond+"-") {
+			continue
+		}
 		for _, step := range []string{"setup-", "rollup-", "upgrade-cms-", "stop-cms-", "move-cms-"} {
 			if strings.HasPrefix(name, step) && (memory[setupRan] != "" || memory["created"] != "" || memory[clusterActed] != "") {
 				return true
@@ -335,12 +339,19 @@ func order(w *Work, c windows.Cluster, rollup bool) (turns []turn, why string) {
 
 func atTarget(w *Work, s windows.ClusterServer) bool { return at(s, w.Package.Target) }
 
+// atLevel reports whether a clustered mailbox server is at the service pack that the
+// package is of.
+func atLevel(w *Work, s windows.ClusterServer) bool {
+	b, err := exchange.ParseBuild(s.Build)
+	return err == nil && b.ServicePack() >= w.Package.Target.ServicePack()
+}
+
 // nodesAt are the hosts whose roles are at the target, as they were asked in this
 // attempt.
 func nodesAt(w *Work) []string {
 	var out []string
 	for i := range w.Nodes {
-		note := w.Notes["facts-"+strconv.Itoa(i+1)]
+		note := w.Notes[w.rowOf("facts")+"-"+strconv.Itoa(i+1)]
 		if note[nodeAt] == "yes" {
 			out = append(out, note[nodeName])
 		}
@@ -366,7 +377,7 @@ func nodeFacts(rollup bool) func(context.Context, *Work) (Outcome, error) {
 		if err != nil {
 			return trouble("read how far the node is", err)
 		}
-		w.Memory[nodeName], w.Memory[nodeAt] = w.Node, ""
+		w.Memory[nodeName], w.Memory[nodeAt], w.Memory["build"] = w.Node, "", out.Build
 		if goal.reached {
 			w.Memory[nodeAt] = "yes"
 		}

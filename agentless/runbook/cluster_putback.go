@@ -85,7 +85,7 @@ func (w *Work) begunOn(node string) bool {
 	}
 	for i := range w.Nodes {
 		turn := fmt.Sprintf("-%d", i+1)
-		if same(w.Notes[Choose]["node"+turn]) && (w.Notes["setup"+turn][setupRan] != "" || w.Notes["setup"+turn]["created"] != "") {
+		if same(chosenIn(w.Notes, false)["node"+turn]) && (w.Notes["setup"+turn][setupRan] != "" || w.Notes["setup"+turn]["created"] != "") {
 			return true
 		}
 	}

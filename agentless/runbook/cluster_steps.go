@@ -8,7 +8,8 @@ import (
 )
 
 // nodeTurn takes one passive node to the target.
-func nodeTurn(turn int, rollup bool) []Step {
+func nodeTurn(turn int, h half) []Step {
+	rollup := h.rollup
 	begins, ends := rollout.Clock(""), rollout.Clock("")
 	if turn == 1 {
 		begins = rollout.ExposedBegins
@@ -61,7 +62,7 @@ func nodeTurn(turn int, rollup bool) []Step {
 		{rollout.Step{
 			Name: "restart", Words: "The node is restarted",
 			Expected: 6 * time.Minute, Soft: 20 * time.Minute, Hard: 2 * time.Hour, Silence: 20 * time.Minute, Repeatable: true,
-		}, restartNode("setup", "rollup")},
+		}, restartNode},
 		{rollout.Step{
 			Name: "after", Words: "Monitoring, third-party services and the firewall's service are put back on the node as they were",
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
@@ -83,7 +84,8 @@ func nodeTurn(turn int, rollup bool) []Step {
 				all = append(all, on(instead, "node", turn))
 			}
 		case rollup && slices.Contains([]string{"restart", "settings-back", Firewall}, s.Name):
-		case turn == 1 && (s.Name == lookOnceMore || s.Name == preflightAgain): // minutes after the first time
+		case h.second && s.Name == "record": // what was there before anything was touched is on record
+		case turn == 1 && !h.second && (s.Name == lookOnceMore || s.Name == preflightAgain): // minutes after the first time
 		default:
 			all = append(all, on(s, "node", turn))
 		}

@@ -116,7 +116,7 @@ func isPassive(w *Work, c windows.Cluster, rollup bool) stand {
 		return stand{failed: fmt.Sprintf("%s is %s in the cluster", w.Node, said(n.State)), remedy: "Bring the node up in the cluster, then run again."}
 	}
 	for i := 1; fmt.Sprintf("-%d", i) != w.Turn && i <= len(w.Nodes); i++ {
-		before, name := w.Notes[Choose][fmt.Sprintf("node-%d", i)], w.Notes[Choose][fmt.Sprintf("cms-%d", i)]
+		before, name := w.chosen()[fmt.Sprintf("node-%d", i)], w.chosen()[fmt.Sprintf("cms-%d", i)]
 		if name == "" {
 			continue
 		}
@@ -254,7 +254,7 @@ func verifyCluster(rollup bool) func(context.Context, *Work) (Outcome, error) {
 		return clusterGoal(ctx, w, "verify", func(c windows.Cluster) stand {
 			var wrong []string
 			for _, s := range c.Servers {
-				if !rollup && !atTarget(w, s) {
+				if !rollup && !atTarget(w, s) || rollup && !atLevel(w, s) {
 					wrong = append(wrong, fmt.Sprintf("%s is at %s", s.Name, said(s.Build)))
 				}
 				if s.State != onlineState && s.State != onlinePendingState {

@@ -208,5 +208,8 @@ func putBackHook(ctx context.Context, w *Work, e Entry) (out Outcome, closed boo
 
 // hookID names a run of a hook; one that was killed and is repeated has the same.
 func (w *Work) hookID(point, name string) string {
+	if w.second() { // a server is stopped once for each package
+		point += ofSecond
+	}
 	return fmt.Sprintf("%s-u%d-a%d-%s%s-%s", w.Installation, w.Upgrade, w.Attempt, point, w.Turn, name)
 }

@@ -8,8 +8,8 @@ import (
 	"wavekeeper/server/rollout"
 )
 
-// Choose begins the names of the steps that say which host is node-1, node-2 and
-// so on: in their memory, under those very words.
+// Choose is the step that says which host is node-1, node-2 and so on: in its
+// memory, under those very words. A plan of two packages has one for each.
 const Choose = "choose"
 
 // HostFor names the host that a step works on. hosts are the server's, in the
@@ -30,18 +30,8 @@ func HostFor(step rollout.Step, notes map[string]map[string]string, hosts []stri
 		}
 		return "", nobody(step)
 	}
-	// Later ones know better: a node may be chosen at its turn.
-	var chosen []string
-	for name := range notes {
-		if name == Choose || strings.HasPrefix(name, Choose+"-") {
-			chosen = append(chosen, name)
-		}
-	}
-	slices.Sort(chosen)
-	for _, name := range slices.Backward(chosen) {
-		if host := notes[name][step.On]; slices.Contains(hosts, host) {
-			return host, nil
-		}
+	if host := chosenIn(notes, step.Second)[step.On]; slices.Contains(hosts, host) {
+		return host, nil
 	}
 	return "", nobody(step)
 }

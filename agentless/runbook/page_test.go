@@ -28,7 +28,7 @@ func TestRunbooksPage(t *testing.T) {
 		}
 		tables = append(tables, table)
 	}
-	for _, name := range []string{"scc-2-1-service-pack", "scc-2-1-rollup"} { // of those that are made for their numbers
+	for _, name := range []string{"scc-2-1-service-pack", "scc-2-1-rollup", "scc-2-1-service-pack-and-rollup"} { // of those that are made for their numbers
 		if table, ok := runbook.ByName(name); ok {
 			tables = append(tables, table)
 		}

@@ -42,7 +42,7 @@ func TestEveryRunbookOfServersVerifiesARepair(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"standalone-service-pack": "verify", "standalone-rollup": "rollup-verify", "standalone-service-pack-and-rollup": "verify",
-		"ccr-service-pack": "verify", "ccr-rollup": "verify", "scc-3-2-rollup": "verify", rollout.OrganizationRunbook: "",
+		"ccr-service-pack": "verify", "ccr-rollup": "verify", "scc-3-2-rollup": "verify", "ccr-service-pack-and-rollup": "verify", rollout.OrganizationRunbook: "",
 	} {
 		book, ok := runbook.ByName(name)
 		if !ok {

@@ -43,10 +43,10 @@ func subjectOf(ctx context.Context, w *Work) (rules.Subject, []Fact, error) {
 	}
 	s := rules.Subject{
 		Server: w.Server, Servers: w.Servers, Package: catalogued(w.Package), Media: mediaOf(w), Canary: canaryOf(w),
-		Fleet: w.Fleet, Policy: w.Policy.Rules, Prepared: w.Prepared, OwnSetup: w.ranOnce() || w.Memory[lastRan] != "",
+		Fleet: w.Fleet, Policy: w.Policy.Rules, Prepared: w.Prepared, OwnSetup: w.ownProgram(),
 		RemovesPacks: removesPacks(), Ahead: w.Run != 0, WithoutWMI: w.Host.Without(), Waived: w.Waived, Now: w.Now,
 	}
-	if w.Then != (Package{}) {
+	if w.Then != (Package{}) && !w.second() {
 		then := catalogued(w.Then)
 		s.Then = &then
 	}
@@ -70,6 +70,16 @@ func subjectOf(ctx context.Context, w *Work) (rules.Subject, []Fact, error) {
 		}
 	}
 	return s, found, nil
+}
+
+// ownProgram reports whether what stands half done on the host may be this upgrade's:
+// a program of it began there. When the second package has its turn, the first one's
+// is proven to have come to its end.
+func (w *Work) ownProgram() bool {
+	if w.second() {
+		return w.note(RollupName)[setupRan] != "" || strings.Contains(w.Memory[ranKeys], RollupName)
+	}
+	return w.ranOnce() || w.Memory[lastRan] != ""
 }
 
 func words(errs []error) []string {

@@ -12,7 +12,7 @@ import (
 // of a cluster that installs, or whose time people ask about, is one of those.
 func TestTroubleInTheMiddleOfAClusterHasItsRecovery(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"ccr-service-pack", "ccr-rollup", "scc-3-2-service-pack", "scc-3-2-rollup"} {
+	for _, name := range []string{"ccr-service-pack", "ccr-rollup", "scc-3-2-service-pack", "scc-3-2-rollup", "ccr-service-pack-and-rollup", "scc-3-2-service-pack-and-rollup"} {
 		table, ok := runbook.ByName(name)
 		if !ok {
 			t.Fatalf("no runbook %s", name)

@@ -28,12 +28,27 @@ const (
 		hook-cms-stop-1 stop-cms-1 move-cms-1 online-1 hook-cms-online-1
 		groups-2 record-2 look-again-2 preflight-again-2 stop-monitoring-2 stop-services-2 forefront-2 passive-2 rollup-2 restart-2 rollup-services-2 after-2 ready-2
 		copies-2 verify verify-1 verify-2 functional-1 hook-after put-back-1 put-back-2 tidy-1 tidy-2`
+
+	ccrBothNames = `facts-1 facts-2 choose hook-announce stage-1 stage-2 stage-second-1 stage-second-2
+		inspect-1 inspect-2 preflight-1 preflight-2 streaming-1 streaming-2
+		groups-1 record-1 stop-monitoring-1 stop-services-1 forefront-1 firewall-1 passive-1 setup-1 restart-1 after-1 settings-back-1 ready-1
+		hook-cms-stop-1 stop-cms-1 move-cms-1 upgrade-cms-1 online-1 hook-cms-online-1
+		groups-2 record-2 look-again-2 preflight-again-2 stop-monitoring-2 stop-services-2 forefront-2 firewall-2 passive-2 setup-2 restart-2
+		after-2 settings-back-2 ready-2 copies-2 service-pack-verify service-pack-verify-1 service-pack-verify-2
+		facts-second-1 facts-second-2 choose-second
+		groups-second-1 look-again-second-1 preflight-again-second-1 stop-monitoring-second-1 stop-services-second-1 forefront-second-1 passive-second-1
+		rollup-1 restart-second-1 rollup-services-1 after-second-1 ready-second-1
+		hook-cms-stop-second-1 stop-cms-second-1 move-cms-second-1 online-second-1 hook-cms-online-second-1
+		groups-second-2 look-again-second-2 preflight-again-second-2 stop-monitoring-second-2 stop-services-second-2 forefront-second-2 passive-second-2
+		rollup-2 restart-second-2 rollup-services-2 after-second-2 ready-second-2
+		copies-second-2 verify verify-1 verify-2 functional-1 hook-after put-back-1 put-back-2 tidy-1 tidy-2`
 )
 
 func TestRollupsHaveTheStepsThatTheyShould(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"standalone-rollup": rollupNames, "standalone-service-pack-and-rollup": bothNames, "ccr-rollup": ccrRollupNames, "scc-2-1-rollup": ccrRollupNames,
+		"ccr-service-pack-and-rollup": ccrBothNames, "scc-2-1-service-pack-and-rollup": ccrBothNames,
 	} {
 		if diff := cmp.Diff(strings.Fields(want), stepNames(t, name)); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)

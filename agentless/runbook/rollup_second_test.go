@@ -15,6 +15,7 @@ import (
 // how often Setup and the rollup had begun by then.
 type toldHooks struct {
 	ran func(point string)
+	id  func(id string)
 }
 
 func (h *toldHooks) Bound(context.Context, string) ([]string, error) {
@@ -23,6 +24,9 @@ func (h *toldHooks) Bound(context.Context, string) ([]string, error) {
 
 func (h *toldHooks) Run(_ context.Context, call runbook.HookCall) (runbook.HookRun, error) {
 	h.ran(call.Point)
+	if h.id != nil {
+		h.id(call.ID)
+	}
 	return runbook.HookRun{State: runbook.HookDone, Words: "exit code 0"}, nil
 }
 

@@ -74,7 +74,7 @@ func StandaloneServicePackAndRollup() Table {
 }
 
 // stageSecond is the step that brings the second package to the host.
-const stageSecond = Stage + "-second"
+const stageSecond = Stage + ofSecond
 
 // rollupRestart restarts Windows where the rollup wants it.
 func rollupRestart(ctx context.Context, w *Work) (Outcome, error) {

@@ -118,13 +118,13 @@ type Work struct {
 	anew bool // the same step of this host was walked before in this attempt
 }
 
-// note is the memory of the step of that name, the one of the same node.
-func (w *Work) note(base string) map[string]string { return w.Notes[base+w.Turn] }
-
 // taskName names a host task of this work.
 func (w *Work) taskName(word string) string {
 	if w.anew {
 		word += "-again"
+	}
+	if w.second() {
+		word += ofSecond
 	}
 	if w.Run != 0 {
 		return windows.RunTaskName(w.Installation, w.Run, word, max(1, w.Attempt))

@@ -10,7 +10,7 @@ import (
 // their names.
 func TestNoStepHasTheNameOfADecision(t *testing.T) {
 	t.Parallel()
-	for _, name := range append(runbook.Names(), "scc-3-2-service-pack", "scc-3-2-rollup") {
+	for _, name := range append(runbook.Names(), "scc-3-2-service-pack", "scc-3-2-rollup", "scc-3-2-service-pack-and-rollup") {
 		table, ok := runbook.ByName(name)
 		if !ok {
 			t.Fatalf("no runbook %s", name)

@@ -80,8 +80,10 @@ func (d Distress) Recover() []Recovery {
 }
 
 // isStep reports a step by its name, without the turn of a node or server that
-// it may end in ("setup-1").
+// it may end in ("setup-1"), and that of a plan's second package as that of the
+// first ("stop-cms-second-1").
 func isStep(step string, names ...string) bool {
+	step = strings.Replace(step, "-second", "", 1)
 	return slices.ContainsFunc(names, func(n string) bool {
 		rest, ok := strings.CutPrefix(step, n)
 		return ok && (rest == "" || rest[0] == '-' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9')

@@ -26,7 +26,11 @@ func duration(u *unit, g goal) (p50, p90 int) {
 		p50 += minutesFor(u, *g.then)
 	}
 	if u.server.Cluster != exchange.Standalone { // node by node
-		p50 = p50*len(u.server.Nodes) + perMove*len(u.members)
+		moves := 1
+		if g.then != nil {
+			moves = 2
+		}
+		p50 = p50*len(u.server.Nodes) + moves*perMove*len(u.members)
 	}
 	return p50, p50 * 9 / 5
 }

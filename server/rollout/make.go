@@ -48,9 +48,6 @@ func Make(servers []exchange.Server, p exchange.Package, opt Options) (Plan, Rep
 	m.order.number()
 	m.order.rankTails()
 	plan.Waves = m.waves()
-	if err := plan.oneForClusters(); err != nil {
-		return Plan{}, Report{}, err
-	}
 	hash, err := plan.Hash()
 	if err != nil {
 		return Plan{}, Report{}, err
@@ -70,22 +67,6 @@ func follows(p exchange.Package, then *exchange.Package) error {
 		return Invalid("%s is no rollup of %s.", then.Words, p.Words)
 	case then.Withdrawn:
 		return Invalid("%s was withdrawn by Microsoft.", then.Words)
-	}
-	return nil
-}
-
-// oneForClusters refuses two packages for a cluster: there is no runbook that
-// brings both, and nobody shall learn that when he submits.
-func (p Plan) oneForClusters() error {
-	if p.Then == nil {
-		return nil
-	}
-	for _, wave := range p.Waves {
-		for _, s := range p.Servers {
-			if s.Cluster != exchange.Standalone && slices.Contains(wave, s.Name) {
-				return Invalid("%s is clustered, and a cluster gets one package at a time: plan %s for it first, then %s in a plan of its own, or leave it out of this plan.", s.Name, p.Package.Words, p.Then.Words)
-			}
-		}
 	}
 	return nil
 }
