@@ -16,12 +16,17 @@ import (
 // checked has a server's host checked by hand: what a coordinator would save.
 func (c console) checked(t *testing.T, server string, found ...preflight.Finding) {
 	t.Helper()
+	c.checkedFor(t, "sp1", server, found...)
+}
+
+func (c console) checkedFor(t *testing.T, pkg, server string, found ...preflight.Finding) {
+	t.Helper()
 	ctx := t.Context()
 	one, err := c.store.ServerByName(ctx, server)
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked, err := c.store.AskChecks(ctx, store.Actor{Name: "test"}, store.CheckAsk{Servers: []int64{one.ID}, Package: "sp1"})
+	asked, err := c.store.AskChecks(ctx, store.Actor{Name: "test"}, store.CheckAsk{Servers: []int64{one.ID}, Package: pkg})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,4 +246,31 @@ func TestAFailedPreflightLeadsToItsCure(t *testing.T) {
 		t.Fatalf("ask: status %d: %s", status, words(page))
 	}
 	operator.page(base, "asks that it be accepted")
+}
+
+// TestAPlanOfTwoPackagesShowsTheChecksForBoth: what a check for the rollup finds
+// about the service pack that is still missing is no trouble, and nothing of it
+// keeps a server from starting.
+func TestAPlanOfTwoPackagesShowsTheChecksForBoth(t *testing.T) {
+	t.Parallel()
+	both := runbook
+	both.Name += "-and-rollup"
+	c := startWith(t, func(o *httpd.Options) { o.Runbooks = both })
+	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
+	base := submittedThen(t, lead, "sp1-ru4")
+	wave := "/waves/" + waveWith(t, operator, base, "MBX01")
+	for _, b := range []*browser{lead, operator} {
+		for _, path := range []string{"/plans/1", base + wave} {
+			b.page(path, "was ever checked for SP1: what", "None of its hosts was ever checked for SP1 RU4, which follows SP1.")
+		}
+	}
+	c.checked(t, "MBX01", noBackup)
+	c.checkedFor(t, "sp1-ru4", "MBX01", preflight.Finding{Rule: "rollup-level", Severity: preflight.Blocker, Text: "The rollup is for another service pack"}, stopped)
+	for _, path := range []string{"/plans/1", base + wave} {
+		page := operator.page(path, "for SP1 found 1 blocker on 1 host: each keeps", "for SP1 RU4 found 1 blocker on 1 host: a server starts all the same", "/findings?package=sp1-ru4")
+		if strings.Contains(page, "another service pack") {
+			t.Errorf("%s tells of the service pack that the first package brings", path)
+		}
+	}
+	operator.page(base+wave, "msdtc: The service MSDTC does not run")
 }

@@ -253,6 +253,12 @@ func (b *browser) upload(path, csv string) string {
 // submitted takes the fleet to a submitted plan and returns its rollout's address.
 func submitted(t *testing.T, lead *browser) string {
 	t.Helper()
+	return submittedThen(t, lead, "")
+}
+
+// submittedThen is submitted of a plan with a second package.
+func submittedThen(t *testing.T, lead *browser, then string) string {
+	t.Helper()
 	page := lead.upload("/servers/import", fleet)
 	if !strings.Contains(page, "Import 5 servers") {
 		t.Fatalf("preview: %s", words(page))
@@ -262,7 +268,7 @@ func submitted(t *testing.T, lead *browser) string {
 	}
 	_, page = lead.post("/plans", url.Values{
 		"name": {"Spring"}, "package": {"sp1"}, "scope": {"organization"}, "ruleset": {"standard"}, "at_once": {"10"}, "at_once_per_site": {"0"},
-		"floor": {"1"}, "stop_after_failures": {"1"}, "server": {"CAS01", "HT01", "MBX01", "MBX02", "HUM11"},
+		"floor": {"1"}, "stop_after_failures": {"1"}, "server": {"CAS01", "HT01", "MBX01", "MBX02", "HUM11"}, "then": {then},
 	})
 	status, page := lead.post(action(t, page, "/prepared"), url.Values{"reason": {"Change 4711"}})
 	if status != http.StatusOK || !strings.Contains(page, "Change 4711") {

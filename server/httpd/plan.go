@@ -120,11 +120,9 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 		organizationPlan(&view, content)
 	}
 	if content.Kind == rollout.OfServers && len(content.Waves) > 0 {
-		checks, err := s.checksOf(r.Context(), content.Package, planUnits(content), clock)
-		if err != nil {
+		if view.Checks, err = s.checksOf(r.Context(), content, planUnits(content), clock); err != nil {
 			return page.Plan{}, err
 		}
-		view.Checks = &checks
 	}
 	latest := revision.ID == plan.Revisions[0].ID
 	view.Submit = submitAct(v, plan.ID, revision, content, latest)

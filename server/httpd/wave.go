@@ -95,11 +95,9 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	view.Evidence = waveEvidence(wave, report)
 	view.Fresh = freshness(wave, by, clock)
 	if o.Content.Kind == rollout.OfServers {
-		checks, err := s.checksOf(r.Context(), o.Content.Package, waveUnits(content), clock)
-		if err != nil {
+		if view.Checks, err = s.checksOf(r.Context(), o.Content, waveUnits(content), clock); err != nil {
 			return page.Approve{}, err
 		}
-		view.Checks = &checks
 	}
 	view.When = waveTimes(wave, o, report, clock)
 	if view.Media, err = s.waveMedia(r, v, o, wave, clock); err != nil {

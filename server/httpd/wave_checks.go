@@ -58,9 +58,24 @@ func planUnits(p rollout.Plan) []checkedUnit {
 	return units
 }
 
-// checksOf is what the last checks of servers for a package say. They bind
-// nothing: each server's own preflight decides when it starts.
-func (s *server) checksOf(ctx context.Context, pkg exchange.Package, units []checkedUnit, clock ui.Clock) (page.Checks, error) {
+// checksOf is what the last checks of servers say, for each package of their plan.
+// They bind nothing: each server's own preflight decides when it starts.
+func (s *server) checksOf(ctx context.Context, plan rollout.Plan, units []checkedUnit, clock ui.Clock) ([]page.Checks, error) {
+	first, err := s.checksFor(ctx, plan.Package, nil, units, clock)
+	if err != nil || plan.Then == nil {
+		return []page.Checks{first}, err
+	}
+	second, err := s.checksFor(ctx, *plan.Then, &plan.Package, units, clock)
+	return []page.Checks{first, second}, err
+}
+
+// rollupLevel is the rule that a rollup is for the service pack which is installed:
+// of a plan's second package the first one sees to that.
+const rollupLevel = "rollup-level"
+
+// checksFor is checksOf for one package; after is the one that is installed before
+// it, nil = none is.
+func (s *server) checksFor(ctx context.Context, pkg exchange.Package, after *exchange.Package, units []checkedUnit, clock ui.Clock) (page.Checks, error) {
 	out := page.Checks{Href: "/findings?package=" + pkg.Name}
 	runs, err := s.Store.NewestChecks(ctx, pkg.Name)
 	if err != nil {
@@ -72,6 +87,9 @@ func (s *server) checksOf(ctx context.Context, pkg exchange.Package, units []che
 	}
 	by := make(map[string]store.Run, len(runs))
 	for _, r := range runs {
+		if after != nil {
+			r.Findings = slices.DeleteFunc(r.Findings, func(f preflight.Finding) bool { return f.Rule == rollupLevel })
+		}
 		by[strings.ToLower(r.Host.Name)] = r
 	}
 	blockers, blocked, never, old := 0, 0, 0, 0
@@ -101,22 +119,35 @@ func (s *server) checksOf(ctx context.Context, pkg exchange.Package, units []che
 	if len(out.Hosts) > checksShown {
 		out.Hosts, out.Rest = out.Hosts[:checksShown], out.Hosts[checksShown:]
 	}
-	out.State, out.Words = checksWords(pkg, len(out.Hosts)+len(out.Rest), blockers, blocked, never, old)
+	hosts := len(out.Hosts) + len(out.Rest)
+	out.State, out.Words = checksWords(pkg, after, hosts, blockers, blocked, never, old)
+	if after != nil && never == hosts {
+		out.Hosts, out.Rest = nil, nil // one line says it of all
+	}
 	return out, nil
 }
 
 // checksWords is the answer in one line, and how grave it is.
-func checksWords(pkg exchange.Package, hosts, blockers, blocked, never, old int) (ui.State, string) {
-	switch never {
-	case 0:
-	case hosts:
+func checksWords(pkg exchange.Package, after *exchange.Package, hosts, blockers, blocked, never, old int) (ui.State, string) {
+	means := ": each keeps its server from starting until it is cured or accepted"
+	if after != nil {
+		means = fmt.Sprintf(": a server starts all the same, since its preflight asks for %s, and they would stand in the way of %s then", after.Words, pkg.Words)
+	}
+	switch {
+	case never < hosts || never == 0:
+	case after != nil:
+		return ui.State{Key: "unknown"}, fmt.Sprintf("None of its hosts was ever checked for %s, which follows %s.", pkg.Words, after.Words)
+	default:
 		return ui.State{Key: "unknown"}, "None of its hosts was ever checked for " + pkg.Words + ": what the preflight will find is not known."
 	}
 	words := fmt.Sprintf("The last checks for %s found no blocker", pkg.Words)
 	state := ui.State{Key: "pass"}
 	if blockers > 0 {
-		words = fmt.Sprintf("The last checks for %s found %s on %s: each keeps its server from starting until it is cured or accepted", pkg.Words, ui.Count(blockers, "blocker", "blockers"), ui.Count(blocked, "host", "hosts"))
+		words = fmt.Sprintf("The last checks for %s found %s on %s%s", pkg.Words, ui.Count(blockers, "blocker", "blockers"), ui.Count(blocked, "host", "hosts"), means)
 		state.Key = "blocker"
+		if after != nil {
+			state.Key = "warning"
+		}
 	}
 	words += "."
 	if never > 0 {

@@ -23,8 +23,8 @@ type Approve struct {
 	Blast    []Item // mailboxes, sites, last of its role
 	Changes  []Item // of the organization, where it is prepared: versions now and afterwards
 	Evidence []Finding
-	Checks   *Checks // nil = no checks belong to it
-	Fresh    string  // how fresh the facts are
+	Checks   []Checks // of each package of the plan; none = no checks belong to it
+	Fresh    string   // how fresh the facts are
 	Prepared string
 	Floor    string
 	When     []Item

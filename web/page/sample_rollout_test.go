@@ -148,11 +148,11 @@ func approve(f ui.Frame, why string) page.Approve {
 }
 
 // checks is a wave of which one server is blocked and one was never checked.
-func checks() *page.Checks {
+func checks() []page.Checks {
 	server := func(name string) ui.Link {
 		return ui.Link{Href: "/servers/" + name + "/findings?package=sp1", Text: name}
 	}
-	return &page.Checks{
+	return []page.Checks{{
 		State: state("blocker"), Href: "/findings?package=sp1",
 		Words: "The last checks for SP1 found 1 blocker on 1 host: each keeps its server from starting until it is cured or accepted. 1 host was never checked.",
 		Hosts: []page.CheckedHost{
@@ -161,7 +161,7 @@ func checks() *page.Checks {
 			{Server: server("MBX02"), Host: "MBX02", State: state("pass"), Words: "0 blockers, 0 warnings, 0 notes", At: ago(50 * time.Hour), Old: true},
 		},
 		Rest: []page.CheckedHost{{Server: server("MBX03"), Host: "MBX03", State: state("pass"), Words: "0 blockers, 0 warnings, 0 notes", At: ago(time.Hour)}},
-	}
+	}}
 }
 
 func upgrade(f ui.Frame) page.Upgrade {
