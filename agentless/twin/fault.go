@@ -129,7 +129,7 @@ var faultKinds = []faultKind{
 
 // faultSteps are the runbook's steps that the twin can tell apart.
 var faultSteps = []string{
-	stepFacts, stepStage, stepLook, stepPreflight, stepRecord, stepDrainUM, stepDrainTransport, stepUMOut, stepStopServices, stepForefront,
+	stepFacts, stepStage, stepInspect, stepPreflight, stepRecord, stepDrainUM, stepDrainTransport, stepUMOut, stepStopServices, stepForefront,
 	stepFirewall, stepSetup, stepRestart, stepVerify, stepUMIn, stepSettingsBack, stepServicesBack, stepFunctional, stepUndrain, stepPutBack, stepTidy,
 }
 

@@ -197,22 +197,27 @@ func TestEveryFaultHasATest(t *testing.T) {
 	}
 }
 
+// One fault for each step in one walk: each is met once, in its step.
 func TestAFaultBeginsInItsStepOnly(t *testing.T) {
 	t.Parallel()
+	s := server(t, "multi1", "CAS+HT+UM")
+	s.Services = []string{"ScanMail_Master"}
+	var faults []twin.Fault
 	for _, step := range twin.FaultSteps() {
-		t.Run(step, func(t *testing.T) {
-			t.Parallel()
-			s := server(t, "multi1", "CAS+HT")
-			s.Services = []string{"ScanMail_Master"}
-			w, truth := walk(t, s, 4000, twin.Fault{Host: "*", Name: "connection-reset", Step: step})
-			w.disturbed = true
-			if ended := w.all("facts"); ended != "" {
-				t.Fatal(ended)
-			}
-			hits := truth.entries(t, "fault")
-			if len(hits) != 1 || hits[0].Detail["step"] != step {
-				t.Errorf("hits: %v", hits)
-			}
-		})
+		faults = append(faults, twin.Fault{Host: "*", Name: "connection-reset", Step: step})
+	}
+	w, truth := walkOf(t, s, 4000, map[string][]string{"MULTI1": {"forefront", "um-pack=de-DE", "restart-wanted"}}, faults...)
+	w.disturbed, w.waived = true, []string{"forefront"}
+	if ended := w.all("facts"); ended != "" {
+		t.Fatal(ended)
+	}
+	met := map[string]int{}
+	for _, hit := range truth.entries(t, "fault") {
+		met[fmt.Sprint(hit.Detail["step"])]++
+	}
+	for _, step := range twin.FaultSteps() {
+		if met[step] != 1 {
+			t.Errorf("met %d times in %s; all: %v", met[step], step, met)
+		}
 	}
 }

@@ -14,7 +14,7 @@ import (
 const (
 	stepFacts          = "facts"
 	stepStage          = "stage"
-	stepLook           = "look"
+	stepInspect        = "inspect"
 	stepPreflight      = "preflight"
 	stepRecord         = "record"
 	stepDrainUM        = "drain-um"
@@ -41,7 +41,7 @@ const (
 //
 //   - facts is where a host begins, and where Win32_ComputerSystem is asked for;
 //   - stage names the tasks "media-check", "media-pull" and "media-unpack";
-//   - look names the tasks "reach-user", "reach-system" and "look-exchange";
+//   - inspect names the tasks "reach-user", "reach-system" and "look-exchange";
 //   - preflight names the tasks "media" and "canary", or looks among the tasks
 //     before any Setup; it asks for all facts once more, of which the cluster's
 //     name is the last;
@@ -57,7 +57,8 @@ const (
 //   - verify reads the roles a second time without having looked at that task,
 //     after a Setup that went well;
 //   - put-back asks for the processes before it looks among the tasks, gives a
-//     service its start mode back, or names the task "revocation";
+//     service its start mode back, or names the task "revocation"; before services
+//     are stopped the first and the last of these are um-out's, which runs Setup;
 //   - tidy looks among the tasks after Setup, or removes a task's folder.
 //
 // The first question of a step can therefore still count for the step before.
@@ -277,16 +278,16 @@ func (p *progress) task(upgrade, word string, attempt int) {
 	}
 	switch word {
 	case "reach-user", "reach-system", "look-exchange":
-		if p.Step == stepStage || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy) || p.Step == stepLook {
-			p.Step = stepLook
+		if p.Step == stepStage || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy) || p.Step == stepInspect {
+			p.Step = stepInspect
 		}
 	case "media", "canary":
-		between := p.Step == stepStage || p.Step == stepLook || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
+		between := p.Step == stepStage || p.Step == stepInspect || p.Step == stepFacts && (p.Returned == "" || p.Returned == stepTidy)
 		if between || p.Step == stepPreflight || attempt > p.Attempt { // else it is looked at once more, as evidence
 			p.Step, p.Looked = stepPreflight, false
 		}
 	case "revocation":
-		if p.Step != stepTidy {
+		if p.Step != stepTidy && !p.before() { // um-out runs Setup too
 			p.Step = stepPutBack
 		}
 	case "record", "settings":
@@ -328,6 +329,7 @@ func (p *progress) tasks(last string) {
 	case stepVerify, stepPutBack, stepStopServices, stepForefront, stepFirewall, stepDrainUM, stepDrainTransport, stepUMOut,
 		stepRestart, stepUMIn, stepSettingsBack, stepServicesBack, stepFunctional, stepUndrain:
 		switch {
+		case p.before(): // um-out looks for a Setup that runs
 		case last == askedProcesses:
 			p.Step = stepPutBack
 		case !p.Log:

@@ -64,10 +64,17 @@ type walker struct {
 	inferred string // the twin's last word
 	before   string // and that before the step began
 
-	disturbed bool // by a fault of the wire: a step may have to be told from its second question
+	waived    []string // rules
+	disturbed bool     // by a fault of the wire: a step may have to be told from its second question
 }
 
 func walk(t *testing.T, s exchange.Server, speed float64, faults ...twin.Fault) (*walker, *truth) {
+	t.Helper()
+	return walkOf(t, s, speed, nil, faults...)
+}
+
+// walkOf is walk on a host with traits.
+func walkOf(t *testing.T, s exchange.Server, speed float64, traits map[string][]string, faults ...twin.Fault) (*walker, *truth) {
 	t.Helper()
 	bundle, manifest, err := twin.Bundle(twin.MediaTree("sp1", "en-US", "x64"))
 	if err != nil {
@@ -79,7 +86,7 @@ func walk(t *testing.T, s exchange.Server, speed float64, faults ...twin.Fault) 
 		From: `\\files\media\b.wkm`,
 	}
 	f, truth := start(t, twin.Options{
-		Servers: []exchange.Server{s}, Speed: speed, Faults: faults, NoMedia: true,
+		Servers: []exchange.Server{s}, Speed: speed, Traits: traits, Faults: faults, NoMedia: true,
 		Shares: map[string]fs.FS{`\\files\media`: fstest.MapFS{"b.wkm": &fstest.MapFile{Data: bundle}}},
 	})
 	return &walker{
@@ -99,7 +106,7 @@ func (w *walker) step(s runbook.Step) runbook.Outcome {
 			Host: w.host, Server: w.server,
 			Package: runbook.Package{Name: "SP1", Target: exchange.Build{Major: 8, Minor: 1, Build: 240, Revision: 6}, Language: "en-US", Arch: "x64"},
 			Media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-x64`, SetupSHA256: twin.SetupSHA256("sp1", "en-US", "x64"), Medium: w.medium},
-			RunAs:   runbook.Account{Name: runAs, Password: runAsPass}, Installation: "t", Upgrade: 9, Attempt: w.attempt, Prepared: true,
+			RunAs:   runbook.Account{Name: runAs, Password: runAsPass}, Installation: "t", Upgrade: 9, Attempt: w.attempt, Prepared: true, Waived: w.waived,
 			Memory: maps.Clone(w.memory[s.Name]), Notes: maps.Clone(w.memory), Book: w.ledger,
 			Now: w.began.Add(time.Since(w.began) * 60),
 		}

@@ -338,7 +338,7 @@ func TestHostsSurviveTheTwin(t *testing.T) {
 		t.Error("the task folder is gone")
 	}
 	entries, err := os.ReadDir(o.StateDir)
-	if err != nil || len(entries) != 1 {
+	if err != nil || len(entries) != 2 || entries[0].Name() != "CAS1.json" || entries[1].Name() != "organization.json" {
 		t.Errorf("state folder: %v %v", entries, err)
 	}
 	// Setup resumes from its marks when it is run again (domain.md 3.3).
