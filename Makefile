@@ -14,17 +14,22 @@ help: ## list the targets
 run: need-run assets build ## the whole product: private database, simulated fleet, console with sample accounts; FLEET=cluster, mixed or 12 for another fleet
 	@exec bin/wavekeeper demo $(if $(FLEET),--fleet deploy/demo/fleet-$(FLEET).csv)
 
+# A test mostly waits for simulated hosts: more of them run at once than there are
+# processors. A runbook starts no goroutine, so that its long walks go without -race
+# here; `make torture` has them with it.
 test: need-test assets ## everything that must hold: freshness, vet, gofumpt, all tests
 	@echo "== generated code is fresh" && tools/fresh.sh
 	@echo "== go vet" && $(GO) vet ./...
 	@echo "== gofumpt" && bad=$$($(GO) tool -modfile=tools/lint/go.mod gofumpt -l server agentless web migrations) && \
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
-	@echo "== go test -race (all but browser and kill tests)" && $(GO) test -race -timeout 15m ./...
-	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli ./agentless/runbook
-	@echo "== blows at every runbook, a sample by seed" && $(GO) test -count=1 -timeout 10m -run '^TestBlows' ./agentless/runbook -blows.seed=$(SEED)
+	@echo "== go test -race (all but runbooks, browser and kill tests)" && \
+		$(GO) test -race -parallel 8 -timeout 15m $$($(GO) list ./... | grep -v '/agentless/runbook$$')
+	@echo "== runbooks, with a sample of blows by seed" && $(GO) test -count=1 -parallel 8 -timeout 12m ./agentless/runbook -blows.seed=$(SEED)
+	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli
 	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m -torture.seed=$(SEED)
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
+	$(GO) test -count=1 -race -parallel 8 -timeout 1h ./agentless/runbook
 	$(GO) test -count=1 -timeout 4h -v ./server/torture -torture.full $(TORTURE)
 	$(GO) test -count=1 -timeout 8h -v -run '^TestBlows' ./agentless/runbook -blows.full
 

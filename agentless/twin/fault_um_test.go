@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"wavekeeper/agentless/twin"
+	"wavekeeper/agentless/windows"
 	"wavekeeper/server/exchange"
 )
 
@@ -40,5 +41,29 @@ func TestALanguagePackThatStays(t *testing.T) {
 	}
 	if _, log, _ := c.run(`type C:\ExchangeSetupLogs\ExchangeSetup.log`); !strings.Contains(log, "1612") {
 		t.Errorf("the log does not say why: %s", log)
+	}
+}
+
+// TestEnableUMServerThatDoesNothing has no complaint, and the server takes no
+// calls until it is told again.
+func TestEnableUMServerThatDoesNothing(t *testing.T) {
+	t.Parallel()
+	s := server(t, "um1", "UM")
+	_, truth := start(t, twin.Options{Servers: []exchange.Server{s}, Speed: 20000, Faults: []twin.Fault{{Host: "*", Name: "um-stays-disabled"}}})
+	h := host(t, s)
+	for n, c := range []struct {
+		verb    string
+		changes int
+	}{{"disable-um", 1}, {"enable-um", 1}, {"enable-um", 2}} {
+		task, err := windows.ScriptTask(windows.TaskName("t", int64(n+1), c.verb, 1), windows.ExchangeAct, runAs, runAsPass, c.verb, "UM1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if look := ranTask(t, h, task); look.Exit != 0 {
+			t.Errorf("%s (%d) ended with %d", c.verb, n+1, look.Exit)
+		}
+		if got := len(truth.entries(t, "exchange-changed")); got != c.changes {
+			t.Errorf("%d changes after %s (%d), want %d", got, c.verb, n+1, c.changes)
+		}
 	}
 }
