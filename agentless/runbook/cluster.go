@@ -33,7 +33,7 @@ func clusterTable(name string, nodes, servers int, rollup bool) Table {
 	return Table{
 		Name: name, Version: 2, Words: clusterWords(nodes, servers, what), Decisions: decisions(),
 		Steps: slices.Concat(
-			chooseSteps(nodes, rollup), []Step{hookStep(HookAnnounce)}, bringSteps(nodes), proveSteps(nodes),
+			chooseSteps(nodes, servers, rollup), []Step{hookStep(HookAnnounce)}, bringSteps(nodes), proveSteps(nodes),
 			turnSteps(nodes, servers, half{rollup: rollup}), verifySteps(nodes, rollup), functionalSteps(servers), endSteps(nodes),
 		),
 	}
@@ -46,7 +46,7 @@ type half struct {
 }
 
 // chooseSteps look at the nodes and choose their order.
-func chooseSteps(nodes int, rollup bool) []Step {
+func chooseSteps(nodes, servers int, rollup bool) []Step {
 	var out []Step
 	for i := 1; i <= nodes; i++ {
 		out = append(out, on(Step{rollout.Step{
@@ -57,7 +57,7 @@ func chooseSteps(nodes int, rollup bool) []Step {
 	return append(out, Step{rollout.Step{
 		Name: Choose, Words: "The cluster is looked at, and the order of its nodes is chosen",
 		Expected: 30 * time.Second, Soft: 5 * time.Minute, Hard: 20 * time.Minute, Silence: 5 * time.Minute, Repeatable: true,
-	}, choose(rollup)})
+	}, choose(servers, rollup)})
 }
 
 // bringSteps bring a package to every node.

@@ -31,10 +31,10 @@ func clusterBoth(name string, nodes, servers int) Table {
 	return Table{
 		Name: name, Version: 1, Words: clusterWords(nodes, servers, "a service pack and then its newest rollup"), Decisions: decisions(),
 		Steps: slices.Concat(
-			chooseSteps(nodes, false), []Step{hookStep(HookAnnounce)}, bringSteps(nodes), forSecond(bringSteps(nodes)), proveSteps(nodes),
+			chooseSteps(nodes, servers, false), []Step{hookStep(HookAnnounce)}, bringSteps(nodes), forSecond(bringSteps(nodes)), proveSteps(nodes),
 			turnSteps(nodes, servers, half{}), ofServicePack(verifySteps(nodes, false)),
 			forSecond(slices.Concat(
-				chooseSteps(nodes, true), turnSteps(nodes, servers, rollup), verifySteps(nodes, true), functionalSteps(servers),
+				chooseSteps(nodes, servers, true), turnSteps(nodes, servers, rollup), verifySteps(nodes, true), functionalSteps(servers),
 			)),
 			endSteps(nodes),
 		),

@@ -58,3 +58,24 @@ func TestFaultsOfClustersEndAsSaid(t *testing.T) {
 		})
 	}
 }
+
+// A plan that was made for one of two clustered mailbox servers begins nothing: the
+// other one would be left without /UpgradeCms, with no node to go to.
+func TestAClusterIsNotBegunForSomeOfItsServers(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.SCC, 3, 2, "en-US", nil)
+	table, ok := runbook.ByName("scc-3-1-service-pack")
+	if !ok {
+		t.Fatal("no such runbook")
+	}
+	f.table = table
+	step, out := f.walk(t, "")
+	if step != runbook.Choose || out.Kind != runbook.Failed || !strings.Contains(out.Message, "CMS1, CMS2") || out.Remedy == "" {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	for _, what := range []string{"setup-started", "cms-offline", "group-moved", "service-stopped"} {
+		if n := f.journal.count(t, what); n != 0 {
+			t.Errorf("%s: %d", what, n)
+		}
+	}
+}

@@ -150,9 +150,17 @@ func at(s windows.ClusterServer, target exchange.Build) bool {
 // clustered mailbox server goes to it: passive nodes first, those that are at the
 // target already before the others, and a server that was left on an upgraded
 // node without /UpgradeCms before everything else. What was begun keeps its place
-// in later attempts.
-func choose(rollup bool) func(context.Context, *Work) (Outcome, error) {
+// in later attempts. Nothing is begun where the nodes hold another number of
+// clustered mailbox servers than the runbook has steps for: one of them would be
+// left without /UpgradeCms.
+func choose(servers int, rollup bool) func(context.Context, *Work) (Outcome, error) {
 	return func(ctx context.Context, w *Work) (Outcome, error) {
+		if len(w.Servers) != servers {
+			return Outcome{
+				Kind: Failed, Message: fmt.Sprintf("The inventory has %s on these nodes, and the plan was made for %d of them", list(w.clusterNames()), servers),
+				Remedy: "Make a new plan of the cluster, with all on its nodes; this one cannot bring it to the end. Skip the server here.",
+			}, nil
+		}
 		kept := map[string]string{}
 		for key, value := range w.Memory {
 			if strings.HasPrefix(key, "node-") || strings.HasPrefix(key, "cms-") {

@@ -44,7 +44,7 @@ func (c *reportCache) of(hash string, plan rollout.Plan) (rollout.Report, error)
 // explain is what planning says of a plan among all servers of the organization,
 // as they are now: what others in a site leave in service, and who holds whom.
 func (s *server) explain(ctx context.Context, p rollout.Plan) (rollout.Report, error) {
-	all, err := s.Store.Servers(ctx)
+	all, err := s.serversAsRead(ctx)
 	if err != nil {
 		return rollout.Report{}, err
 	}

@@ -55,4 +55,17 @@ func TestAPlanIsExplainedAmongTheServersOutsideOfIt(t *testing.T) {
 	if strings.Contains(words(page), "The only servers of a role") {
 		t.Errorf("MBX02 stays in service: %s", words(page))
 	}
+	for name, role := range map[string]string{"CAS01": "ClientAccess", "HT01": "HubTransport", "HUM11": "HubTransport"} {
+		one, err := c.store.ServerByName(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		roles := `{"` + role + `":{"configured":"8.1.240.6","unpacked":"8.1.240.6","action":"","watermark":""}}`
+		if err := c.store.SaveProbe(t.Context(), one.Hosts[0].Asked(), "done", "", []store.Fact{{Name: "roles", Value: []byte(roles), Source: "probed"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if page := lead.page("/plans/2"); strings.Contains(words(page), "will be held until") {
+		t.Errorf("who comes before it is at SP1: %s", words(page))
+	}
 }

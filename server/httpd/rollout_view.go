@@ -24,12 +24,12 @@ func (s *server) rolloutView(ctx context.Context, v viewer, id int64, after int6
 	if view.Decisions, err = s.decisions(ctx, v, id); err != nil {
 		return view, o, err
 	}
-	events, err := s.Store.LatestEvents(ctx, id, 200)
+	events, err := s.Store.Milestones(ctx, id, 200)
 	if err != nil {
 		return view, o, err
 	}
 	clock := v.clock(s.Now())
-	for _, e := range milestones(events, 20) {
+	for _, e := range events[:min(len(events), 20)] {
 		view.Events = append(view.Events, rolloutEvent(e, clock))
 	}
 	who, err := s.personWords(ctx, o.Submitter)

@@ -234,7 +234,7 @@ func (l *limits) healthReasons(u *unit) []Reason {
 		if need == 0 || sure >= need {
 			continue
 		}
-		reason := plainReason("health-is-old", fmt.Sprintf("%d %s servers of %s must stay in service, and %d were seen so in the last %d minutes; the others are being looked at now.",
+		reason := plainReason("health-is-old", fmt.Sprintf("At least %d of the %s servers of %s must stay in service, and %d were seen so in the last %d minutes; the others are being looked at now.",
 			need, r, siteWords(u.site), sure, int(HealthFresh.Minutes())))
 		reason.Scope = u.site
 		out = append(out, reason)

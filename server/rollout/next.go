@@ -245,7 +245,7 @@ func (d *decision) startUpgrades() {
 			continue
 		}
 		if u.State == Waiting || !sameReasons(u.Reasons, reasons) {
-			d.act(Action{Kind: DoHold, Wave: u.Wave, Server: u.Server, Reasons: reasons, Text: u.Server + " is held: " + reasons[0].Text})
+			d.act(Action{Kind: DoHold, Wave: u.Wave, Server: u.Server, Reasons: reasons, Text: heldWords(u, reasons)})
 		}
 	}
 }
@@ -276,6 +276,22 @@ func (d *decision) candidates() []*UpgradeStatus {
 		return cmp.Or(cmp.Compare(first(x), first(y)), cmp.Compare(a.Wave, b.Wave), x.class.rank.compare(y.class.rank), strings.Compare(a.Server, b.Server))
 	})
 	return list
+}
+
+// heldWords say what holds a server now: all of it at first, then what is new, or
+// what is left when something of it fell away.
+func heldWords(u *UpgradeStatus, now []Reason) string {
+	var fresh, all []string
+	for _, r := range now {
+		all = append(all, r.Text)
+		if u.State == Waiting || !slices.ContainsFunc(u.Reasons, func(old Reason) bool { return old.Text == r.Text }) {
+			fresh = append(fresh, r.Text)
+		}
+	}
+	if len(fresh) == 0 {
+		return u.Server + " is still held: " + strings.Join(all, " ")
+	}
+	return u.Server + " is held: " + strings.Join(fresh, " ")
 }
 
 func sameReasons(a, b []Reason) bool {

@@ -115,6 +115,17 @@ func (s *Store) LatestEvents(ctx context.Context, rollout int64, limit int) ([]E
 	return eventsOf(rows), nil
 }
 
+// Milestones returns at most limit events of the rollout, the newest first, without
+// those of single actions on hosts, which the page of each upgrade and the history
+// show.
+func (s *Store) Milestones(ctx context.Context, rollout int64, limit int) ([]Event, error) {
+	rows, err := s.q.Milestones(ctx, db.MilestonesParams{RolloutID: rollout, MaxRows: int32(limit)})
+	if err != nil {
+		return nil, fmt.Errorf("load milestones of rollout %d: %w", rollout, err)
+	}
+	return eventsOf(rows), nil
+}
+
 // EventsOfServer returns at most limit events of one server in a rollout, the
 // newest first.
 func (s *Store) EventsOfServer(ctx context.Context, rollout int64, server string, limit int) ([]Event, error) {

@@ -173,6 +173,51 @@ func (q *Queries) LatestEvents(ctx context.Context, arg LatestEventsParams) ([]E
 	return items, nil
 }
 
+const milestones = `-- name: Milestones :many
+SELECT rollout_id, number, at, kind, wave, server, step, text, data
+FROM event
+WHERE rollout_id = $1
+  AND kind NOT IN ('intent', 'changed', 'restored', 'step', 'evidence', 'marker')
+ORDER BY number DESC
+LIMIT $2
+`
+
+type MilestonesParams struct {
+	RolloutID int64
+	MaxRows   int32
+}
+
+// Without the events of single actions on hosts, of which a cluster alone has hundreds.
+func (q *Queries) Milestones(ctx context.Context, arg MilestonesParams) ([]Event, error) {
+	rows, err := q.db.Query(ctx, milestones, arg.RolloutID, arg.MaxRows)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Event
+	for rows.Next() {
+		var i Event
+		if err := rows.Scan(
+			&i.RolloutID,
+			&i.Number,
+			&i.At,
+			&i.Kind,
+			&i.Wave,
+			&i.Server,
+			&i.Step,
+			&i.Text,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const notify = `-- name: Notify :exec
 SELECT pg_notify('wavekeeper', $1::text)
 `

@@ -17,6 +17,15 @@ WHERE rollout_id = @rollout_id
 ORDER BY number DESC
 LIMIT @max_rows;
 
+-- name: Milestones :many
+-- Without the events of single actions on hosts, of which a cluster alone has hundreds.
+SELECT rollout_id, number, at, kind, wave, server, step, text, data
+FROM event
+WHERE rollout_id = @rollout_id
+  AND kind NOT IN ('intent', 'changed', 'restored', 'step', 'evidence', 'marker')
+ORDER BY number DESC
+LIMIT @max_rows;
+
 -- name: EventsOfServer :many
 SELECT rollout_id, number, at, kind, wave, server, step, text, data
 FROM event
