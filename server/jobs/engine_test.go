@@ -26,6 +26,9 @@ const (
 	runasPassword = "Runas-Secret-2"
 )
 
+// shortLease is what is waited for where a worker dies or sleeps.
+const shortLease = 5 * time.Second
+
 var admin = store.Actor{Name: "test", From: "test", Roles: []string{"admin"}}
 
 // world is a fleet of simulated hosts, a database that knows them, a plan that
@@ -78,7 +81,7 @@ func newWorld(t *testing.T, csv string, change ...func(*jobs.Options)) *world {
 func worldBy(t *testing.T, csv, access string, p store.Profile, change ...func(*jobs.Options)) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{DB: storetest.New(t), journal: &journal{}, book: runbook.Books{}}
+	w := &world{DB: storetest.New(t, store.WithLease(shortLease)), journal: &journal{}, book: runbook.Books{}}
 	inv, faults := exchange.ReadInventory(strings.NewReader(csv))
 	if len(faults) > 0 {
 		t.Fatal(faults)
@@ -127,12 +130,14 @@ func worldBy(t *testing.T, csv, access string, p store.Profile, change ...func(*
 	}
 	_, err = s.ImportInventory(ctx, admin, inv, nil, store.ImportOptions{})
 	must(err)
-	w.submit(t, inv)
-
 	w.options = jobs.Options{Store: s, Keys: key, Table: runbook.Standalone(), Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for _, one := range change {
 		one(&w.options)
 	}
+	if table := w.options.Table; table.Words == cutWords { // what is approved is what runs
+		w.book = table.Plain()
+	}
+	w.submit(t, inv)
 	w.coordinate(t) // two coordinators share the work, always
 	w.coordinate(t)
 	return w

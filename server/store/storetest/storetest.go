@@ -54,11 +54,11 @@ func Main(m *testing.M) int {
 
 // New returns a migrated database that belongs to this test alone. The
 // package's Postgres is started by the first caller.
-func New(t testing.TB) DB {
+func New(t testing.TB, with ...store.Option) DB {
 	t.Helper()
 	d := database(t, " TEMPLATE "+template)
 	var err error
-	d.Store, err = store.Open(t.Context(), d.URL)
+	d.Store, err = store.Open(t.Context(), d.URL, with...)
 	if err != nil {
 		t.Fatal(err)
 	}
