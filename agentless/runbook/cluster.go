@@ -114,7 +114,7 @@ func verifySteps(nodes int, rollup bool) []Step {
 		out = append(out, on(Step{rollout.Step{
 			Name: rollout.VerifyStep, Words: "The node is proven at the target, with its services",
 			Expected: 30 * time.Second, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,
-		}, withEvents(verifyNode(rollup))}, "host", i))
+		}, withFacts(withEvents(verifyNode(rollup)))}, "host", i))
 	}
 	return out
 }

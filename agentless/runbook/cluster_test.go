@@ -1,12 +1,14 @@
 package runbook_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
 	"wavekeeper/server/exchange"
+	"wavekeeper/server/rollout"
 )
 
 func TestClustersAreUpgradedToTheEnd(t *testing.T) {
@@ -41,9 +43,36 @@ func TestClustersAreUpgradedToTheEnd(t *testing.T) {
 					t.Errorf("%s is at %s", n, got)
 				}
 			}
+			for i := range c.nodes {
+				if got := factBuild(t, f.out[fmt.Sprintf("%s-%d", rollout.VerifyStep, i+1)].Facts); got != sp1.String() {
+					t.Errorf("what is kept of node %d says %q", i+1, got)
+				}
+			}
 			f.clean(t)
 		})
 	}
+}
+
+// factBuild is the build that pages and plans read from what a step kept.
+func factBuild(t *testing.T, facts []runbook.Fact) string {
+	t.Helper()
+	values := map[string]json.RawMessage{}
+	for _, fact := range facts {
+		text, err := json.Marshal(fact.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[fact.Name] = text
+	}
+	keys, err := exchange.ReadRoleKeys(values["roles"])
+	if err != nil {
+		return err.Error()
+	}
+	var exsetup string
+	if err := json.Unmarshal(values["exsetup_version"], &exsetup); err != nil {
+		return err.Error()
+	}
+	return exchange.InstalledBuild(exchange.ConfiguredOf(keys, nil).Lowest, exsetup).String()
 }
 
 // rollupOfCluster is a cluster at SP1 whose package is rollup 8.
@@ -83,6 +112,11 @@ func TestClustersGetARollupToTheEnd(t *testing.T) {
 			for name, s := range f.fleet.Clusters() {
 				if s.State != "Online" || s.Build != sp1.String() {
 					t.Errorf("%s is %+v", name, s)
+				}
+			}
+			for i := range c.nodes {
+				if got := factBuild(t, f.out[fmt.Sprintf("%s-%d", rollout.VerifyStep, i+1)].Facts); got != f.pkg.Target.String() {
+					t.Errorf("what is kept of node %d says %q", i+1, got)
 				}
 			}
 			f.clean(t)

@@ -45,7 +45,7 @@ func rollupVerifyStep() Step {
 		Name: RollupVerify, Words: "The update rollup is proven by the list of patches, the file version and the services",
 		Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute,
 		Repeatable: true,
-	}, withEvents(rollupVerify)}
+	}, withFacts(withEvents(rollupVerify))}
 }
 
 // isRollup reports whether the step's package is an update rollup.

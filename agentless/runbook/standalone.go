@@ -122,7 +122,7 @@ func standaloneSteps() []Step {
 			Name: "verify", Words: "Builds and services are proven at the target",
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute,
 			Repeatable: true,
-		}, withEvents(verify)},
+		}, withFacts(withEvents(verify))},
 		{rollout.Step{
 			Name: "um-in", Words: "Language packs of Unified Messaging of the new level are installed",
 			Expected: 6 * time.Minute, Soft: 30 * time.Minute, Hard: 2 * time.Hour, Silence: 30 * time.Minute,
