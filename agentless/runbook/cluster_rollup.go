@@ -19,7 +19,7 @@ func rollupOnNode(begins rollout.Clock) []Step {
 	run := rollupStep()
 	run.Tick, run.Clock = rollupNode, begins
 	restart := rollupRestartStep()
-	restart.Name, restart.Tick = "restart", rollupRestartNode
+	restart.Name, restart.Tick = "restart", restartNode(RollupName, false)
 	return []Step{run, restart, rollupServicesStep()}
 }
 
@@ -37,24 +37,6 @@ func rollupNode(ctx context.Context, w *Work) (Outcome, error) {
 	out, err := tickNode(ctx, w, p)
 	if err == nil && (out.Kind == Done || out.Kind == Failed || out.Kind == Interrupted) {
 		out.Evidence = append(out.Evidence, rollupLogs(ctx, w)...)
-	}
-	return out, err
-}
-
-// rollupRestartNode restarts the node where its rollup wants it, once for each run,
-// and never one that serves people: a later attempt finds the node active that an
-// earlier one took to the target.
-func rollupRestartNode(ctx context.Context, w *Work) (Outcome, error) {
-	settled := w.Memory[restartedFor]
-	w.fresh()
-	w.Memory[restartedFor] = settled
-	ran := w.note(RollupName)[ranIn]
-	if ran == "" || settled == ran {
-		return Outcome{Kind: Done, Percent: 100, Message: "No restart is wanted"}, nil
-	}
-	out, err := restartWhere(ctx, w, w.note(RollupName), false, provenFree)
-	if err == nil && out.Kind == Done {
-		w.Memory[restartedFor] = ran
 	}
 	return out, err
 }

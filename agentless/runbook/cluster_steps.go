@@ -62,7 +62,7 @@ func nodeTurn(turn int, h half) []Step {
 		{rollout.Step{
 			Name: "restart", Words: "The node is restarted",
 			Expected: 6 * time.Minute, Soft: 20 * time.Minute, Hard: 2 * time.Hour, Silence: 20 * time.Minute, Repeatable: true,
-		}, restartNode},
+		}, restartNode("setup", true)},
 		{rollout.Step{
 			Name: "after", Words: "Monitoring, third-party services and the firewall's service are put back on the node as they were",
 			Expected: time.Minute, Soft: 10 * time.Minute, Hard: 2 * time.Hour, Silence: 10 * time.Minute, Repeatable: true,

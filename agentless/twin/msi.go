@@ -261,7 +261,7 @@ func (m *patching) install(rollup exchange.Package) int {
 	if restart {
 		code = msiRestart
 		m.h.update(func() { // files in use are replaced at the next start
-			m.h.regPut(`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager`, regValue{Name: "PendingFileRenameOperations", Type: regMultiSZ, Many: []string{`\??\C:\Config.Msi\1.rbf`, ""}})
+			m.h.regPut(sessionManager, regValue{Name: "PendingFileRenameOperations", Type: regMultiSZ, Many: []string{`\??\C:\Config.Msi\1.rbf`, ""}})
 		})
 	}
 	m.log("Product: Microsoft Exchange Server - Update '%s' installed successfully.", rollup.Words)

@@ -12,6 +12,36 @@ const (
 	bootLasts     = 150 * time.Second
 )
 
+// bootsApart is how far two starts of Windows are apart at least, by the time that
+// the host tells of them: no machine is up again sooner. A simulated one is within
+// milliseconds, and whoever compares two of these times takes less than half a
+// minute for a clock that was set.
+const bootsApart = 40 * time.Second
+
+// boots is a start of Windows: the Session Manager renames what waited for it and
+// forgets it (MoveFileEx, MOVEFILE_DELAY_UNTIL_REBOOT). A fast host that is started
+// often tells a time that is up to bootsApart for each start ahead of its clock; the
+// caller holds the lock.
+func (h *host) boots() {
+	now, earliest := h.now(), h.state.Booted.Add(bootsApart)
+	h.state.Booted = now
+	if now.Before(earliest) {
+		h.state.Booted = earliest
+	}
+	h.regForget(sessionManager, "PendingFileRenameOperations")
+}
+
+// tells is the time that the host tells when it is asked since when it runs: no
+// Windows was started later than now; the caller holds the lock.
+func (h *host) tells() time.Time {
+	if up := h.state.Booted.Add(5 * time.Second); h.now().Before(up) {
+		return up
+	}
+	return h.now()
+}
+
+const sessionManager = `HKLM\SYSTEM\CurrentControlSet\Control\Session Manager`
+
 // restart shuts the machine down after the delay, as `shutdown -r` does, and
 // brings it up again with a new boot time and services by their start mode.
 func (h *host) restart(delay time.Duration) {
@@ -80,7 +110,7 @@ func (h *host) comeBack(d time.Duration) {
 			return
 		}
 		h.boot, h.powerOff = context.WithCancel(h.fleet.ctx)
-		h.state.Booted = h.now()
+		h.boots()
 		h.booted()
 		h.startServicesAtBoot()
 	})

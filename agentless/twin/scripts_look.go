@@ -186,7 +186,7 @@ func scriptSystemLook(r *records, _ []string) int {
 	const moment = "2006-01-02T15:04:05.0000000Z"
 	h, p := r.c.s.h, r.c.s.h.platform
 	var now, boot time.Time
-	h.look(func() { now, boot = h.now(), h.state.Booted.Add(3*time.Second) })
+	h.look(func() { now, boot = h.tells(), h.state.Booted.Add(3*time.Second) })
 	r.put("version", p.version)
 	r.put("packs", p.servicePack*256)
 	r.put("language", fmt.Sprintf("%04x", p.lcid))

@@ -103,7 +103,7 @@ func (s *setup) blocks() []string {
 	case build == s.target && !h.pendingSetup():
 		all = append(all, "All server roles on this computer are already at this version.")
 	}
-	if v := h.regGet(`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager`, "PendingFileRenameOperations"); v != nil {
+	if v := h.regGet(sessionManager, "PendingFileRenameOperations"); v != nil {
 		all = append(all, "There is a pending reboot from a previous installation of a Windows Server role or feature. Please restart the computer and rerun Setup.")
 	}
 	for _, d := range h.state.Disks {
@@ -332,7 +332,7 @@ func (s *setup) startServices() bool {
 	s.h.update(func() {
 		s.h.enableAgain()
 		if _, wanted := s.h.trait("restart-wanted"); wanted {
-			s.h.regSet(`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager`,
+			s.h.regSet(sessionManager,
 				regValue{Name: "PendingFileRenameOperations", Type: regMultiSZ, Many: []string{`\??\C:\Config.Msi\4a.rbf`, ""}})
 		}
 		s.h.startServicesAtBoot()

@@ -122,7 +122,7 @@ func (h *host) loadState() (*state, error) {
 		for _, svc := range s.Services {
 			svc.State, svc.PID = stopped, 0
 		}
-		s.Booted = h.now()
+		h.boots()
 		h.startServicesAtBoot()
 		return s, nil
 	}

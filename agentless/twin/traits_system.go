@@ -53,7 +53,7 @@ var systemTraits = []trait{
 		return fmt.Errorf("there is no service %q anyhow", name)
 	}},
 	{name: "pending-rename", words: "a file waits for the next start of Windows to be renamed", shape: func(h *host, _ string) error {
-		h.regPut(`HKLM\SYSTEM\CurrentControlSet\Control\Session Manager`, regValue{
+		h.regPut(sessionManager, regValue{
 			Name: "PendingFileRenameOperations", Type: regMultiSZ, Many: []string{`\??\` + h.platform.windows + `\TEMP\old.dll`, ""},
 		})
 		return nil

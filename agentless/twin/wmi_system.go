@@ -39,7 +39,7 @@ func (h *host) operatingSystem() []instance {
 		{"InstallDate", h.state.Installed},
 		{"LargeSystemCache", p.only2003(1)},
 		{"LastBootUpTime", h.state.Booted},
-		{"LocalDateTime", h.now()},
+		{"LocalDateTime", h.tells()},
 		{"Locale", p.locale()},
 		{"Manufacturer", "Microsoft Corporation"},
 		{"MaxNumberOfProcesses", "4294967295"},
