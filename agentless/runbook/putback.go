@@ -212,12 +212,24 @@ func (b *putter) startTypes(ctx context.Context) (ended bool, err error) {
 // NeedsRunAs reports whether what an entry of a kind changed is put back by a host
 // task under the run-as account: without the approved one it waits.
 func NeedsRunAs(kind string) bool {
-	return slices.Contains([]string{RevocationEntry, UMEntry, UMPackEntry, ForefrontEntry, ClusterEntry}, kind)
+	return slices.Contains([]string{RevocationEntry, UMEntry, UMPackEntry, ForefrontEntry, ClusterEntry, SettingsEntry}, kind)
 }
 
-// entries does one action for each entry that is not closed by what is seen.
+// entries does one action for each entry that is not closed by what is seen, for
+// settings once nothing else waits: their cmdlets want the services.
 func (b *putter) entries(ctx context.Context) (ended bool, err error) {
+	if ended, err = b.act(ctx, func(e Entry) bool { return e.Kind != SettingsEntry }); err != nil || ended || b.out.Kind != "" {
+		return ended, err
+	}
+	return b.act(ctx, func(e Entry) bool { return e.Kind == SettingsEntry })
+}
+
+// act does one action for each open entry of those that which wants.
+func (b *putter) act(ctx context.Context, which func(Entry) bool) (ended bool, err error) {
 	for _, e := range b.open() {
+		if !which(e) {
+			continue
+		}
 		var out Outcome
 		var closed bool
 		switch e.Kind {
@@ -237,6 +249,8 @@ func (b *putter) entries(ctx context.Context) (ended bool, err error) {
 			out, closed, err = putBackServer(ctx, b.Work, e)
 		case HookEntry:
 			out, closed, err = putBackHook(ctx, b.Work, e)
+		case SettingsEntry:
+			out, closed, err = putBackSettings(ctx, b.Work, e)
 		default:
 			out = Outcome{
 				Kind: Failed, Message: fmt.Sprintf("The ledger holds %s %s, which this runbook cannot put back", e.Kind, e.Name),

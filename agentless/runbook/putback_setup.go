@@ -109,6 +109,10 @@ func (b *putter) leftBySetup(ctx context.Context) (ended bool, err error) {
 		}
 		found++
 	}
+	if err := settingsLeft(ctx, b.Work); err != nil {
+		b.out, err = trouble("look how far Setup came", err)
+		return true, err
+	}
 	b.Memory[compared] = "yes"
 	b.out = onward("Compared with the record: Setup left %d services other than they were", found)
 	return true, nil

@@ -59,6 +59,26 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 	if w.note("record")[recordedFiles] == "" {
 		return notHere("No settings were recorded"), nil
 	}
+	out, err := settingsAsRecorded(ctx, w, "settings-look")
+	if err == nil && out.Kind == Done {
+		w.Memory[settingsOf] = setupAttempt(w)
+	}
+	return out, err
+}
+
+// settingsOf is what settings-back remembers of the Setup after which all settings
+// were as recorded.
+const settingsOf = "as_recorded_after"
+
+func setupAttempt(w *Work) string { return w.note("setup")["attempt"] }
+
+// looksAtSettings bounds how often settings are looked at that cannot be read, or
+// are other although they were set: a domain controller may lag behind another.
+const looksAtSettings = 3
+
+// settingsAsRecorded moves the settings on by one action; look begins the names of
+// the tasks that look at them, which have a number: a task says the same for ever.
+func settingsAsRecorded(ctx context.Context, w *Work, look string) (Outcome, error) {
 	if w.Memory["registry"] == "" {
 		if out, err := streamingBack(ctx, w); err != nil || out.Kind != Done {
 			return out, err
@@ -73,7 +93,10 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 		sections = append(sections, "pop")
 	}
 	sections = append(sections, "levels")
-	told, known, out, err := cmdlet(ctx, w, "settings-look", "the settings of the roles are compared", "state", strings.Join(sections, ","))
+	if n := w.count("looks"); n > 0 {
+		look += "-" + strconv.Itoa(n)
+	}
+	told, known, out, err := cmdlet(ctx, w, look, "the settings of the roles are compared", "state", strings.Join(sections, ","))
 	if err != nil || !known {
 		return out, err
 	}
@@ -83,9 +106,12 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "See that the run-as account may read and change the server's settings, then run again: only what is other than recorded is set.",
 		}, nil
 	}
+	if err := loginsOfFiles(ctx, w, told); err != nil {
+		return trouble("read the configuration of POP3 and IMAP4", err)
+	}
 	if unread := unreadSettings(w, told); unread != "" {
-		if w.raise("unread") < 3 {
-			delete(w.Memory, "settings-look")
+		if w.raise("unread") < looksAtSettings {
+			w.raise("looks")
 			out = again("The settings of %s could not be read: %s", unread, told.Said["missed"])
 			out.After = later
 			return out, nil
@@ -95,33 +121,28 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 			Remedy: "See that Get-PopSettings and Get-ImapSettings answer under the run-as account, then run again: only what is other than recorded is set.",
 		}, nil
 	}
-	if all := settingsToSet(w, told); len(all) > 0 {
-		s := all[0]
-		task := "set-" + strconv.Itoa(w.count("sets"))
-		set, known, out, err := cmdlet(ctx, w, task, s.words, s.verb, s.what, s.value)
-		if err != nil || !known {
-			return out, err
-		}
-		delete(w.Memory, task)
-		w.raise("sets")
-		if set.Trouble != "" {
-			w.Memory["not-set"] = join(w.Memory["not-set"], s.words+": "+set.Trouble)
-		} else {
-			w.Memory["set"] = join2(w.Memory["set"], s.words)
-			if err := mailClientToRestart(ctx, w, s.verb); err != nil {
-				return trouble("look whether the service runs that reads the setting", err)
-			}
-		}
-		w.Memory["did."+s.verb+s.what] = "yes"
-		return onward("Done: %s", s.words), nil
+	unlike := settingsToSet(w, told)
+	if all := slices.DeleteFunc(slices.Clone(unlike), func(s setting) bool { return w.Memory["did."+s.verb+s.what] != "" }); len(all) > 0 {
+		return set(ctx, w, all[0])
 	}
 	if w.Memory["set"] != "" && w.Memory["looked-again"] == "" { // check, do, check
 		w.Memory["looked-again"] = "yes"
-		delete(w.Memory, "settings-look")
-		w.raise("attempts-of-look")
+		w.raise("looks")
 		return again("The settings of the roles are compared once more"), nil
 	}
-	if wrong := w.Memory["not-set"]; wrong != "" {
+	wrong := w.Memory["not-set"]
+	for _, s := range unlike {
+		if !strings.Contains(wrong, s.words) {
+			if w.raise("unlike") < looksAtSettings {
+				w.raise("looks")
+				out = again("Set, and seen otherwise still: %s", s.words)
+				out.After = later
+				return out, nil
+			}
+			wrong = join(wrong, s.words+": it was set without a complaint, and is seen otherwise")
+		}
+	}
+	if wrong != "" {
 		return Outcome{
 			Kind: Failed, Message: "Settings are other than before Setup, and could not be set: " + wrong,
 			Remedy: "Set them by hand, or see that the run-as account may, then run again: only what is other than recorded is set.",
@@ -136,6 +157,30 @@ func settingsBack(ctx context.Context, w *Work) (Outcome, error) {
 		out.Remedy = "Have it removed as an approved fix of the server."
 	}
 	return out, nil
+}
+
+// set sets one setting, with a host task.
+func set(ctx context.Context, w *Work, s setting) (Outcome, error) {
+	task := "set-" + strconv.Itoa(w.count("sets"))
+	if w.Unwinding {
+		task = "un" + task
+	}
+	told, known, out, err := cmdlet(ctx, w, task, s.words, s.verb, s.what, s.value)
+	if err != nil || !known {
+		return out, err
+	}
+	delete(w.Memory, task)
+	w.raise("sets")
+	if told.Trouble != "" {
+		w.Memory["not-set"] = join(w.Memory["not-set"], s.words+": "+told.Trouble)
+	} else {
+		w.Memory["set"] = join2(w.Memory["set"], s.words)
+		if err := mailClientToRestart(ctx, w, s.verb); err != nil {
+			return trouble("look whether the service runs that reads the setting", err)
+		}
+	}
+	w.Memory["did."+s.verb+s.what] = "yes"
+	return onward("Done: %s", s.words), nil
 }
 
 // mailClients are the services that read the settings of a verb when they start
@@ -216,8 +261,7 @@ func orUnsaid(why string) string {
 // setting is one value that is other than recorded.
 type setting struct{ verb, what, value, words string }
 
-// settingsToSet compares what the server says with the record. What was set in
-// this attempt is not set again: were it still other, setting does not help.
+// settingsToSet compares what the server says with the record.
 func settingsToSet(w *Work, told proved) []setting {
 	note := w.note("record")
 	var all []setting
@@ -242,7 +286,7 @@ func settingsToSet(w *Work, told proved) []setting {
 			all = append(all, setting{"set-log-level", name, levels[name], fmt.Sprintf("event-log level of %s is %s", name, levels[name])})
 		}
 	}
-	return slices.DeleteFunc(all, func(s setting) bool { return w.Memory["did."+s.verb+s.what] != "" })
+	return all
 }
 
 // streamingBack sets remote streaming backup as it was. The information store

@@ -40,7 +40,12 @@ func TestFaultsOfWhatStandsAroundSetup(t *testing.T) {
 		"settings unreadable": {
 			"CAS", nil,
 			twin.Fault{Name: "settings-unreadable"},
-			"settings-back", runbook.Failed, "settings-back", "POP3, IMAP4", "", "", false,
+			"settings-back", runbook.Failed, "settings-back", "POP3, IMAP4", "could not be read", "", false,
+		},
+		"settings do not stay": {
+			"CAS", nil,
+			twin.Fault{Name: "settings-do-not-stay"},
+			"settings-back", runbook.Failed, "settings-back", "seen otherwise", "seen otherwise", "", false,
 		},
 		"Forefront does not disable": {
 			"CAS+HT+MBX",

@@ -187,6 +187,9 @@ func (h *host) act(r *told, server, verb, what, value string) {
 			r.fail("System.Management.Automation.CommandNotFoundException", "80131501")
 			return
 		}
+		if h.strikes("settings-do-not-stay", nil) != nil {
+			return
+		}
 		if verb == "set-pop" {
 			a.POP = what
 		} else {

@@ -96,6 +96,7 @@ var faultKinds = []faultKind{
 	{"transport-does-not-pause", onAction, forGood, 0, nil},
 	{"queue-stays", onAction, forGood, 0, nil},
 	{"settings-unreadable", onAction, forGood, 0, nil},
+	{"settings-do-not-stay", onAction, forGood, 0, nil},
 	{"forefront-stays", onAction, 0, 0, nil},
 	{"firewall-cuts-off", onAction, forGood, 0, nil},
 	{"service-stays-stopped", onAction, forGood, 0, []string{"service"}},

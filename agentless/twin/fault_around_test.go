@@ -14,6 +14,7 @@ var faultsAround = []twin.Fault{
 	{Host: "*", Name: "transport-does-not-pause"},
 	{Host: "*", Name: "queue-stays"},
 	{Host: "*", Name: "settings-unreadable"},
+	{Host: "*", Name: "settings-do-not-stay"},
 	{Host: "*", Name: "forefront-stays"},
 	{Host: "*", Name: "firewall-cuts-off"},
 	{Host: "*", Name: "service-stays-stopped", At: "service:ScanMail_Master"},

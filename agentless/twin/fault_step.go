@@ -250,6 +250,8 @@ var stepOfTask = []struct{ word, step string }{
 	{"um-in-", stepUMIn},
 	{"settings-look", stepSettingsBack},
 	{"set-", stepSettingsBack},
+	{"settings-unwound", stepPutBack},
+	{"unset-", stepPutBack},
 	{"health-", stepFunctional},
 	{"um-enable-", stepUndrain},
 	{"um-seen-", stepUndrain},

@@ -108,6 +108,8 @@ func LedgerThing(kind, name string) string {
 		return "Service " + name
 	case kind == "revocation" && name == "S-1-5-18":
 		return "Certificate revocation check of the system account"
+	case kind == "settings":
+		return "Settings of " + name + " that Setup resets"
 	case kind == "cms":
 		return "Clustered mailbox server " + name
 	case kind == "hook":

@@ -56,6 +56,7 @@ func TestLedgerIsSaidInWords(t *testing.T) {
 		"Certificate revocation check of the system account": {"revocation", "S-1-5-18"},
 		"Certificate revocation check of the run-as account": {"revocation", "run-as"},
 		"firewall domain":                                    {"firewall", "domain"},
+		"Settings of CAS1 that Setup resets":                 {"settings", "CAS1"},
 	} {
 		if got := store.LedgerThing(entry[0], entry[1]); got != want {
 			t.Errorf("LedgerThing%q = %q, want %q", entry, got, want)
