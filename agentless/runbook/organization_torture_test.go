@@ -115,7 +115,7 @@ func TestBlowsAtOrganizationAndRollup(t *testing.T) {
 		for _, b := range sampleOfBlows(t, all, 4) {
 			t.Run(fmt.Sprintf("%s %s", c.name, b), func(t *testing.T) {
 				f := c.make(t)
-				before := f.everyService(t)
+				before := shot(t, f.fleet, "MBX1")
 				hit := false
 				due := b.at(func() {
 					hit = true
@@ -137,6 +137,11 @@ func TestBlowsAtOrganizationAndRollup(t *testing.T) {
 					if step == "tidy" && out.Kind == runbook.Done {
 						break
 					}
+					more := []string{}
+					if out.Kind == runbook.Interrupted || out.Kind == runbook.Unknown {
+						more = append(more, whileDue)
+					}
+					asBefore(t, fmt.Sprintf("attempt %d ended %s in %s", attempt, out.Kind, step), f.fleet, f.journal, "MBX1", before, f.book.open(), more...)
 					if attempt == 5 {
 						t.Fatalf("attempt %d ended in %s: %s %s", attempt, step, out.Kind, out.Message)
 					}
@@ -148,9 +153,7 @@ func TestBlowsAtOrganizationAndRollup(t *testing.T) {
 					t.Error("the blow never came")
 				}
 				c.right(t, f)
-				if after := f.everyService(t); after != before {
-					t.Errorf("services before:\n%s\nafter:\n%s", before, after)
-				}
+				asBefore(t, "in the end", f.fleet, f.journal, "MBX1", before, nil)
 				f.clean(t)
 			})
 		}
