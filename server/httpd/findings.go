@@ -22,6 +22,7 @@ import (
 
 const (
 	findingsShown = 500            // rows of the fleet's page
+	goneShown     = 100            // of what is gone
 	oldFacts      = 24 * time.Hour // facts older than this are said to be old
 )
 
@@ -77,16 +78,6 @@ func packageChoices(chosen string) []page.Choice {
 	return all
 }
 
-// findingFilter is what the fleet's page shows.
-type findingFilter struct{ severity, rule, server string }
-
-// shows reports whether a finding is asked for; nodes are the hosts of the server
-// that the filter names, since a host has findings under one server of its cluster.
-func (f findingFilter) shows(server, host string, nodes []string, found preflight.Finding) bool {
-	return (f.severity == "" || string(found.Severity) == f.severity) && (f.rule == "" || found.Rule == f.rule) &&
-		(f.server == "" || slices.Contains(nodes, host) || strings.Contains(strings.ToLower(server+" "+host), strings.ToLower(f.server)))
-}
-
 // nodesOf lists the hosts of the server of that name, none where there is none.
 func (s *server) nodesOf(ctx context.Context, name string) ([]string, error) {
 	if name == "" {
@@ -123,17 +114,8 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 	if err != nil {
 		return view, err
 	}
-	f := findingFilter{q.Get("severity"), q.Get("rule"), strings.TrimSpace(q.Get("server"))}
-	nodes, err := s.nodesOf(ctx, f.server)
-	if err != nil {
-		return view, err
-	}
-	runs, err := s.Store.FleetChecks(ctx, pkg.Name)
-	if err != nil {
-		return view, err
-	}
-	servers, err := s.Store.ServerLines(ctx)
-	if err != nil {
+	f := store.FleetFilter{Severity: q.Get("severity"), Rule: q.Get("rule"), Text: strings.TrimSpace(q.Get("server"))}
+	if f.Nodes, err = s.nodesOf(ctx, f.Text); err != nil {
 		return view, err
 	}
 	waivers, err := s.Store.Waivers(ctx, 0, false)
@@ -146,68 +128,99 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 	}
 	prepared := preparations[pkg.Name].At
 	clock := v.clock(s.Now())
+	size, err := s.Store.FleetChecked(ctx, pkg.Name, clock.Now.Add(-oldFacts))
+	if err != nil {
+		return view, err
+	}
 	view = page.FleetFindings{
-		Package: pkg.Name, Packages: packageChoices(pkg.Name), Server: f.server, Set: f != findingFilter{}, Why: v.why(auth.Probe),
-		Scope: "Check all " + ui.Count(len(servers), "server", "servers"),
+		Package: pkg.Name, Packages: packageChoices(pkg.Name), Server: f.Text, Set: f.Severity+f.Rule+f.Text != "", Why: v.why(auth.Probe),
+		Scope: "Check all " + ui.Count(size.Servers, "server", "servers"),
 	}
 	for _, one := range severityOrder[:3] {
-		view.Severities = append(view.Severities, page.Choice{Value: string(one), Text: ui.State{Key: string(one)}.Word(), On: string(one) == f.severity})
+		view.Severities = append(view.Severities, page.Choice{Value: string(one), Text: ui.State{Key: string(one)}.Word(), On: string(one) == f.Severity})
 	}
-	var shown []page.FoundRow
+	found, err := s.Store.FleetCounts(ctx, pkg.Name, f)
+	if err != nil {
+		return view, err
+	}
 	rules := map[string]bool{}
 	counts := map[preflight.Severity]int{}
-	hosts, waived, old := 0, 0, 0
-	for i, r := range runs {
-		if i > 0 && runs[i-1].Host.ID == r.Host.ID {
-			continue // the check before
+	waived, shown := 0, 0
+	for _, c := range found {
+		rules[c.Rule] = true
+		if c.Waived {
+			waived += c.Found
+		} else {
+			counts[c.Severity] += c.Found
 		}
-		hosts++
-		var before *store.Run
-		if i+1 < len(runs) && runs[i+1].Host.ID == r.Host.ID {
-			before = &runs[i+1]
-		}
-		if clock.Now.Sub(*r.JudgedAt) > oldFacts {
-			old++
-		}
-		rows, gone := s.foundRows(v, r, before, waivers, clock)
-		for j, found := range r.Findings {
-			rules[found.Rule] = true
-			if rows[j].Waiver != nil && rows[j].State.Note != "" {
-				waived++
-			} else {
-				counts[found.Severity]++
-			}
-			if f.shows(r.Server, r.Host.Name, nodes, found) {
-				rows[j].Before = foundBefore(found, *r.JudgedAt, prepared, clock)
-				shown = append(shown, rows[j])
-			}
-		}
-		for _, g := range gone {
-			view.Gone = append(view.Gone, r.Host.Name+": "+g)
+		if (f.Severity == "" || string(c.Severity) == f.Severity) && (f.Rule == "" || c.Rule == f.Rule) {
+			shown += c.Shown
 		}
 	}
-	pageOfFindings(&view, shown, q)
+	all, err := s.Store.FleetFindings(ctx, pkg.Name, f, pageOfFindings(&view, shown, q), findingsShown)
+	if err != nil {
+		return view, err
+	}
+	rows := make([]page.FoundRow, 0, len(all))
+	for _, one := range all {
+		row := s.foundRow(v, one.Run, one.Finding, sinceBefore(one), waivers, clock)
+		row.Before = foundBefore(one.Finding, *one.Run.JudgedAt, prepared, clock)
+		rows = append(rows, row)
+	}
+	view.Groups = foundGroups(rows)
+	if view.Gone, err = s.gone(ctx, pkg.Name); err != nil {
+		return view, err
+	}
 	for _, one := range preflight.Rules() {
 		if rules[one.Name] {
-			view.Rules = append(view.Rules, page.Choice{Value: one.Name, Text: one.Name, On: one.Name == f.rule})
+			view.Rules = append(view.Rules, page.Choice{Value: one.Name, Text: one.Name, On: one.Name == f.Rule})
 		}
 	}
-	view.Words = fmt.Sprintf("%s checked for %s: %s, %s", ui.Count(hosts, "host", "hosts"), pkg.Words, ui.Count(counts[preflight.Blocker], "blocker", "blockers"), ui.Count(counts[preflight.Warning], "warning", "warnings"))
+	view.Words = fmt.Sprintf("%s checked for %s: %s, %s", ui.Count(size.Hosts, "host", "hosts"), pkg.Words, ui.Count(counts[preflight.Blocker], "blocker", "blockers"), ui.Count(counts[preflight.Warning], "warning", "warnings"))
 	if waived > 0 {
 		view.Words += fmt.Sprintf(", %d waived", waived)
 	}
-	if old > 0 {
-		view.Notes = append(view.Notes, fmt.Sprintf("%s not checked within the last 24 hours.", ui.Count(old, "host was", "hosts were")))
+	if size.Old > 0 {
+		view.Notes = append(view.Notes, fmt.Sprintf("%s not checked within the last 24 hours.", ui.Count(size.Old, "host was", "hosts were")))
 	}
 	if err := s.unchecked(ctx, pkg.Name, &view); err != nil {
 		return view, err
 	}
 	view.Empty = ui.Empty{Title: "Nothing found", Text: "No check of this package found anything that this filter shows."}
-	if hosts == 0 {
+	if size.Hosts == 0 {
 		view.Words = "no host was checked for " + pkg.Words + " yet"
 		view.Empty = ui.Empty{Title: "Nobody checked yet", Text: "A check asks the hosts, changes nothing there but the program's own folder, and may run at any time."}
 	}
 	return view, nil
+}
+
+// sinceBefore says what changed of a finding since the check before.
+func sinceBefore(one store.FleetFinding) string {
+	if !one.Again {
+		return ""
+	}
+	var before []preflight.Finding
+	if one.Before != nil {
+		before = append(before, *one.Before)
+	}
+	since, _ := sinceWords(preflight.Compare(before, []preflight.Finding{one.Finding}))
+	return since[one.Finding.Rule]
+}
+
+// gone lists what the check before found and the last one did not, cut.
+func (s *server) gone(ctx context.Context, pkg string) ([]string, error) {
+	all, err := s.Store.FleetGone(ctx, pkg, goneShown+1)
+	if err != nil {
+		return nil, err
+	}
+	var words []string
+	for _, one := range all[:min(len(all), goneShown)] {
+		words = append(words, one.Run.Host.Name+": "+one.Finding.Rule+": "+clean(one.Finding.Text))
+	}
+	if len(all) > goneShown {
+		words = append(words, "and more; each server's page of findings has its own")
+	}
+	return words, nil
 }
 
 // unchecked adds how far batches are, and which hosts came to nothing.

@@ -1,7 +1,6 @@
 package httpd
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -37,32 +36,29 @@ func foundBefore(f preflight.Finding, judged, prepared time.Time, clock ui.Clock
 	return "Found before the organization was recorded as prepared, " + clock.Moment(prepared).Text + ": check again."
 }
 
-// pageOfFindings puts a page of the findings on the view, by what was found.
-func pageOfFindings(view *page.FleetFindings, rows []page.FoundRow, q url.Values) {
-	slices.SortStableFunc(rows, func(a, b page.FoundRow) int {
-		return cmp.Or(severityPlace(a.State.Key)-severityPlace(b.State.Key), strings.Compare(a.State.Note, b.State.Note), strings.Compare(a.Rule.Text, b.Rule.Text), strings.Compare(a.Host, b.Host))
-	})
-	pages := max(1, (len(rows)+findingsShown-1)/findingsShown)
+// pageOfFindings says which of so many findings the page is about, with the ways to
+// the others, and returns how many come before them.
+func pageOfFindings(view *page.FleetFindings, total int, q url.Values) int {
+	pages := max(1, (total+findingsShown-1)/findingsShown)
 	here, _ := strconv.Atoi(q.Get("page")) // no number = the first
 	here = min(max(here, 1), pages)
-	if pages > 1 {
-		at := func(n int) string {
-			other := maps.Clone(q)
-			other["page"] = []string{strconv.Itoa(n)}
-			return address("/findings", other)
-		}
-		first := (here - 1) * findingsShown
-		last := min(first+findingsShown, len(rows))
-		view.More = fmt.Sprintf("Findings %s to %s of %s.", ui.Number(first+1), ui.Number(last), ui.Number(len(rows)))
-		if here > 1 {
-			view.Before = at(here - 1)
-		}
-		if here < pages {
-			view.After = at(here + 1)
-		}
-		rows = rows[first:last]
+	first := (here - 1) * findingsShown
+	if pages == 1 {
+		return first
 	}
-	view.Groups = foundGroups(rows)
+	at := func(n int) string {
+		other := maps.Clone(q)
+		other["page"] = []string{strconv.Itoa(n)}
+		return address("/findings", other)
+	}
+	view.More = fmt.Sprintf("Findings %s to %s of %s.", ui.Number(first+1), ui.Number(min(first+findingsShown, total)), ui.Number(total))
+	if here > 1 {
+		view.Before = at(here - 1)
+	}
+	if here < pages {
+		view.After = at(here + 1)
+	}
+	return first
 }
 
 // foundGroups puts rows that say the same of several hosts together: by severity

@@ -26,7 +26,8 @@ func TestOneFindingOfManyHostsIsOneGroup(t *testing.T) {
 	own := foundOn("disk", "3 GB are free", 2)
 	own[1].Text = "2 GB are free"
 	var view page.FleetFindings
-	pageOfFindings(&view, append(rows, own...), url.Values{})
+	pageOfFindings(&view, len(rows)+len(own), url.Values{})
+	view.Groups = foundGroups(append(own, rows...))
 	got := ""
 	for _, g := range view.Groups {
 		got += fmt.Sprintf("%s %q %q %d+%d %s|", g.Rule.Text, g.Text, g.Rows[0].Text, len(g.Rows), len(g.Rest), g.Words)
@@ -48,7 +49,7 @@ func TestFindingsBeyondOnePageHavePages(t *testing.T) {
 		"9": "Findings 1,001 to 1,100 of 1,100. /findings?page=2&rule=disk| ",
 	} {
 		var view page.FleetFindings
-		pageOfFindings(&view, foundOn("disk", "full", 1100), url.Values{"page": {asked}, "rule": {"disk"}})
+		pageOfFindings(&view, 1100, url.Values{"page": {asked}, "rule": {"disk"}})
 		if got := view.More + " " + view.Before + "| " + view.After; got != want {
 			t.Errorf("page %q is %q, want %q", asked, got, want)
 		}

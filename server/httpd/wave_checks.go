@@ -77,7 +77,11 @@ const rollupLevel = "rollup-level"
 // it, nil = none is.
 func (s *server) checksFor(ctx context.Context, pkg exchange.Package, after *exchange.Package, units []checkedUnit, clock ui.Clock) (page.Checks, error) {
 	out := page.Checks{Href: "/findings?package=" + pkg.Name}
-	runs, err := s.Store.NewestChecks(ctx, pkg.Name)
+	var names []string
+	for _, unit := range units {
+		names = append(names, unit.hosts...)
+	}
+	runs, err := s.Store.NewestChecks(ctx, pkg.Name, names)
 	if err != nil {
 		return out, err
 	}

@@ -93,16 +93,13 @@ func (s *Store) LastChecks(ctx context.Context, host int64, pkg string, judged b
 	return s.lastRuns(ctx, db.LastRunsParams{Judged: judged, Most: int64(most), HostID: host, Kind: RunCheck, Package: pkg}, true)
 }
 
-// FleetChecks is the last check of every host for a package that came to
-// findings, and the one before, without what passed.
-func (s *Store) FleetChecks(ctx context.Context, pkg string) ([]Run, error) {
-	return s.lastRuns(ctx, db.LastRunsParams{Judged: true, Most: 2, Kind: RunCheck, Package: pkg}, false)
-}
-
-// NewestChecks is the last check of every host for a package that came to
+// NewestChecks is the last check of each of the hosts for a package that came to
 // findings, without what passed.
-func (s *Store) NewestChecks(ctx context.Context, pkg string) ([]Run, error) {
-	return s.lastRuns(ctx, db.LastRunsParams{Judged: true, Most: 1, Kind: RunCheck, Package: pkg}, false)
+func (s *Store) NewestChecks(ctx context.Context, pkg string, hosts []string) ([]Run, error) {
+	if len(hosts) == 0 {
+		return nil, nil
+	}
+	return s.lastRuns(ctx, db.LastRunsParams{Judged: true, Most: 1, Kind: RunCheck, Package: pkg, Names: hosts}, false)
 }
 
 // LastRuns returns the newest runs of every kind on a host, without findings.
@@ -111,6 +108,7 @@ func (s *Store) LastRuns(ctx context.Context, host int64, most int) ([]Run, erro
 }
 
 func (s *Store) lastRuns(ctx context.Context, by db.LastRunsParams, passes bool) ([]Run, error) {
+	by.Names = list(by.Names)
 	rows, err := s.q.LastRuns(ctx, by)
 	if err != nil {
 		return nil, fmt.Errorf("load the last runs: %w", err)

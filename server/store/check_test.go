@@ -371,3 +371,80 @@ func TestAWaiverOnANodeCountsForAllItsServers(t *testing.T) {
 		t.Errorf("Waivers(CMS1) = %d, %v, want 3", len(shown), err)
 	}
 }
+
+// TestFindingsOfTheFleetArePaged in the database: the gravest first, then what is not
+// waived, by rule and host, each with what the check before said.
+func TestFindingsOfTheFleetArePaged(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	ctx := t.Context()
+	d.exec(t, `INSERT INTO host_run (kind, runbook, host_id, server_id, package, state, asked_by, judged_at, ended_at)
+		SELECT 'check', 'checking', sh.host_id, sh.server_id, 'sp1', 'done', 'x', now() - interval '1 day' * (3 - n), now()
+		FROM generate_series(1, 2) n, server_host sh ORDER BY n, sh.host_id`)
+	found := func(server string, check int, rule, severity, text string) {
+		t.Helper()
+		d.exec(t, `INSERT INTO check_finding (run_id, position, rule, severity, text, waivable)
+			SELECT (array_agg(r.id ORDER BY r.id))[$2], 1, $3, $4, $5, true FROM host_run r JOIN server s ON s.id = r.server_id WHERE s.name = $1`, server, check, rule, severity, text)
+	}
+	found("CAS1", 1, "clock", "warning", "off")
+	found("CAS1", 1, "memory", "info", "small")
+	found("CAS1", 1, "disk", "pass", "free")
+	found("CAS1", 2, "clock", "blocker", "far off")
+	found("CAS1", 2, "disk", "blocker", "full")
+	found("CAS1", 2, "memory", "pass", "enough")
+	found("MBX1", 1, "disk", "blocker", "full")
+	found("MBX1", 2, "disk", "blocker", "full")
+	found("MBX1", 2, "backup", "blocker", "no full backup")
+	one, err := d.Store.ServerByName(ctx, "MBX1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := d.Store.AskWaiver(ctx, d.second, waivable(one.ID, time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Store.DecideWaiver(ctx, d.operator, id, true, "it is good"); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		filter     store.FleetFilter
+		skip, most int
+		want       string
+	}{
+		"all":        {store.FleetFilter{}, 0, 9, "CAS1 clock after off; CAS1 disk after free; MBX1 disk after full; MBX1 backup"},
+		"a page":     {store.FleetFilter{}, 1, 2, "CAS1 disk after free; MBX1 disk after full"},
+		"a rule":     {store.FleetFilter{Rule: "disk"}, 1, 9, "MBX1 disk after full"},
+		"a severity": {store.FleetFilter{Severity: "warning"}, 0, 9, ""},
+		"a name":     {store.FleetFilter{Text: "mbx"}, 0, 9, "MBX1 disk after full; MBX1 backup"},
+		"a node":     {store.FleetFilter{Text: "CMS7", Nodes: []string{"CAS1"}}, 0, 1, "CAS1 clock after off"},
+	} {
+		all, err := d.Store.FleetFindings(ctx, "sp1", c.filter, c.skip, c.most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range all {
+			words := f.Run.Server + " " + f.Finding.Rule
+			if f.Before != nil {
+				words += " after " + f.Before.Text
+			}
+			if got = append(got, words); !f.Again || f.Run.JudgedAt == nil {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if strings.Join(got, "; ") != c.want {
+			t.Errorf("%s: %q, want %q", name, strings.Join(got, "; "), c.want)
+		}
+	}
+	counts, err := d.Store.FleetCounts(ctx, "sp1", store.FleetFilter{Text: "cas"})
+	if err != nil || len(counts) != 3 || !counts[0].Waived || counts[0].Shown != 0 || counts[2] != (store.FleetCount{Rule: "disk", Severity: preflight.Blocker, Found: 2, Shown: 1}) {
+		t.Errorf("FleetCounts = %+v, %v", counts, err)
+	}
+	gone, err := d.Store.FleetGone(ctx, "sp1", 9)
+	if err != nil || len(gone) != 1 || gone[0].Finding.Rule != "memory" {
+		t.Errorf("FleetGone = %+v, %v", gone, err)
+	}
+	if size, err := d.Store.FleetChecked(ctx, "sp1", time.Now().Add(-36*time.Hour)); err != nil || size != (store.FleetSize{Servers: 2, Hosts: 2}) {
+		t.Errorf("FleetChecked = %+v, %v", size, err)
+	}
+}

@@ -361,8 +361,9 @@ JOIN LATERAL (
       AND n.id > r.id
       AND (NOT $1::boolean OR n.judged_at IS NOT NULL)) AS place ON place.newer < $2::bigint
 WHERE ($3::bigint = 0 OR r.host_id = $3::bigint)
-  AND ($4::text = '' OR r.kind = $4::text)
-  AND ($5::text = '' OR r.package = $5::text)
+  AND (cardinality($4::text[]) = 0 OR h.name = ANY ($4::text[]))
+  AND ($5::text = '' OR r.kind = $5::text)
+  AND ($6::text = '' OR r.package = $6::text)
   AND (NOT $1::boolean OR r.judged_at IS NOT NULL)
 ORDER BY h.name, r.package, r.id DESC
 `
@@ -371,6 +372,7 @@ type LastRunsParams struct {
 	Judged  bool
 	Most    int64
 	HostID  int64
+	Names   []string
 	Kind    string
 	Package string
 }
@@ -399,12 +401,14 @@ type LastRunsRow struct {
 }
 
 // The newest runs of each host and purpose, newest first: as many of each as are
-// wanted. host 0 = all, kind and package ” = all; judged = those that came to findings.
+// wanted. host 0 = all, no names = all, kind and package ” = all; judged = those that
+// came to findings.
 func (q *Queries) LastRuns(ctx context.Context, arg LastRunsParams) ([]LastRunsRow, error) {
 	rows, err := q.db.Query(ctx, lastRuns,
 		arg.Judged,
 		arg.Most,
 		arg.HostID,
+		arg.Names,
 		arg.Kind,
 		arg.Package,
 	)

@@ -214,7 +214,8 @@ ORDER BY f.run_id, f.position;
 
 -- name: LastRuns :many
 -- The newest runs of each host and purpose, newest first: as many of each as are
--- wanted. host 0 = all, kind and package '' = all; judged = those that came to findings.
+-- wanted. host 0 = all, no names = all, kind and package '' = all; judged = those that
+-- came to findings.
 SELECT r.id, r.kind, r.host_id, h.name AS host, r.server_id, s.name AS server, r.package, r.batch_id, r.fix_id, r.state, r.step, r.ended, r.message, r.remedy,
        r.asked_by, r.reason, r.asked_at, r.started_at, r.judged_at, r.ended_at
 FROM host_run r
@@ -229,6 +230,7 @@ JOIN LATERAL (
       AND n.id > r.id
       AND (NOT @judged::boolean OR n.judged_at IS NOT NULL)) AS place ON place.newer < @most::bigint
 WHERE (@host_id::bigint = 0 OR r.host_id = @host_id::bigint)
+  AND (cardinality(@names::text[]) = 0 OR h.name = ANY (@names::text[]))
   AND (@kind::text = '' OR r.kind = @kind::text)
   AND (@package::text = '' OR r.package = @package::text)
   AND (NOT @judged::boolean OR r.judged_at IS NOT NULL)
