@@ -21,9 +21,17 @@ func (w *Work) sees(key string) {
 	w.stamp(key + "_at")
 }
 
+// When a node is proven passive: before the program's task is made, and by a look
+// of its own right before it is told to run, since between the two a whole failover
+// has room.
+const (
+	beforeTask = "passive"
+	beforeRun  = "passive-still"
+)
+
 // provenPassive is Done when a look of this very step shows a passive node.
-func provenPassive(ctx context.Context, w *Work, rollup bool) (Outcome, error) {
-	if w.saw("passive") {
+func provenPassive(ctx context.Context, w *Work, rollup bool, when string) (Outcome, error) {
+	if w.saw(when) {
 		return Outcome{Kind: Done}, nil
 	}
 	c, out, err := seeCluster(ctx, w, "passive-look") // no name of a program, see programKeys
@@ -37,7 +45,7 @@ func provenPassive(ctx context.Context, w *Work, rollup bool) (Outcome, error) {
 		}
 		return Outcome{Kind: Failed, Message: "Setup was not begun: " + why, Remedy: s.remedy, Facts: clusterFact(w, c)}, nil
 	}
-	w.sees("passive")
+	w.sees(when)
 	return Outcome{Kind: Done}, nil
 }
 

@@ -84,3 +84,41 @@ func TestARollupsRestartSparesTheActiveNode(t *testing.T) {
 		t.Errorf("after it was settled: %s: %s", out.Kind, out.Message)
 	}
 }
+
+// The other node fails when Setup's task is registered, and its server comes to the
+// node: the task is closed before it begins, and binds nothing. The next attempt
+// begins with the node that is passive now.
+func TestNodesAreChosenAnewWhereNothingBegan(t *testing.T) {
+	t.Parallel()
+	f := newCluster(t, exchange.CCR, 2, 1, "en-US", nil)
+	failed := false
+	f.before = func(step string, _ int) {
+		if step == "setup-1" && f.memory[step]["created"] != "" && !failed {
+			failed = true
+			f.powerLoss(t, "NODEA")
+			f.await(t, "CMS1", "NODEB", "Online")
+		}
+	}
+	if step, out := f.walk(t, ""); step != "setup-1" || out.Kind != runbook.Failed {
+		t.Fatalf("ended in %s: %+v", step, out)
+	}
+	f.settled(t)
+	f.retry()
+	for _, s := range f.table.Steps {
+		if out := f.step(t, s); out.Kind != runbook.Done {
+			t.Fatalf("the second attempt ended in %s: %+v", s.Name, out)
+		}
+		if s.Name == "passive-1" {
+			break
+		}
+	}
+	if got := f.memory["choose"]["node-1"]; got != "NODEA" {
+		t.Errorf("%s goes first, want the node that is passive now", got)
+	}
+	if got := f.journal.count(t, "setup-started"); got != 0 {
+		t.Errorf("Setup was started %d times", got)
+	}
+	if wrong := f.violations(t); len(wrong) > 0 {
+		t.Errorf("violations: %v", wrong)
+	}
+}

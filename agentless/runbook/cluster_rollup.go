@@ -31,9 +31,9 @@ func rollupNode(ctx context.Context, w *Work) (Outcome, error) {
 		if out, err := rollupFirst(ctx, w); err != nil || out.Kind != Done {
 			return out, err
 		}
-		return provenPassive(ctx, w, true)
+		return provenPassive(ctx, w, true, beforeTask)
 	}
-	p.last = func(ctx context.Context) (Outcome, error) { return provenPassive(ctx, w, true) }
+	p.last = func(ctx context.Context) (Outcome, error) { return provenPassive(ctx, w, true, beforeRun) }
 	out, err := tickNode(ctx, w, p)
 	if err == nil && (out.Kind == Done || out.Kind == Failed || out.Kind == Interrupted) {
 		out.Evidence = append(out.Evidence, rollupLogs(ctx, w)...)

@@ -146,9 +146,9 @@ func setupNode(ctx context.Context, w *Work) (Outcome, error) {
 		if out, err := stopServices(ctx, w); err != nil || out.Kind != Done { // a retry may begin here, with the services put back
 			return out, err
 		}
-		return provenPassive(ctx, w, false)
+		return provenPassive(ctx, w, false, beforeTask)
 	}
-	p.last = func(ctx context.Context) (Outcome, error) { return provenPassive(ctx, w, false) }
+	p.last = func(ctx context.Context) (Outcome, error) { return provenPassive(ctx, w, false, beforeRun) }
 	p.found = func(ctx context.Context) (found, error) { return nodeFound(ctx, w, false) }
 	p.already = "Every role of the node is at the target already; Setup was not run"
 	p.completed = "Setup completed: every role of the node is at " + w.Package.Target.String()

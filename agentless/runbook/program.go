@@ -141,6 +141,7 @@ func (p program) tick(ctx context.Context, w *Work) (Outcome, error) {
 		return p.outOfReach(w, "look at the "+p.who+" task", err)
 	}
 	if look.Has(windows.Closed) {
+		delete(w.Memory, "created") // it cannot begin any more
 		return p.closedBefore(), nil
 	}
 	if look.MediaRefused() && look.State == windows.TaskEnded {

@@ -82,6 +82,7 @@ func (p program) otherThanApproved(ctx context.Context, w *Work, task windows.Ta
 	case began(look):
 		return onward("The %s task had begun before it was closed", p.who), nil
 	}
+	delete(w.Memory, "created")
 	return why, nil
 }
 

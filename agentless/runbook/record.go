@@ -52,6 +52,10 @@ func record(ctx context.Context, w *Work) (Outcome, error) {
 	if w.Memory == nil {
 		w.Memory = map[string]string{}
 	}
+	if was := w.Memory[nodeName]; was != "" && was != w.Node { // the nodes were chosen anew
+		clear(w.Memory)
+	}
+	w.Memory[nodeName] = w.Node
 	attempt := strconv.Itoa(w.Attempt)
 	for _, part := range []struct {
 		name string
