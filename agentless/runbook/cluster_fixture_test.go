@@ -43,6 +43,10 @@ type clusterFixture struct {
 	patient time.Duration
 	unwind  bool
 	giveUp  bool // the attempt ends here
+
+	kill   killer
+	killed []string // in these steps ticks die before each command of theirs
+	hurry  int      // how much faster than ours the clock of the work runs
 }
 
 // clusterRows are the inventory rows of a cluster: nodes and servers by number.
@@ -74,14 +78,14 @@ func newCluster(t *testing.T, kind exchange.ClusterType, nodes, servers int, lan
 	t.Helper()
 	f := &clusterFixture{
 		began: time.Now(), journal: &syncBuffer{}, memory: map[string]map[string]string{}, out: map[string]runbook.Outcome{},
-		hosts: map[string]*windows.Host{}, books: map[string]*book{}, first: 1, patient: 120 * time.Second,
+		hosts: map[string]*windows.Host{}, books: map[string]*book{}, first: 1, hurry: 60, patient: 120 * time.Second,
 		servers: clusterRows(t, kind, nodes, servers, language),
 		pkg:     runbook.Package{Name: "SP1", Target: sp1, Language: language, Arch: "x64"},
 		media:   runbook.Media{Folder: `C:\Wavekeeper\media\sp1-` + language + `-x64`, SetupSHA256: twin.SetupSHA256("sp1", language, "x64")},
 	}
 	o := twin.Options{
 		Servers: f.servers, User: user, Password: password, RunAs: runas, RunAsPassword: runasPass,
-		Speed: 2000, ShellSpeed: 10, Journal: f.journal,
+		Speed: 2000, ShellSpeed: 10, Journal: f.journal, Observe: f.kill.observe,
 	}
 	if change != nil {
 		change(&o)
@@ -121,7 +125,17 @@ func newCluster(t *testing.T, kind exchange.ClusterType, nodes, servers int, lan
 	return f
 }
 
-func (f *clusterFixture) now() time.Time { return f.began.Add(time.Since(f.began) * 60) }
+func (f *clusterFixture) now() time.Time {
+	return f.began.Add(time.Since(f.began) * time.Duration(f.hurry))
+}
+
+// dies lets ticks of these steps die before each command of theirs. What a look
+// showed counts for minutes, in which a tick has to come through between its deaths.
+func (f *clusterFixture) dies(steps []string) {
+	if len(steps) > 0 {
+		f.killed, f.hurry = steps, 6
+	}
+}
 
 // walk walks the table from a step on, as the engine does: after a failure the
 // steps that put back.
@@ -225,8 +239,14 @@ func (f *clusterFixture) step(t *testing.T, s runbook.Step) runbook.Outcome {
 			return *nobody
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), 28*time.Second)
+		f.kill.on = slices.Contains(f.killed, s.Name)
+		f.kill.arm(cancel)
 		out, err := s.Tick(ctx, w)
+		killed := f.kill.disarm()
 		cancel()
+		if killed {
+			continue
+		}
 		if err != nil {
 			t.Fatalf("step %s, tick %d: %v", s.Name, tick, err)
 		}

@@ -60,23 +60,28 @@ func clusterTask(ctx context.Context, w *Work, word, words string, make func(nam
 	switch {
 	case errors.As(err, &broken), errors.Is(err, windows.ErrTruncated):
 		w.raise(clusterTasks)
-		w.Memory[clusterOld] = name
+		w.Memory[clusterOld], w.read = name, name
 		return nil, Outcome{Kind: Failed, Message: fmt.Sprintf("%s: %v", words, err)}, nil
 	case err != nil:
 		out, err := trouble("read what the task said: "+words, err)
 		return nil, out, err
 	}
 	w.raise(clusterTasks)
-	w.Memory[clusterOld] = name
+	w.Memory[clusterOld], w.read = name, name
 	return records, Outcome{}, nil
 }
 
 // sweepTask removes the folder of a task that was read: a step that looks for
-// hours would else fill the host with them.
+// hours would else fill the host with them. What this very tick read is saved
+// first: who dies in between would else find no trace of it, and remember that a
+// task of that name was told to run.
 func sweepTask(ctx context.Context, w *Work) (Outcome, error) {
 	name := w.Memory[clusterOld]
-	if name == "" {
+	switch name {
+	case "":
 		return Outcome{}, nil
+	case w.read:
+		return onward("What the cluster showed is kept"), nil
 	}
 	look, err := w.Host.LookTask(ctx, name)
 	if err == nil {

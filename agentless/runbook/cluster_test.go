@@ -11,20 +11,24 @@ import (
 	"wavekeeper/server/rollout"
 )
 
+// TestClustersAreUpgradedToTheEnd, one of them by coordinators that die before each
+// command while people wait: Setup, /UpgradeCms and the move are begun once all the same.
 func TestClustersAreUpgradedToTheEnd(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		kind           exchange.ClusterType
 		nodes, servers int
 		language       string
+		killed         []string
 	}{
-		{exchange.CCR, 2, 1, "de-DE"}, // in English it is TestTheJournalOfACCRIsTheProcedure
-		{exchange.SCC, 3, 2, "en-US"},
-		{exchange.SCC, 2, 1, "de-DE"},
+		{exchange.CCR, 2, 1, "de-DE", []string{"stop-cms-1", "move-cms-1", "upgrade-cms-1", "online-1"}}, // in English it is TestTheJournalOfACCRIsTheProcedure
+		{exchange.SCC, 3, 2, "en-US", nil},
+		{exchange.SCC, 2, 1, "de-DE", nil},
 	} {
 		t.Run(fmt.Sprintf("%s %d-%d %s", c.kind, c.nodes, c.servers, c.language), func(t *testing.T) {
 			t.Parallel()
 			f := newCluster(t, c.kind, c.nodes, c.servers, c.language, func(o *twin.Options) { o.LocalizedSetup = false })
+			f.dies(c.killed)
 			step, out := f.walk(t, "")
 			last := fmt.Sprintf("tidy-%d", c.nodes)
 			if step != last || out.Kind != runbook.Done {
@@ -32,6 +36,14 @@ func TestClustersAreUpgradedToTheEnd(t *testing.T) {
 			}
 			if wrong := f.violations(t); len(wrong) > 0 {
 				t.Errorf("violations: %v", wrong)
+			}
+			for what, want := range map[string]int{"setup-started": c.nodes + c.servers, "cms-moved": c.servers, "cms-upgraded": c.servers} {
+				if got := f.journal.count(t, what); got != want {
+					t.Errorf("%s %d times after %d kills, want %d", what, got, f.kill.kills, want)
+				}
+			}
+			if len(c.killed) > 0 && f.kill.kills < 20 {
+				t.Errorf("%d kills in %q", f.kill.kills, c.killed)
 			}
 			for name, s := range f.fleet.Clusters() {
 				if s.State != "Online" || s.Build != sp1.String() {
@@ -92,10 +104,12 @@ func TestClustersGetARollupToTheEnd(t *testing.T) {
 		kind           exchange.ClusterType
 		nodes, servers int
 		language       string
-	}{{exchange.CCR, 2, 1, "de-DE"}, {exchange.SCC, 2, 1, "en-US"}} {
+		killed         []string
+	}{{exchange.CCR, 2, 1, "de-DE", []string{"rollup-1", "move-cms-1"}}, {exchange.SCC, 2, 1, "en-US", nil}} {
 		t.Run(fmt.Sprintf("%s %d-%d %s", c.kind, c.nodes, c.servers, c.language), func(t *testing.T) {
 			t.Parallel()
 			f := newCluster(t, c.kind, c.nodes, c.servers, c.language, rollupOfCluster)
+			f.dies(c.killed) // coordinators die before each command: Windows Installer is begun once all the same
 			step, out := f.walk(t, "")
 			if step != fmt.Sprintf("tidy-%d", c.nodes) || out.Kind != runbook.Done {
 				t.Fatalf("ended in %s: %s %s\n%s", step, out.Kind, out.Message, out.Remedy)
@@ -104,7 +118,10 @@ func TestClustersGetARollupToTheEnd(t *testing.T) {
 				t.Errorf("violations: %v", wrong)
 			}
 			if got := f.journal.count(t, "rollup-started"); got != c.nodes {
-				t.Errorf("%d rollups were run, want one on each of %d nodes", got, c.nodes)
+				t.Errorf("%d rollups were run after %d kills, want one on each of %d nodes", got, f.kill.kills, c.nodes)
+			}
+			if got := f.journal.count(t, "cms-moved"); got != c.servers || len(c.killed) > 0 && f.kill.kills < 10 {
+				t.Errorf("%d moves after %d kills", got, f.kill.kills)
 			}
 			if got := f.journal.count(t, "setup-started"); got != 0 {
 				t.Errorf("Setup was started %d times: a rollup wants no /UpgradeCms", got)

@@ -56,6 +56,20 @@ func TestKillBetweenAnyTwoCommands(t *testing.T) {
 	t.Logf("%d kills in %d ticks", f.kill.kills, f.ticks)
 }
 
+// TestKillWhileARollupIsInstalled: whatever dies before which command, Windows
+// Installer is begun once.
+func TestKillWhileARollupIsInstalled(t *testing.T) {
+	t.Parallel()
+	f := rollupFixture(t, nil)
+	s, _ := runbook.StandaloneRollup().Step(runbook.RollupName)
+	f.kill.on = true
+	out := f.step(t, s)
+	f.kill.on = false
+	if n := f.journal.count(t, "rollup-started"); out.Kind != runbook.Done || n != 1 || f.kill.kills < 20 {
+		t.Errorf("%s after %d runs and %d kills: %s", out.Kind, n, f.kill.kills, out.Message)
+	}
+}
+
 func TestKillWhileAnInterruptedSetupIsTakenUp(t *testing.T) {
 	t.Parallel()
 	f := interrupted(t)

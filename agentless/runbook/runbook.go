@@ -115,7 +115,8 @@ type Work struct {
 	Now          time.Time
 	Away         time.Duration // how long nobody looked at this step until now, since Memory was begun; it only grows
 
-	anew bool // the same step of this host was walked before in this attempt
+	anew bool   // the same step of this host was walked before in this attempt
+	read string // the task whose answer this very tick read
 }
 
 // taskName names a host task of this work.
