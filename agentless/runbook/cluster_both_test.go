@@ -92,17 +92,9 @@ func TestACCRGetsItsServicePackAndThenItsRollup(t *testing.T) {
 	}
 	bothAre(t, f)
 	all := f.journal.entries(t)
-	at := 0
-	for _, want := range append(slices.DeleteFunc(slices.Clone(procedureCCR), func(r required) bool {
+	happened(t, all, append(slices.DeleteFunc(slices.Clone(procedureCCR), func(r required) bool {
 		return strings.Contains(r.detail, "MOM") || r.what == "tested" || r.what == "log-level-set" || strings.Contains(r.detail, "Streaming") || strings.Contains(r.detail, "MSExchange Repl")
-	}), secondCCR...) {
-		i := slices.IndexFunc(all[at:], want.is)
-		if i < 0 {
-			t.Errorf("%s: %s %q did not happen, or not after what goes before (%s)", want.host, want.what, want.detail, want.source)
-			continue
-		}
-		at += i
-	}
+	}), secondCCR...))
 	if wrong := f.violations(t); len(wrong) > 0 {
 		t.Errorf("violations: %v", wrong)
 	}
