@@ -100,7 +100,7 @@ func walkOf(t *testing.T, s exchange.Server, speed float64, traits map[string][]
 func (w *walker) step(s runbook.Step) runbook.Outcome {
 	w.t.Helper()
 	w.before = w.inferred
-	end := time.Now().Add(40 * time.Second)
+	end := time.Now().Add(2 * time.Minute)
 	for tick := 0; time.Now().Before(end); tick++ {
 		work := &runbook.Work{
 			Host: w.host, Server: w.server,

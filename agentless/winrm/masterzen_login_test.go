@@ -173,14 +173,21 @@ func TestWhatPlainMasterzenGetsWrongOfLogins(t *testing.T) {
 				return false
 			}
 		}
-		a, b := host(t, forgets), host(t, forgets)
-		if fatal, err := theirs(t, a, rightPassword); fatal != nil || err != nil {
-			t.Errorf("plain: %v, %v", fatal, err)
+		b := host(t, forgets)
+		logins := 0
+		for try := 1; ; try++ { // now and then it also takes the answer to its message without content for that to the command
+			a := host(t, forgets)
+			fatal, err := theirs(t, a, rightPassword)
+			if _, _, logins, _ = a.figures(); fatal == nil && err == nil {
+				break
+			}
+			if try == 3 {
+				t.Fatalf("plain: %v, %v", fatal, err)
+			}
 		}
 		if err := ours(t, b, rightPassword); err != nil {
 			t.Error(err)
 		}
-		_, _, logins, _ := a.figures()
 		_, _, own, _ := b.figures()
 		if logins < 4 || own != 1 {
 			t.Errorf("%d logins for one command, ours %d", logins, own)
