@@ -61,7 +61,7 @@ func TestWhatPlainMasterzenGetsWrongOfLogins(t *testing.T) {
 	theirs := func(t *testing.T, h *loginHost, password string) (fatal any, err error) {
 		t.Helper()
 		defer func() { fatal = recover() }()
-		_, err = sealing(t, "127.0.0.1", portOf(h.fakeHost), "svc", password).RunWithContext(withDeadline(t, 2*time.Second), "hostname secret", io.Discard, io.Discard)
+		_, err = sealing(t, "127.0.0.1", portOf(h.fakeHost), "svc", password).RunWithContext(withDeadline(t, 10*time.Second), "hostname secret", io.Discard, io.Discard)
 		return nil, err
 	}
 	ours := func(t *testing.T, h *loginHost, password string) error {
@@ -234,7 +234,7 @@ func TestWhatPlainMasterzenGetsWrongOfLogins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _ = c.RunWithContext(withDeadline(t, 2*time.Second), "hostname secret", io.Discard, io.Discard)
+		_, _ = c.RunWithContext(withDeadline(t, 10*time.Second), "hostname secret", io.Discard, io.Discard)
 		if a.plain == 0 {
 			t.Error("plain: the command was not sent in the clear")
 		}
