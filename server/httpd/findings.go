@@ -319,7 +319,7 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 		switch {
 		case w.Holds(string(f.Severity)) && f.Waivable:
 			row.State.Note = "waived"
-			link.Text = clean(fmt.Sprintf("Waived until %s by %s: %s", clock.Moment(w.Until).Text, w.DecidedBy, w.Reason))
+			link.Text = clean(fmt.Sprintf("Waived until %s by %s; %s asked: %s", clock.Moment(w.Until).Text, w.DecidedBy, w.AskedBy, w.Reason))
 		case w.State == store.WaiverAsked:
 			asked = true
 			link.Text = clean(fmt.Sprintf("%s asks that it be accepted until %s: %s", w.AskedBy, clock.Moment(w.Until).Text, w.Reason))

@@ -258,7 +258,7 @@ func detailWords(v any) string {
 		}
 		var names []string
 		for _, one := range v {
-			names = append(names, fmt.Sprint(one))
+			names = append(names, listedWords(one))
 		}
 		return ui.List(names, 6)
 	case map[string]any:
@@ -273,6 +273,23 @@ func detailWords(v any) string {
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// listedWords shows one of a list: what has a text or a name by it.
+func listedWords(v any) string {
+	if m, ok := v.(map[string]any); ok {
+		for _, key := range []string{"text", "name"} {
+			if text, ok := m[key].(string); ok && text != "" {
+				return text
+			}
+		}
+		var words []string
+		for _, key := range sortedKeys(m) {
+			words = append(words, key+" "+detailWords(m[key]))
+		}
+		return strings.Join(words, ", ")
+	}
+	return detailWords(v)
 }
 
 // chainCheck verifies the chain of decisions at most every half minute.

@@ -27,6 +27,25 @@ func TestRolloutSaysWhyNothingRuns(t *testing.T) {
 	}
 }
 
+// Where waves overlap, the sentence names the wave that it is about.
+func TestTheNoteOfOverlappingWavesNamesTheRightOne(t *testing.T) {
+	t.Parallel()
+	failed := store.WaveView{Number: 1, State: rollout.WaveRunning, Upgrades: []store.UpgradeRow{{State: rollout.Failed}}}
+	other := store.WaveView{Number: 2, State: rollout.WaveRunning, Upgrades: []store.UpgradeRow{{State: rollout.Held}}}
+	for _, c := range []struct {
+		row  store.RolloutRow
+		want string
+	}{
+		{store.RolloutRow{State: rollout.RolloutRunning, Failed: 1}, "Wave 1 waits for a decision about 1 server."},
+		{store.RolloutRow{State: rollout.RolloutRunning, Failed: 1, Running: 1}, "Waves 1, 2 are under way."},
+		{store.RolloutRow{State: rollout.RolloutRunning}, "Waves 1, 2 are open, but nothing runs"},
+	} {
+		if got, _ := rolloutNote(store.RolloutView{RolloutRow: c.row, Waves: []store.WaveView{failed, other}}); !strings.HasPrefix(got, c.want) {
+			t.Errorf("rolloutNote = %q, want %q", got, c.want)
+		}
+	}
+}
+
 // TestStoppedRolloutPromisesNothing: what was held or approved when a rollout
 // was stopped does not start, whatever the reasons were before.
 func TestStoppedRolloutPromisesNothing(t *testing.T) {

@@ -3,6 +3,7 @@ package httpd
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"wavekeeper/server/auth"
@@ -159,7 +160,8 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 		return said("Paused", o.PausedBy, o.PauseReason) + " Nothing starts until it is resumed.", "paused"
 	case rollout.RolloutWaiting, rollout.RolloutRunning:
 	}
-	var open, next *store.WaveView
+	var open []*store.WaveView // several where waves overlap
+	var next *store.WaveView
 	for i := range o.Waves {
 		w := &o.Waves[i]
 		switch w.State {
@@ -172,7 +174,7 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 		case rollout.WavePaused:
 			return fmt.Sprintf("Wave %d is paused; no server of it starts.", w.Number), "paused"
 		case rollout.WaveRunning:
-			open = w
+			open = append(open, w)
 		case rollout.WaveWaiting:
 			if next == nil {
 				next = w
@@ -180,22 +182,67 @@ func rolloutNote(o store.RolloutView) (text, key string) {
 		case rollout.WaveApproved, rollout.WaveDone:
 		}
 	}
+	for _, w := range open {
+		if len(changedSince(*w)) > 0 {
+			return fmt.Sprintf("Wave %d has to be approved again: what was approved changed.", w.Number), "held"
+		}
+	}
 	switch {
-	case open != nil && len(changedSince(*open)) > 0:
-		return fmt.Sprintf("Wave %d has to be approved again: what was approved changed.", open.Number), "held"
-	case open != nil && o.Running == 0 && o.Failed > 0:
-		return fmt.Sprintf("Wave %d waits for a decision about %s.", open.Number, ui.Count(o.Failed, "server", "servers")), "held"
-	case open != nil && o.Running == 0:
-		return fmt.Sprintf("Wave %d is open, but nothing runs in it now: each of its servers says below what it waits for.", open.Number), "held"
-	case open != nil && next != nil:
-		return fmt.Sprintf("Wave %d is under way. Wave %d is not approved yet: %s.", open.Number, next.Number, ui.Count(len(next.Upgrades), "server", "servers")), "running"
-	case open != nil:
-		return fmt.Sprintf("Wave %d is under way.", open.Number), "running"
+	case len(open) > 0 && o.Running == 0 && o.Failed > 0:
+		return fmt.Sprintf("%s for a decision about %s.", wavesWait(inTroubleOf(open)), ui.Count(o.Failed, "server", "servers")), "held"
+	case len(open) == 1 && o.Running == 0:
+		return fmt.Sprintf("Wave %d is open, but nothing runs in it now: each of its servers says below what it waits for.", open[0].Number), "held"
+	case len(open) > 0 && o.Running == 0:
+		return wavesAre(open) + " open, but nothing runs in them now: each of their servers says below what it waits for.", "held"
+	case len(open) > 0 && next != nil:
+		return fmt.Sprintf("%s under way. Wave %d is not approved yet: %s.", wavesAre(open), next.Number, ui.Count(len(next.Upgrades), "server", "servers")), "running"
+	case len(open) > 0:
+		return wavesAre(open) + " under way.", "running"
 	case next != nil:
 		return fmt.Sprintf("Nothing runs: wave %d waits for the approval of an operator who did not write the plan.", next.Number), "held"
 	default:
 		return "Approved waves start in a moment.", "running"
 	}
+}
+
+// inTroubleOf are the waves in which a server waits for a decision; all when none
+// says so.
+func inTroubleOf(open []*store.WaveView) []*store.WaveView {
+	var out []*store.WaveView
+	for _, w := range open {
+		if slices.ContainsFunc(w.Upgrades, func(u store.UpgradeRow) bool { return u.State.Broken() }) {
+			out = append(out, w)
+		}
+	}
+	if len(out) == 0 {
+		return open
+	}
+	return out
+}
+
+func waveNames(list []*store.WaveView) string {
+	var numbers []string
+	for _, w := range list {
+		numbers = append(numbers, ui.Digits(w.Number))
+	}
+	if len(list) == 1 {
+		return "Wave " + numbers[0]
+	}
+	return "Waves " + ui.List(numbers, 6)
+}
+
+func wavesAre(list []*store.WaveView) string {
+	if len(list) == 1 {
+		return waveNames(list) + " is"
+	}
+	return waveNames(list) + " are"
+}
+
+func wavesWait(list []*store.WaveView) string {
+	if len(list) == 1 {
+		return waveNames(list) + " waits"
+	}
+	return waveNames(list) + " wait"
 }
 
 func said(what, who, why string) string {

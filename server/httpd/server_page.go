@@ -76,7 +76,7 @@ func (s *server) server(w http.ResponseWriter, r *http.Request) error {
 			if u.Step != "" {
 				text += ", step " + u.Step
 			}
-			view.Waits = append(view.Waits, ui.Link{Href: upgradeHref(u.Rollout, one.Name), Text: text})
+			view.Waits = append(view.Waits, ui.Link{Href: upgradeHref(u.Rollout, u.Server), Text: text})
 		}
 	}
 	if view.Findings, err = s.findingsPart(r.Context(), one, clock); err != nil {
@@ -258,8 +258,11 @@ func gigabytes(bytes float64) string { return strconv.FormatFloat(bytes/(1<<30),
 
 func upgradeLine(name string, u store.UpgradeOfServer, clock ui.Clock) page.UpgradeLine {
 	line := page.UpgradeLine{
-		Href: upgradeHref(u.Rollout, name), Rollout: u.PlanName, Package: packageWords(u.Package), State: ui.State{Key: u.State},
+		Href: upgradeHref(u.Rollout, u.Server), Rollout: u.PlanName, Package: packageWords(u.Package), State: ui.State{Key: u.State},
 		Started: clock.MomentOf(u.StartedAt),
+	}
+	if u.Server != name {
+		line.Rollout += ", as " + u.Server + " on the same nodes"
 	}
 	if u.State == string(rollout.Done) {
 		line.Build = u.Build

@@ -200,7 +200,7 @@ func serverRow(l store.ServerLine, clock ui.Clock) page.ServerRow {
 	}
 	if l.State != "" {
 		row.Result = ui.State{Key: l.State}
-		row.ResultA = ui.Link{Href: upgradeHref(l.Rollout, l.Name), Text: l.PlanName}
+		row.ResultA = ui.Link{Href: upgradeHref(l.Rollout, l.Upgraded), Text: l.PlanName}
 	}
 	return row
 }

@@ -42,7 +42,7 @@ func (r Rule) finding(s Subject) Finding {
 	f := Finding{Rule: r.Name, Source: r.Source, Waivable: r.Waivable}
 	var v verdict
 	if missing := r.missing(s); len(missing) > 0 {
-		v = unread(fmt.Sprintf("Not known whether this holds: %s", lowerFirst(r.Words)), "not read: "+list(missing), factsRemedy)
+		v = unread(fmt.Sprintf("Not known whether this holds: %s", lowerFirst(r.Words)), "not read: "+list(missing), remedyOf(missing))
 	} else {
 		v = r.test(s)
 	}
@@ -86,7 +86,18 @@ func joined(a, b string) string {
 	return a + "; " + b
 }
 
-const factsRemedy = "Have the facts be read again, and see why they are not told."
+const (
+	factsRemedy        = "Have the facts be read again, and see why they are not told."
+	organizationRemedy = "Have the organization be read, or enter what is known of it: on its page (Servers, Organization) or by wavekeeper organization look."
+)
+
+// remedyOf says what to do where facts are not known.
+func remedyOf(missing []string) string {
+	if slices.ContainsFunc(missing, func(name string) bool { return !strings.HasPrefix(name, OfOrganization) }) {
+		return factsRemedy
+	}
+	return organizationRemedy
+}
 
 // missing lists the facts that the rule needs and nobody told.
 func (r Rule) missing(s Subject) []string {

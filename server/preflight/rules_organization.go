@@ -15,7 +15,7 @@ var organizationRules = []Rule{
 		Severity: Blocker, Unknown: Blocker, Kinds: []string{ServicePack},
 		test: func(s Subject) verdict {
 			if !s.Prepared {
-				return blocks("The organization is not recorded as prepared for "+s.Package.Words, "", "Prepare schema, organization and domains, then record it on the plan's page.")
+				return blocks("The organization is not recorded as prepared for "+s.Package.Words, "", "Prepare it by a plan of its own (Plans, Prepare the organization), or record on a plan's page that others did.")
 			}
 			return pass("The organization is recorded as prepared", "")
 		},

@@ -27,7 +27,8 @@ type ServerLine struct {
 	FactsAt        *time.Time // the oldest reading of its hosts
 	Outcome        string     // of the last probe
 	ProbedAt       *time.Time
-	Rollout        int64 // of its last upgrade; 0 = none
+	Rollout        int64  // of its last upgrade; 0 = none
+	Upgraded       string // as which server: another one on the nodes of its cluster may stand for it
 	PlanName       string
 	State          string // of its last upgrade
 }
@@ -52,6 +53,7 @@ type serverLineRow struct {
 	ProbedAt       *time.Time
 	UpgradeBuild   string
 	Rollout        int64
+	Upgraded       string
 	PlanName       string
 	State          string
 }
@@ -59,9 +61,16 @@ type serverLineRow struct {
 // An upgrade that had not started when its rollout was stopped never starts: it
 // is shown as stopped, not as waiting.
 const serverLines = `
+WITH mate AS MATERIALIZED (
+    SELECT DISTINCT s.id, b.server_id
+    FROM server s
+    JOIN server_host a ON a.server_id = s.id
+    JOIN server_host b ON b.host_id = a.host_id
+    WHERE s.cluster <> ''
+)
 SELECT s.id, s.name, s.roles, s.site, s.internet_facing, s.build, s.os, s.language, s.arch, s.cluster, s.tags, s.mailboxes,
        COALESCE(h.facts, '{}') AS facts, COALESCE(h.files, '{}') AS files, h.facts_at, COALESCE(h.outcome, '') AS outcome, h.probed_at,
-       COALESCE(l.build, '') AS upgrade_build, COALESCE(l.rollout_id, 0)::bigint AS rollout, COALESCE(l.plan_name, '') AS plan_name, COALESCE(l.state, '') AS state
+       COALESCE(l.build, '') AS upgrade_build, COALESCE(l.rollout_id, 0)::bigint AS rollout, COALESCE(l.upgraded, '') AS upgraded, COALESCE(l.plan_name, '') AS plan_name, COALESCE(l.state, '') AS state
 FROM server s
 LEFT JOIN LATERAL (
     SELECT array_agg(f.value::text) FILTER (WHERE f.value IS NOT NULL) AS facts,
@@ -76,13 +85,14 @@ LEFT JOIN LATERAL (
     WHERE sh.server_id = s.id
 ) h ON true
 LEFT JOIN LATERAL (
-    SELECT u.rollout_id, u.build, p.name AS plan_name,
+    SELECT u.rollout_id, u.build, x.name AS upgraded, p.name AS plan_name,
            CASE WHEN o.state = 'stopped' AND u.state IN ('waiting', 'held') THEN 'stopped' ELSE u.state END AS state
     FROM upgrade u
     JOIN rollout o ON o.id = u.rollout_id
     JOIN revision r ON r.id = o.revision_id
     JOIN plan p ON p.id = r.plan_id
-    WHERE u.server_id = s.id
+    JOIN server x ON x.id = u.server_id
+    WHERE u.server_id = ANY (CASE WHEN s.cluster = '' THEN ARRAY[s.id] ELSE ARRAY(SELECT m.server_id FROM mate m WHERE m.id = s.id) END)
     ORDER BY u.id DESC
     LIMIT 1
 ) l ON true
@@ -98,7 +108,7 @@ func (s *Store) ServerLines(ctx context.Context) ([]ServerLine, error) {
 	for _, r := range rows {
 		line := ServerLine{
 			ID: r.ID, Name: r.Name, Site: r.Site, InternetFacing: r.InternetFacing, OS: r.Os, Language: r.Language, Arch: r.Arch, Cluster: r.Cluster,
-			Tags: r.Tags, Mailboxes: r.Mailboxes, FactsAt: r.FactsAt, Outcome: r.Outcome, ProbedAt: r.ProbedAt, Rollout: r.Rollout, PlanName: r.PlanName, State: r.State,
+			Tags: r.Tags, Mailboxes: r.Mailboxes, FactsAt: r.FactsAt, Outcome: r.Outcome, ProbedAt: r.ProbedAt, Rollout: r.Rollout, Upgraded: r.Upgraded, PlanName: r.PlanName, State: r.State,
 		}
 		for _, role := range r.Roles {
 			line.Roles = append(line.Roles, exchange.Role(role))
@@ -133,6 +143,7 @@ func knownBuild(r serverLineRow) (build exchange.Build, read bool, err error) {
 // UpgradeOfServer is one upgrade that a server ever had.
 type UpgradeOfServer struct {
 	ID        int64
+	Server    string // as which it was upgraded: all on the nodes of a cluster go as one of them
 	Rollout   int64
 	PlanName  string
 	Package   string
@@ -145,17 +156,20 @@ type UpgradeOfServer struct {
 }
 
 const upgradesOfServer = `
-SELECT u.id, u.rollout_id AS rollout, p.name AS plan_name, p.package, u.step,
+SELECT u.id, s.name AS server, u.rollout_id AS rollout, p.name AS plan_name, p.package, u.step,
        CASE WHEN o.state = 'stopped' AND u.state IN ('waiting', 'held') THEN 'stopped' ELSE u.state END AS state,
        o.state IN ('done', 'stopped') AS over, u.build, u.started_at, u.ended_at
 FROM upgrade u
 JOIN rollout o ON o.id = u.rollout_id
 JOIN revision r ON r.id = o.revision_id
 JOIN plan p ON p.id = r.plan_id
-WHERE u.server_id = $1
+JOIN server s ON s.id = u.server_id
+WHERE u.server_id IN (SELECT b.server_id FROM server_host a JOIN server_host b ON b.host_id = a.host_id WHERE a.server_id = $1)
+   OR u.server_id = $1
 ORDER BY u.id DESC`
 
-// UpgradesOfServer returns every upgrade of a server, the newest first.
+// UpgradesOfServer returns every upgrade of a server, the newest first, with those
+// of a cluster in which another server on the same nodes stood for it.
 func (s *Store) UpgradesOfServer(ctx context.Context, server int64) ([]UpgradeOfServer, error) {
 	return pageRows[UpgradeOfServer](ctx, s, "load upgrades of a server", upgradesOfServer, server)
 }

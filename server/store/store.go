@@ -148,11 +148,20 @@ func explained(err error) error {
 	case "40001", "40P01": // serialization failure, deadlock
 		return fmt.Errorf("%w (%w)", rollout.Conflict("something else changed at the same moment; try again"), err)
 	case "23505", "23514", "23503": // unique, check, foreign key
+		if text, ok := refusedBecause[pg.ConstraintName]; ok {
+			return fmt.Errorf("%w (%w)", rollout.Conflict("%s", text), err)
+		}
 		return fmt.Errorf("%w (%w)", rollout.Conflict("the database refuses it: %s", words(pg.ConstraintName)), err)
 	case "22021", "22P05": // a NUL, bytes that are not UTF-8
 		return fmt.Errorf("%w (%w)", rollout.Invalid("A text holds characters that cannot be kept."), err)
 	}
 	return err
+}
+
+// refusedBecause are the rules of the database that a person meets by being second.
+var refusedBecause = map[string]string{
+	"one_open_fix_per_host_and_name":    "This fix is asked for on this host already, or under way: that comes to its end first.",
+	"one_waiver_is_asked_for_at_a_time": "Somebody asked already that this finding be accepted: that is granted, refused or withdrawn first.",
 }
 
 // words reads a constraint's name as the rule it is.
