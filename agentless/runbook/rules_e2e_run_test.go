@@ -266,3 +266,27 @@ func TestTheFactsThatAreReadAreThoseThatRulesKnow(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestMediaThatAreNotOnTheHostYetHaveThePacksOfTheirRegistration, so that a check
+// before an approval tells what lacks, too.
+func TestMediaThatAreNotOnTheHostYetHaveThePacksOfTheirRegistration(t *testing.T) {
+	t.Parallel()
+	r := ruled{name: "EARLY1", roles: "UM", os: "2003", traits: []string{"um-pack=de-DE", "um-pack=fr-FR"}, work: func(w *runbook.Work) {
+		w.Media = runbook.Media{
+			Folder: `C:\Wavekeeper\media\none`,
+			Medium: runbook.Medium{ManifestSHA256: strings.Repeat("a", 64), Packs: []string{"fr-FR"}},
+		}
+	}}
+	row := (&hosts{n: 200}).row(t, r)
+	fleet, err := twin.Start(context.Background(), twin.Options{
+		User: user, Password: password, RunAs: runas, RunAsPassword: runasPass, Speed: 5000, ShellSpeed: 10, Servers: []exchange.Server{row},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { fleet.Close() })
+	found, _ := checkedHost(t, row, exchange.Node{Name: r.name, Address: row.Address, Port: row.Port}, r)
+	if f := found["um-packs-in-media"]; f.Severity != preflight.Warning || f.Unknown || !strings.Contains(f.Text, "language pack de-DE:") {
+		t.Errorf("%+v", f)
+	}
+}
