@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"wavekeeper/agentless/runbook"
@@ -132,17 +133,22 @@ func TestASingleCopyClusterGetsItsServicePackAndThenItsRollup(t *testing.T) {
 // ends with both.
 func TestAClusterComesBackToItsRollup(t *testing.T) {
 	t.Parallel()
-	f := newCluster(t, exchange.CCR, 2, 1, "en-US", bothOfCluster)
-	f.limits = true
-	before := f.thirdParty(t)
-	hit := false
-	f.before = func(step string, _ int) {
-		if !hit && step == "rollup-1" && f.journal.count(t, "rollup-started") == 1 {
-			hit = true
-			f.powerLoss(t, "NODEA")
+	var fleet atomic.Pointer[twin.Fleet]
+	var hit atomic.Bool
+	f := newCluster(t, exchange.CCR, 2, 1, "en-US", func(o *twin.Options) {
+		bothOfCluster(o)
+		o.Observe = func(seen twin.Observation) {
+			if seen.What != "rollup-started" || !hit.CompareAndSwap(false, true) {
+				return
+			}
+			if err := fleet.Load().PowerLoss(seen.Host); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	if step, out := f.walk(t, ""); !hit || step != "rollup-1" || out.Kind != runbook.Interrupted {
+	})
+	fleet.Store(f.fleet)
+	before := f.thirdParty(t)
+	if step, out := f.walk(t, ""); !hit.Load() || step != "rollup-1" || out.Kind != runbook.Interrupted {
 		t.Fatalf("ended in %s: %s %s", step, out.Kind, out.Message)
 	}
 	for attempt := 2; ; attempt++ {
