@@ -155,7 +155,7 @@ func at(s windows.ClusterServer, target exchange.Build) bool {
 // clustered mailbox server goes to it: passive nodes first, those that are at the
 // target already before the others, and a server that was left on an upgraded
 // node without /UpgradeCms before everything else. What was begun keeps its place
-// in later attempts. Nothing is begun where the nodes hold another number of
+// in later attempts, and so does what comes after it unless the cluster overtook it. Nothing is begun where the nodes hold another number of
 // clustered mailbox servers than the runbook has steps for: one of them would be
 // left without /UpgradeCms.
 func choose(servers int, rollup bool) func(context.Context, *Work) (Outcome, error) {
@@ -186,11 +186,12 @@ func choose(servers int, rollup bool) func(context.Context, *Work) (Outcome, err
 		if err := keepLooked(w, clusterFact(w, c)); err != nil {
 			return Outcome{}, err
 		}
-		if !begunThere(w) || !sameNodes(w, kept) {
+		bound, all := boundTurns(w, kept)
+		if !all || overtaken(c, kept, bound) {
 			for key := range kept {
 				delete(w.Memory, key)
 			}
-			turns, why := order(w, c, rollup)
+			turns, why := order(w, c, rollup, bound...)
 			if why != "" {
 				return Outcome{Kind: Failed, Facts: clusterFact(w, c), Message: why, Remedy: "Move the clustered mailbox servers with Exchange's own means until a node is passive; then run again."}, nil
 			}
@@ -249,105 +250,6 @@ func preflightNode(ctx context.Context, w *Work) (Outcome, error) {
 		out.Message = strings.Join(blockers, "; ")
 	}
 	return out, nil
-}
-
-// begunThere reports whether anything was begun that binds the order: a program on
-// a node, or a server stopped or moved for it. Groups that were moved bind nothing,
-// nor does the first package bind the second.
-func begunThere(w *Work) bool {
-	for name, memory := range w.Notes {
-		if w.second() && !strings.HasPrefix(name, RollupName) && !strings.Contains(name, ofSecond+"-") {
-			continue
-		}
-		for _, step := range []string{"setup-", "rollup-", "upgrade-cms-", "stop-cms-", "move-cms-"} {
-			if strings.HasPrefix(name, step) && (memory[setupRan] != "" || memory["created"] != "" || memory[clusterActed] != "") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// sameNodes reports whether every host of the cluster was chosen.
-func sameNodes(w *Work, chosen map[string]string) bool {
-	for i := range w.Nodes {
-		if !slices.Contains(w.Nodes, chosen["node-"+strconv.Itoa(i+1)]) {
-			return false
-		}
-	}
-	return len(w.Nodes) > 0
-}
-
-// turn is a node with the server that goes to it, "" for the last nodes.
-type turn struct{ node, server string }
-
-// order is the sequence of turns; why says that there is none.
-func order(w *Work, c windows.Cluster, rollup bool) (turns []turn, why string) {
-	at := nodesAt(w)
-	owner := map[string]string{} // of servers that wait
-	done := map[string]string{}  // of those that are upgraded
-	for _, s := range c.Servers {
-		old := !atTarget(w, s)
-		if rollup {
-			old = !slices.Contains(at, s.Owner)
-		}
-		if old {
-			owner[s.Name] = s.Owner
-		} else {
-			done[s.Name] = s.Owner
-		}
-	}
-	waiting := func() string {
-		for _, name := range w.clusterNames() {
-			if owner[name] != "" {
-				return name
-			}
-		}
-		return ""
-	}
-	left := slices.Clone(w.Nodes)
-	slices.Sort(left)
-	serverOf := func(owners map[string]string, node string) string {
-		for _, name := range w.clusterNames() {
-			if strings.EqualFold(owners[name], node) {
-				return name
-			}
-		}
-		return ""
-	}
-	take := func(node, server string) {
-		turns = append(turns, turn{node, server})
-		left = slices.DeleteFunc(left, func(n string) bool { return n == node })
-		if owner[server] != "" {
-			delete(owner, server)
-			done[server] = node
-		}
-	}
-	for len(left) > 0 {
-		node, server := "", ""
-		for _, rank := range []func(string) bool{
-			func(n string) bool { return slices.Contains(at, n) && serverOf(owner, n) != "" },
-			func(n string) bool { return slices.Contains(at, n) && serverOf(done, n) != "" },
-			func(n string) bool { return slices.Contains(at, n) },
-			func(n string) bool { return serverOf(owner, n) == "" && serverOf(done, n) == "" },
-		} {
-			if i := slices.IndexFunc(left, rank); i >= 0 && node == "" {
-				node = left[i]
-			}
-		}
-		switch {
-		case node == "":
-			return nil, fmt.Sprintf("No node is passive: %s", owners(c))
-		case serverOf(owner, node) != "":
-			server = serverOf(owner, node)
-		case serverOf(done, node) != "" && slices.Contains(at, node):
-			server = serverOf(done, node)
-		default:
-			server = waiting()
-		}
-		take(node, server)
-	}
-	return turns, ""
 }
 
 func atTarget(w *Work, s windows.ClusterServer) bool { return at(s, w.Package.Target) }

@@ -112,7 +112,7 @@ func (c struckCluster) struck(t *testing.T, b blow) {
 			more = append(more, whileDue)
 		}
 		for _, n := range f.nodes {
-			asBefore(t, fmt.Sprintf("attempt %d ended %s in %s", attempt, out.Kind, step), f.fleet, f.journal, n, before[n], f.books[n].open(), more...)
+			asBefore(t, fmt.Sprintf("attempt %d ended %s in %s", attempt, out.Kind, step), f.fleet, f.journal, n, before[n], f.books[n], more...)
 		}
 		f.retry()
 	}
@@ -133,7 +133,7 @@ func (c struckCluster) struck(t *testing.T, b blow) {
 		t.Errorf("violation: %s", v)
 	}
 	for _, n := range f.nodes {
-		asBefore(t, "in the end", f.fleet, f.journal, n, before[n], nil, ofCluster)
+		asBefore(t, "in the end", f.fleet, f.journal, n, before[n], f.books[n], ofCluster)
 		if open := f.books[n].open(); len(open) > 0 {
 			t.Errorf("%s: open: %+v", n, open)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,6 +89,12 @@ const groupsAtMost = 40
 
 // activeNode is a node that owns a server: nothing may be begun on it.
 func activeNode(w *Work, c windows.Cluster) stand {
+	if n, err := strconv.Atoi(strings.TrimPrefix(w.Turn, "-")); err == nil && n <= begunTurns(w) {
+		return stand{
+			failed: fmt.Sprintf("%s is not passive: %s. Nothing more was begun on it", w.Node, owners(c)),
+			remedy: "What was begun in the node's turn keeps it in its place. Move the clustered mailbox server off it with Exchange's own means, then run again.",
+		}
+	}
 	return stand{
 		failed: fmt.Sprintf("%s is not passive: %s. Nothing was begun on it", w.Node, owners(c)),
 		remedy: "The cluster was moved since the nodes were chosen. Run again: they are chosen anew.",

@@ -141,7 +141,7 @@ func TestBlowsAtOrganizationAndRollup(t *testing.T) {
 					if out.Kind == runbook.Interrupted || out.Kind == runbook.Unknown {
 						more = append(more, whileDue)
 					}
-					asBefore(t, fmt.Sprintf("attempt %d ended %s in %s", attempt, out.Kind, step), f.fleet, f.journal, "MBX1", before, f.book.open(), more...)
+					asBefore(t, fmt.Sprintf("attempt %d ended %s in %s", attempt, out.Kind, step), f.fleet, f.journal, "MBX1", before, f.book, more...)
 					if attempt == 5 {
 						t.Fatalf("attempt %d ended in %s: %s %s", attempt, step, out.Kind, out.Message)
 					}
@@ -153,7 +153,7 @@ func TestBlowsAtOrganizationAndRollup(t *testing.T) {
 					t.Error("the blow never came")
 				}
 				c.right(t, f)
-				asBefore(t, "in the end", f.fleet, f.journal, "MBX1", before, nil)
+				asBefore(t, "in the end", f.fleet, f.journal, "MBX1", before, f.book)
 				f.clean(t)
 			})
 		}

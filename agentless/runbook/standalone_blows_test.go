@@ -58,13 +58,13 @@ func TestBlowsAtAStandaloneServer(t *testing.T) {
 				t.Fatalf("ended in %s %s before the blow: %s", step, out.Kind, out.Message)
 			}
 			if out.Kind == runbook.Interrupted || out.Kind == runbook.Unknown { // a person decides: the ledger and the host's folders stay
-				asBefore(t, step+" ended "+string(out.Kind), f.fleet, f.journal, "MBX1", before, f.book.open(), whileDue)
+				asBefore(t, step+" ended "+string(out.Kind), f.fleet, f.journal, "MBX1", before, f.book, whileDue)
 				f.skip(t)
 			}
 			if open := f.book.open(); len(open) > 0 {
 				t.Errorf("%s ended %s (%s), and the ledger is not empty: %+v", step, out.Kind, out.Message, open)
 			}
-			asBefore(t, fmt.Sprintf("%s ended %s, deviations %v", step, out.Kind, f.book.deviations), f.fleet, f.journal, "MBX1", before, nil)
+			asBefore(t, fmt.Sprintf("%s ended %s, deviations %v", step, out.Kind, f.book.deviations), f.fleet, f.journal, "MBX1", before, f.book)
 			f.clean(t)
 		})
 	}
@@ -119,7 +119,7 @@ func TestABlowBeforeAnythingIsChangedLeavesTheHostAsItWas(t *testing.T) {
 			if happened := happenedTo(t, f.journal, "MBX1"); happened[bySetup] || happened[byPacks] {
 				t.Errorf("happened: %v", happened)
 			}
-			asBefore(t, "given up", f.fleet, f.journal, "MBX1", before, nil)
+			asBefore(t, "given up", f.fleet, f.journal, "MBX1", before, f.book)
 			f.clean(t)
 		})
 	}
@@ -154,7 +154,7 @@ func TestSettingsThatSetupResetComeBackWhereTheAttemptEndsBefore(t *testing.T) {
 			if open := f.book.open(); len(open) > 0 || len(f.book.deviations) > 0 {
 				t.Errorf("open %+v, deviations %v", open, f.book.deviations)
 			}
-			asBefore(t, name, f.fleet, f.journal, "MBX1", before, nil)
+			asBefore(t, name, f.fleet, f.journal, "MBX1", before, f.book)
 			f.clean(t)
 		})
 	}
