@@ -8,6 +8,7 @@ import (
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/preflight"
+	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
 	"wavekeeper/web/ui"
@@ -228,6 +229,9 @@ func runRow(r store.Run, clock ui.Clock) page.RunRow {
 	}
 	if r.EndedAt != nil {
 		row.At = clock.Moment(*r.EndedAt)
+	}
+	if r.State == rollout.Waiting && row.Message == "" {
+		row.Message = "begins when nothing else is in work on the host"
 	}
 	return row
 }

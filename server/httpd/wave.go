@@ -367,8 +367,11 @@ func (s *server) noReturn(p rollout.Plan, wave store.WaveView) []string {
 			}
 		}
 	}
-	for _, name := range said {
-		out = append(out, "The point of no return is the step “"+name+"”.")
+	switch {
+	case len(said) == 1:
+		out = append(out, "The point of no return is the step “"+said[0]+"”.")
+	case len(said) > 1:
+		out = append(out, "Points of no return are the steps “"+strings.Join(said, "”, “")+"”.")
 	}
 	if p.Kind == rollout.OfServers && p.Package.Kind == exchange.ServicePack && slices.ContainsFunc(wave.Upgrades, func(u store.UpgradeRow) bool { return slices.Contains(u.Roles, exchange.Mailbox) }) {
 		out = append(out, "Mailbox databases are upgraded when they are mounted the first time afterwards.")

@@ -376,7 +376,7 @@ func OrganizationPage(v Organization) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = selection("Fact that is not known any more", "name", "drop", v.Names).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = selection("Fact that is not known any more", "name", "choose a fact", v.Names).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
