@@ -48,15 +48,40 @@ func eventsOf(ctx context.Context, w *Work) Evidence {
 	return kept
 }
 
-// readEvents goes by the host's own clock: as far back from its now as the program
+// timeoutEvent is what the service control manager writes where a service did not
+// answer it in time (KB944752).
+const timeoutEvent = 7009
+
+// timedOut is what the newest such event since the program began says, in the host's
+// words; "" = there is none, or the host does not tell. It explains services that do
+// not run, and judges nothing.
+func timedOut(ctx context.Context, w *Work) string {
+	_, all, _, err := eventsSince(ctx, w, w.sinceProgram())
+	if err != nil {
+		return "" // the failure is told without it
+	}
+	for _, e := range all {
+		if e.Code == timeoutEvent && strings.HasSuffix(e.Source, windows.EventSources[2]) {
+			return clip(strings.Join(strings.Fields(e.Message), " "))
+		}
+	}
+	return ""
+}
+
+// eventsSince goes by the host's own clock: as far back from its now as the program
 // lies back from ours.
-func readEvents(ctx context.Context, w *Work, back time.Duration) (string, error) {
+func eventsSince(ctx context.Context, w *Work, back time.Duration) (since time.Time, all []windows.Event, more bool, err error) {
 	os, err := w.Host.OS(ctx)
 	if err != nil {
-		return "", err
+		return since, nil, false, err
 	}
-	since := os.Now.Add(-back)
-	all, more, err := w.Host.Events(ctx, since)
+	since = os.Now.Add(-back)
+	all, more, err = w.Host.Events(ctx, since)
+	return since, all, more, err
+}
+
+func readEvents(ctx context.Context, w *Work, back time.Duration) (string, error) {
+	since, all, more, err := eventsSince(ctx, w, back)
 	if err != nil {
 		return "", err
 	}

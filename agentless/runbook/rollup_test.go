@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"wavekeeper/agentless/runbook"
 	"wavekeeper/agentless/twin"
@@ -211,6 +212,50 @@ func TestServicesThatARollupLeftDisabledAreFoundAndPutBack(t *testing.T) {
 	if after := f.everyService(t); after != before {
 		t.Errorf("services before:\n%s\nafter:\n%s", before, after)
 	}
+}
+
+// TestServicesThatMissTheirTimeAfterARollupAreExplained: the managed services that
+// KB944752 names do not come to run where the revocation list cannot be reached. The
+// cause is told by the number of an event, in any language, and the article's cure
+// is what helps.
+func TestServicesThatMissTheirTimeAfterARollupAreExplained(t *testing.T) {
+	t.Parallel()
+	f := rollupFixture(t, func(o *twin.Options) {
+		o.Language, o.Servers[0].OS = "de-DE", "2008"
+		o.Faults = []twin.Fault{{Host: "MBX1", Name: "service-times-out", Times: 1000}}
+	})
+	later := time.Duration(0)
+	f.change2(func(w *runbook.Work) {
+		if f.at == runbook.RollupVerify && f.attempt[f.at] == 0 { // its patience is a quarter of an hour
+			later += 20 * time.Second
+			w.Now = w.Now.Add(later)
+		}
+	})
+	step, out := f.walkTable(t, runbook.StandaloneRollup(), "")
+	known, _ := exchange.KnownErrorByRule("service-timeout")
+	if step != runbook.RollupVerify || out.Kind != runbook.Failed || !strings.Contains(out.Message, "MSExchangeTransport") ||
+		!strings.Contains(out.Message, "event 7009 says") || !strings.Contains(out.Message, known.Words) || !strings.Contains(out.Remedy, "generatePublisherEvidence") {
+		t.Fatalf("ended in %s: %s: %s, %s", step, out.Kind, out.Message, out.Remedy)
+	}
+	if kept := eventsOf(t, out); !strings.Contains(kept, "Service Control Manager 7000 type 1") {
+		t.Errorf("kept:\n%s", kept)
+	}
+	for _, name := range []string{"MSExchangeEdgeSync", "MSExchangeTransport", "MSExchangeTransportLogSearch"} {
+		path := `C:\Program Files\Microsoft\Exchange Server\bin\` + name + `.exe.config`
+		if err := f.host.WriteFile(t.Context(), path, []byte(`<configuration><runtime><generatePublisherEvidence enabled="false"/></runtime></configuration>`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, s := range runbook.StandaloneRollup().Steps {
+		f.attempt[s.Name] = 1
+	}
+	if step, out := f.walkTable(t, runbook.StandaloneRollup(), "preflight"); step != "tidy" || out.Kind != runbook.Done {
+		t.Fatalf("the second attempt ended in %s: %s: %s", step, out.Kind, out.Message)
+	}
+	if n := f.journal.count(t, "rollup-started"); n != 1 {
+		t.Errorf("the rollup ran %d times, want once", n)
+	}
+	f.clean(t)
 }
 
 // TestARollupThatIsThereIsNotInstalledAgain, nor an older one over it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"wavekeeper/agentless/windows"
@@ -112,22 +113,27 @@ func servicesAgain(ctx context.Context, w *Work, build string) (Outcome, error) 
 	}
 	waited := w.since("since")
 	if waited > servicesLimit {
-		return Outcome{
+		out := Outcome{
 			Kind: Failed, Build: build, Message: "Services that have to run do not: " + list(missing),
 			Remedy: "Start them on the host and read the event log; then run again.",
-		}, nil
+		}
+		if said := timedOut(ctx, w); said != "" {
+			known, _ := exchange.KnownErrorByRule("service-timeout")
+			out.Message += fmt.Sprintf("; event %d says %q: %s", timeoutEvent, said, known.Words)
+			out.Remedy = known.Remedy + " Then run again."
+		}
+		return out, nil
 	}
-	if waited > servicesNudge && w.Memory["started"] == "" {
-		return startMissing(ctx, w, missing)
+	if at := slices.IndexFunc(missing, func(name string) bool { return w.Memory["asked."+name] == "" }); waited > servicesNudge && at >= 0 {
+		return startMissing(ctx, w, missing[at])
 	}
 	out := again("Waits for %d services of Exchange: %s", len(missing), list(missing))
 	out.After, out.Build = 2*time.Second, build
 	return out, nil
 }
 
-// startMissing asks once for every service that did not come back.
-func startMissing(ctx context.Context, w *Work, missing []string) (Outcome, error) {
-	name := missing[w.count("next")%len(missing)]
+// startMissing asks a service that did not come back, once.
+func startMissing(ctx context.Context, w *Work, name string) (Outcome, error) {
 	if err := w.intend(ctx, "start service "+name); err != nil {
 		return Outcome{}, err
 	}
@@ -138,8 +144,6 @@ func startMissing(ctx context.Context, w *Work, missing []string) (Outcome, erro
 		}
 		w.Memory["refused."+name] = err.Error() // the step's limit decides
 	}
-	if w.raise("next") >= len(missing) {
-		w.Memory["started"] = "yes"
-	}
+	w.Memory["asked."+name] = "yes"
 	return again("Service %s is asked to start", name), nil
 }

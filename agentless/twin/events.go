@@ -39,6 +39,9 @@ func (h *host) logs(what string, detail map[string]any) {
 		write("System", "Service Control Manager", 7036, eventInformation, "The %s service entered the running state.", detail["service"])
 	case "service-stopped":
 		write("System", "Service Control Manager", 7036, eventInformation, "The %s service entered the stopped state.", detail["service"])
+	case "service-timed-out": // both numbers: KB944752
+		write("System", "Service Control Manager", 7009, eventError, "Timeout (30000 milliseconds) waiting for the %s service to connect.", detail["service"])
+		write("System", "Service Control Manager", 7000, eventError, "The %s service failed to start due to the following error: the service did not respond in time.", detail["service"])
 	case "setup-started":
 		write("Application", "MSExchangeSetup", 1000, eventInformation, "Exchange Server component setup began.")
 	case "setup-ended":

@@ -100,6 +100,7 @@ var faultKinds = []faultKind{
 	{"forefront-stays", onAction, 0, 0, nil},
 	{"firewall-cuts-off", onAction, forGood, 0, nil},
 	{"service-stays-stopped", onAction, forGood, 0, []string{"service"}},
+	{"service-times-out", onAction, 0, 0, []string{"service"}},
 	{"media-cut", onAction, 0, 0, nil},
 	{"media-changed", onAction, 0, 0, nil},
 	{"media-away", onAction, 10 * time.Minute, 0, nil},

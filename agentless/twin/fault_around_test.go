@@ -18,6 +18,8 @@ var faultsAround = []twin.Fault{
 	{Host: "*", Name: "forefront-stays"},
 	{Host: "*", Name: "firewall-cuts-off"},
 	{Host: "*", Name: "service-stays-stopped", At: "service:ScanMail_Master"},
+	{Host: "*", Name: "um-stays-disabled"},
+	{Host: "*", Name: "service-times-out", At: "service:MSExchangeTransport"},
 }
 
 // TestServicesThatEndAtOnceAndTransportsThatDoNotPause as Windows tells it.

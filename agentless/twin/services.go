@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -276,8 +277,31 @@ func (h *host) startService(s *service) int {
 		h.later(h.lasts(4*time.Second), func() { s.State, s.PID = stopped, 0 })
 		return 0
 	}
+	if h.timesOut(s) {
+		h.later(h.lasts(30*time.Second), func() {
+			s.State, s.PID = stopped, 0
+			h.happened("service-timed-out", map[string]any{"service": s.Name})
+		})
+		return 0
+	}
 	h.later(h.lasts(4*time.Second), func() { h.serviceStarted(s) })
 	return 0
+}
+
+// managedServices are those that KB944752 names: managed code, whose publisher is
+// looked up before it answers the service control manager.
+var managedServices = []string{"MSExchangeEdgeSync", "MSExchangeTransport", "MSExchangeTransportLogSearch"}
+
+// timesOut reports whether a service misses the 30 seconds that the service control
+// manager waits, since the revocation list cannot be reached; generatePublisherEvidence
+// in its configuration file cures it (KB944752).
+func (h *host) timesOut(s *service) bool {
+	if f := h.fileAt(h.platform.installPath() + `bin\` + s.Name + `.exe.config`); f != nil && strings.Contains(string(f.Data), `<generatePublisherEvidence enabled="false"`) {
+		return false
+	}
+	return h.strikes("service-times-out", func(d *declared) bool {
+		return d.service == "" && slices.Contains(managedServices, s.Name) || d.service != "" && d.holds(s)
+	}) != nil
 }
 
 // serviceStarted is the end of starting.
@@ -363,6 +387,10 @@ func (h *host) startServicesAtBoot() {
 			if n := h.service(need); n != nil && !start(n) {
 				return false
 			}
+		}
+		if h.timesOut(s) {
+			h.happened("service-timed-out", map[string]any{"service": s.Name})
+			return false
 		}
 		h.serviceStarted(s)
 		return true

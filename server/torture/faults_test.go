@@ -38,6 +38,8 @@ var faultSteps = map[string][]string{
 	"revocation-unreachable":        {"setup"},
 	"login-dropped":                 {"facts", "stop-services", "setup"},
 	"no-sealing":                    {"facts"},
+	"um-stays-disabled":             {"tidy"}, // nothing to a server without Unified Messaging
+	"service-times-out":             {"setup"},
 	"ticket-refused":                {"facts"}, // nothing to hosts without Kerberos
 }
 
