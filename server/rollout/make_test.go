@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -276,17 +275,13 @@ func TestTenThousandServersArePlannedByGroup(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.GC()
 		runtime.ReadMemStats(&before)
-		begin := time.Now()
 		if _, _, err := rollout.Make(servers, pkg, rollout.Options{Scope: c.scope}); err != nil {
 			t.Fatal(err)
 		}
-		took := time.Since(begin)
 		runtime.ReadMemStats(&after)
-		t.Logf("%d sites, scope %s: %s, %d MB allocated", c.sites, c.scope, took, (after.TotalAlloc-before.TotalAlloc)>>20)
-		if limit := 15 * time.Second; took > limit { // catches pairs; the benchmark shows the figure, a loaded machine cannot
-			t.Errorf("%d sites, scope %s: planned in %s", c.sites, c.scope, took)
-		}
-		if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 200 {
+		mb := (after.TotalAlloc - before.TotalAlloc) >> 20
+		t.Logf("%d sites, scope %s: %d MB allocated", c.sites, c.scope, mb)
+		if mb > 200 { // catches pairs; the time is the benchmark's
 			t.Errorf("%d sites, scope %s: %d MB allocated", c.sites, c.scope, mb)
 		}
 	}
