@@ -4,6 +4,7 @@ package runbook_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,6 +61,13 @@ func TestBlowsAtClusters(t *testing.T) {
 	}
 }
 
+// The copies of an upgraded server fail until the other node is upgraded, too: an
+// attempt that ended in between is gone on with, and does not wait for them first.
+func TestACCRIsGoneOnWithOnceItsServerIsUpgraded(t *testing.T) {
+	t.Parallel()
+	struckCluster{"ccr-service-pack", exchange.CCR, 2, 1, nil}.struck(t, blow{"groups-2", 0, ""})
+}
+
 // struckCluster is a cluster and the runbook by which it goes.
 type struckCluster struct {
 	runbook        string
@@ -107,6 +115,9 @@ func (c struckCluster) struck(t *testing.T, b blow) {
 		}
 		f.giveUp = false
 		f.settled(t)
+		if node, _, found := strings.Cut(out.Message, " is not passive"); found && strings.HasPrefix(out.Remedy, "What was begun in the node's turn") {
+			f.freed(t, node)
+		}
 		more := []string{ofCluster}
 		if out.Kind == runbook.Interrupted || out.Kind == runbook.Unknown {
 			more = append(more, whileDue)
@@ -133,9 +144,26 @@ func (c struckCluster) struck(t *testing.T, b blow) {
 		t.Errorf("violation: %s", v)
 	}
 	for _, n := range f.nodes {
-		asBefore(t, "in the end", f.fleet, f.journal, n, before[n], f.books[n], ofCluster)
+		asBefore(t, "in the end", f.fleet, f.journal, n, before[n], f.books[n], ofCluster, wentThrough)
 		if open := f.books[n].open(); len(open) > 0 {
 			t.Errorf("%s: open: %+v", n, open)
 		}
 	}
+}
+
+// freed is a person who does what the remedy says: whatever server is on the node goes
+// to one that has none.
+func (f *clusterFixture) freed(t *testing.T, node string) {
+	t.Helper()
+	owns := map[string]bool{}
+	for _, s := range f.fleet.Clusters() {
+		owns[s.Owner] = true
+	}
+	for name, s := range f.fleet.Clusters() {
+		if i := slices.IndexFunc(f.nodes, func(n string) bool { return !owns[n] }); s.Owner == node && i >= 0 {
+			f.fleet.MoveServer(name, f.nodes[i])
+			f.await(t, name, f.nodes[i], "Online")
+		}
+	}
+	f.settled(t)
 }

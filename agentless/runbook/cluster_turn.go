@@ -204,6 +204,11 @@ func ready(ctx context.Context, w *Work) (Outcome, error) {
 		if n.State != "Up" {
 			return stand{wait: fmt.Sprintf("%s is %s in the cluster", w.Node, said(n.State))}
 		}
+		// The copies of an upgraded server are not healthy before the other node is
+		// upgraded, too: a later attempt would wait here for ever.
+		if s, ok := c.Server(w.turnServer()); ok && !isRollup(w) && atTarget(w, s) {
+			return stand{done: fmt.Sprintf("%s is up; %s is at %s already, and its copies are waited for at the end", w.Node, s.Name, s.Build)}
+		}
 		if why := notReady(w, c); why != "" {
 			return stand{wait: "Waits for the copies: " + why}
 		}

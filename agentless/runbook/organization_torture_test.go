@@ -153,7 +153,7 @@ func TestBlowsAtOrganizationAndRollup(t *testing.T) {
 					t.Error("the blow never came")
 				}
 				c.right(t, f)
-				asBefore(t, "in the end", f.fleet, f.journal, "MBX1", before, f.book)
+				asBefore(t, "in the end", f.fleet, f.journal, "MBX1", before, f.book, wentThrough)
 				f.clean(t)
 			})
 		}

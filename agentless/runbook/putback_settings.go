@@ -19,7 +19,8 @@ const SettingsEntry = "settings"
 // settings come with the new files.
 func settingsLeft(ctx context.Context, w *Work) error {
 	note := w.note("record")
-	if note[recordedFiles] == "" || w.note("setup")[setupRan] == "" || w.note("settings-back")[settingsOf] == setupAttempt(w) {
+	ran := w.note("setup")[setupRan] != "" || slices.ContainsFunc(strings.Split(w.Memory[ranKeys], ","), func(key string) bool { return key == "setup"+w.Turn })
+	if note[recordedFiles] == "" || !ran || w.note("settings-back")[settingsOf] == setupAttempt(w) {
 		return nil
 	}
 	roles, err := w.Host.Roles(ctx)

@@ -14,9 +14,10 @@ import (
 const compared = "compared"
 
 // unlike reports whether services may be other than recorded by a Setup that
-// came to nothing, and were not compared yet.
+// came to nothing, and were not compared yet: of one that was given up right after it
+// was told to run, the host knows first.
 func unlike(w *Work) bool {
-	return w.Unwinding && w.ranOnce() && w.Memory[compared] == "" && !asRecorded(w, w.Memory)
+	return w.Unwinding && (w.ranOnce() || w.Memory[ranKeys] != "") && w.Memory[compared] == "" && !asRecorded(w, w.Memory)
 }
 
 // What put-back remembers over all attempts of how it ended.

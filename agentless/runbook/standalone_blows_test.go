@@ -64,7 +64,11 @@ func TestBlowsAtAStandaloneServer(t *testing.T) {
 			if open := f.book.open(); len(open) > 0 {
 				t.Errorf("%s ended %s (%s), and the ledger is not empty: %+v", step, out.Kind, out.Message, open)
 			}
-			asBefore(t, fmt.Sprintf("%s ended %s, deviations %v", step, out.Kind, f.book.deviations), f.fleet, f.journal, "MBX1", before, f.book)
+			var more []string
+			if out.Kind == runbook.Done {
+				more = append(more, wentThrough)
+			}
+			asBefore(t, fmt.Sprintf("%s ended %s, deviations %v", step, out.Kind, f.book.deviations), f.fleet, f.journal, "MBX1", before, f.book, more...)
 			f.clean(t)
 		})
 	}
@@ -134,6 +138,12 @@ func TestSettingsThatSetupResetComeBackWhereTheAttemptEndsBefore(t *testing.T) {
 		"given up in verify": func(_ *testing.T, f *fixture) {
 			f.lost = func(step string, _ int) bool {
 				f.giveUp = step == "verify"
+				return f.giveUp
+			}
+		},
+		"given up right after Setup was told to run": func(_ *testing.T, f *fixture) {
+			f.lost = func(step string, tick int) bool {
+				f.giveUp = step == "setup" && tick == 3
 				return f.giveUp
 			}
 		},

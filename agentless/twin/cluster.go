@@ -258,6 +258,19 @@ func (f *Fleet) Backup(server string) {
 	}
 }
 
+// MoveServer is a person who moves a clustered mailbox server to a node.
+func (f *Fleet) MoveServer(server, node string) {
+	for _, c := range f.clusters {
+		c.change(func(s *clusterState) {
+			if cms := s.server(server); cms != nil && cms.Owner != node {
+				c.offline(cms, cmsOffline, "moved by hand")
+				c.place(cms, node)
+				c.online(s, cms, startLasts)
+			}
+		})
+	}
+}
+
 // serverOn names the clustered mailbox server that a node owns, "" when it is
 // passive.
 func (c *cluster) serverOn(node string) string {

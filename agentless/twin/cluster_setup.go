@@ -150,13 +150,14 @@ func (s *setup) mayUpgradeCms() (why string) {
 }
 
 // stopCluster is a rollup that stops the node's Cluster service; it starts it with
-// the other services (technet bb885043). On the node that owns a server it is what
-// must never happen.
-func (h *host) stopCluster() {
+// the other services (technet bb885043). Begun on a node that owns a server it is what
+// must never happen; one that came while it ran, since its own node failed, is nobody's
+// doing.
+func (h *host) stopCluster(owned []string) {
 	if h.cluster == nil {
 		return
 	}
-	if owned := h.cluster.owns(h.name); len(owned) > 0 {
+	if len(owned) > 0 {
 		h.happened("violation", map[string]any{"rule": "rollup-on-active-node", "owns": strings.Join(owned, ",")})
 	}
 	if s := h.service(clusterService); s != nil {

@@ -57,6 +57,7 @@ type patching struct {
 	path    string
 	logFile string
 	unit    time.Duration
+	owned   []string // groups that the node owned when it began
 }
 
 // msiexec installs a patch of Exchange; it does nothing else here.
@@ -75,6 +76,9 @@ func msiexec(c *call) int {
 		m.h.happened("rollup-started", map[string]any{"command": c.line, "pid": p.PID})
 		if busy = m.h.state.Setup != nil || m.h.foreignSetup() || m.h.strikes("installer-busy", nil) != nil; !busy {
 			m.h.state.Setup = &setupRun{PID: p.PID, Command: c.line}
+			if m.h.cluster != nil {
+				m.owned = m.h.cluster.owns(m.h.name)
+			}
 		}
 	})
 	code := msiBusy
@@ -208,7 +212,7 @@ func (m *patching) install(rollup exchange.Package) int {
 	var names []string
 	m.h.update(func() {
 		names = m.h.setupStops()
-		m.h.stopCluster()
+		m.h.stopCluster(m.owned)
 		for _, svc := range m.h.state.Services {
 			restart = restart || svc.ThirdParty && svc.State != stopped // it holds files open (KB935490)
 		}
