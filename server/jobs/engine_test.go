@@ -27,7 +27,7 @@ const (
 )
 
 // shortLease is what is waited for where a worker dies or sleeps.
-const shortLease = 5 * time.Second
+const shortLease = 10 * time.Second
 
 var admin = store.Actor{Name: "test", From: "test", Roles: []string{"admin"}}
 
