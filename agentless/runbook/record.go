@@ -139,9 +139,12 @@ func recordLocal(ctx context.Context, w *Work) (Outcome, bool, error) {
 // recordFiles keeps the files that Setup overwrites.
 func recordFiles(ctx context.Context, w *Work) (Outcome, bool, error) {
 	install, err := w.Host.InstallPath(ctx)
-	if err != nil || install == "" {
+	if err != nil {
 		out, err := trouble("read where Exchange is installed", err)
-		return out, err == nil && install == "", err
+		return out, false, err
+	}
+	if install == "" {
+		return onward("Exchange names no folder of its own: no file is kept"), true, nil
 	}
 	task := windows.TaskName(w.Installation, w.Upgrade, "record"+w.Turn, w.Attempt)
 	if err := w.Host.MakeTaskFolder(ctx, task); err != nil {

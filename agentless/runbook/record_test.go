@@ -2,6 +2,7 @@ package runbook_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -75,6 +76,30 @@ func TestWhatAPersonChangesBetweenAttemptsStays(t *testing.T) {
 			f.of(t, 3, runbook.PutBack)
 			if got := f.allServices(t)[service]; got != c.want {
 				t.Errorf("%s is %s, want %s", service, got, c.want)
+			}
+		})
+	}
+}
+
+// TestFilesAreRecordedOfAHostThatIsAwayForAMoment: whatever of the record is asked when
+// the power goes is asked again.
+func TestFilesAreRecordedOfAHostThatIsAwayForAMoment(t *testing.T) {
+	t.Parallel()
+	for tick := range 4 {
+		t.Run(fmt.Sprint("tick ", tick), func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, nil)
+			f.lost = func(_ string, at int) bool {
+				if at == tick {
+					if err := f.fleet.PowerLoss("MBX1"); err != nil {
+						t.Error(err)
+					}
+				}
+				return at == tick
+			}
+			s, _ := runbook.Standalone().Step("record")
+			if out := f.step(t, s); out.Kind != runbook.Done || f.memory["record"]["files"] == "" || f.memory["record"]["services"] == "" {
+				t.Errorf("%s: %s; recorded %v", out.Kind, out.Message, f.memory["record"])
 			}
 		})
 	}

@@ -140,6 +140,9 @@ var mayDiffer = []struct {
 
 	{`^registry hklm\\system\\currentcontrolset\\control\\session manager\\pendingfilerenameoperations$`, cutShort, "Setup wants a restart, and the attempt ended before that step; a later one, and preflight, see it"},
 
+	{`^exchange (level |pop3 login$|imap4 login$)`, whileDue, "Setup reset it; step settings-back, or the end of the attempt, sets it back once a person decided"},
+	{`^registry hklm\\system\\currentcontrolset\\services\\msexchangeis\\parameterssystem\\enable remote streaming backup$`, whileDue, "the same"},
+
 	{`^file c:\\wavekeeper\\tasks\\`, whileDue, "what the tasks left is kept until then"},
 	{`^file c:\\windows\\tasks\\wk-.*\.job$|^task wk-`, whileDue, "the same; none may hold a password"},
 	{`^service (MSExchange|ADAM_MSExchange|EdgeCredentialSvc|MSSpeechService|msftesql|W3SVC|IISADMIN)`, whileDue, "Setup stopped it and broke: put back once a person decided"},

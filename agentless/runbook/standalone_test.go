@@ -31,6 +31,7 @@ func standalone(t *testing.T, set, language string, more ...string) *fixture {
 	t.Helper()
 
 	f := newFixture(t, func(o *twin.Options) {
+		o.ShellSpeed = 10 // of what a host waits for us
 		s := &o.Servers[0]
 		s.Roles, s.Language = roleSets[set], language
 		traits := []string{"firewall-needed", "restart-wanted", `log-level=MSExchange ActiveSync\Requests2:High`, "service-foreign=MOM|Microsoft Corporation"}
