@@ -34,6 +34,18 @@ WHERE position > 10000
   AND EXISTS (SELECT FROM step AS other WHERE other.upgrade_id = step.upgrade_id AND other.name = step.name AND other.id <> step.id);
 CREATE UNIQUE INDEX step_name_is_unique_in_its_upgrade ON step (upgrade_id, name);
 
+-- When the steps of attempts before the present one were worked on: what began in
+-- one attempt, such as the time without failover, may end in a later one.
+CREATE TABLE earlier_step (
+    upgrade_id  bigint NOT NULL REFERENCES upgrade (id),
+    name        text NOT NULL,
+    attempt     integer NOT NULL,
+    started_at  timestamptz, -- NULL = it was passed over
+    done_at     timestamptz, -- NULL = it failed, or came to no end
+    ran         boolean NOT NULL, -- a program of it was begun on its host
+    PRIMARY KEY (upgrade_id, name, attempt)
+);
+
 -- The nodes of a cluster are judged one by one.
 ALTER TABLE finding
     ADD COLUMN node    text NOT NULL DEFAULT '', -- of a cluster: the host that was judged

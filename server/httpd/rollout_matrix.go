@@ -64,7 +64,7 @@ func (s *server) matrixRow(o store.RolloutView, w store.WaveView, u store.Upgrad
 		Message: clean(s.rowMessage(o, w, u)), Since: troubleSince(u, moved, clock), Percent: u.Percent, Busy: s.irreversible(u),
 	}
 	book := s.book(u.Runbook)
-	row.Times = rowTimes(u.Spells(s.Runbooks, clock.Now))
+	row.Times = rowTimes(u.Spells(s.Runbooks, ended(o.State), clock.Now))
 	for _, column := range columns {
 		row.Cells = append(row.Cells, s.matrixCell(book, u, column))
 	}

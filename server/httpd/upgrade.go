@@ -2,6 +2,7 @@ package httpd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,6 +42,9 @@ func (s *server) upgrade(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	u, err := s.upgradeOf(r)
+	if errors.Is(err, rollout.ErrNotFound) {
+		return s.taken(w, r, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -59,6 +63,28 @@ func (s *server) upgrade(w http.ResponseWriter, r *http.Request) error {
 		view.Frame.Stream += "?log=still"
 	}
 	return s.render(w, r, http.StatusOK, page.UpgradePage(view))
+}
+
+// taken leads from a server that has no upgrade of its own to that of the one with
+// which it goes as one, as the plan says; absent is the answer where there is none.
+func (s *server) taken(w http.ResponseWriter, r *http.Request, absent error) error {
+	id, err := number(r, "rollout")
+	if err != nil {
+		return err
+	}
+	o, err := s.Store.Rollout(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	for _, one := range o.Content.Unit(strings.ToUpper(part(r, "server"))) {
+		for _, wave := range o.Waves {
+			if slices.ContainsFunc(wave.Upgrades, func(u store.UpgradeRow) bool { return u.Server == one.Name }) {
+				http.Redirect(w, r, upgradeHref(id, one.Name), http.StatusSeeOther)
+				return nil
+			}
+		}
+	}
+	return absent
 }
 
 func (s *server) upgradeStream(w http.ResponseWriter, r *http.Request) error {
@@ -154,6 +180,13 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 			t.From = orDash(one.Build.String())
 		}
 	}
+	if o.Content.Kind == rollout.OfServers {
+		for _, one := range o.Content.Unit(u.Server) {
+			if one.Name != u.Server {
+				t.With = append(t.With, ui.Link{Href: serverHref(one.Name), Text: one.Name})
+			}
+		}
+	}
 	if o.Content.Kind == rollout.OfOrganization {
 		t.What, t.From, t.To = "Organization", directoryBefore(u.UpgradeRow), levelWords(o.Content.Package)
 		if t.From == "" {
@@ -176,7 +209,7 @@ func (s *server) upgradeTop(v viewer, about trouble, o store.RolloutView, clock 
 		}
 	}
 	t.Slow = s.slowness(u, clock)
-	t.Downtime, t.Exposed = spellWords(book, u, clock)
+	t.Downtime, t.Exposed = s.spellWords(u, clock)
 	if u.State == rollout.Running && !t.Busy && u.LastHeardAt != nil && clock.Now.Sub(*u.LastHeardAt) > unheard {
 		t.Now += "; " + u.Server + " was heard last at " + clock.Moment(*u.LastHeardAt).Text + " and is asked again"
 	}

@@ -8,12 +8,8 @@ import (
 
 // spellWords are the two times of a cluster that people ask about, as forecast,
 // clock or result; empty for runbooks without them.
-func spellWords(book rollout.Runbook, u store.UpgradeView, clock ui.Clock) (downtime, exposed string) {
-	times := make([]rollout.StepTime, len(u.Steps))
-	for i, s := range u.Steps {
-		times[i] = rollout.StepTime{Name: s.Name, StartedAt: s.StartedAt, EndedAt: s.EndedAt}
-	}
-	spells := book.Spells(times, u.EndedAt == nil && u.StartedAt != nil, clock.Now)
+func (s *server) spellWords(u store.UpgradeView, clock ui.Clock) (downtime, exposed string) {
+	spells := u.Spells(s.Runbooks, ended(u.RolloutState), clock.Now)
 	return spellOf(spells.Downtime), spellOf(spells.Exposed)
 }
 
@@ -36,12 +32,15 @@ func spellOf(s rollout.Spell) string {
 		return ""
 	}
 	usually := "usually " + ui.Duration(s.Expected)
-	switch {
-	case !s.Begun:
+	if s.Times == 0 {
 		return usually
-	case s.Runs:
-		return ui.Duration(s.Lasted) + " so far, " + usually
-	default:
-		return ui.Duration(s.Lasted) + ", " + usually
 	}
+	lasted := ui.Duration(s.Lasted)
+	if s.Runs {
+		lasted += " so far"
+	}
+	if s.Times > 1 {
+		lasted += " (" + ui.Count(s.Times, "time", "times") + ")"
+	}
+	return lasted + ", " + usually
 }

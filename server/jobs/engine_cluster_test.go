@@ -83,8 +83,8 @@ func TestOneClusterToItsEnd(t *testing.T) {
 			t.Errorf("%s %s on %s is not put back", l.Kind, l.Name, l.Host)
 		}
 	}
-	spells := row.Spells(runbook.Books{}, v.At)
-	if !spells.Downtime.Begun || spells.Downtime.Runs || spells.Downtime.Lasted <= 0 || !spells.Exposed.Begun || spells.Exposed.Runs {
+	spells := row.Spells(runbook.Books{}, false, v.At)
+	if spells.Downtime.Times != 1 || spells.Downtime.Runs || spells.Downtime.Lasted <= 0 || spells.Exposed.Times != 1 || spells.Exposed.Runs {
 		t.Errorf("spells %+v", spells)
 	}
 }

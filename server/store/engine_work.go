@@ -91,6 +91,7 @@ type StepWork struct {
 	LimitsFrom *time.Time // the limits count from here when set, else from StartedAt
 	SoftAt     *time.Time // when it was found to take longer than expected
 	SilentAt   *time.Time // when it was last found to be silent for too long
+	Ran        bool       // a program of it was begun on its host in the present attempt
 }
 
 // LoadWork loads an upgrade for a tick. It reports false when the upgrade is not
@@ -160,6 +161,7 @@ func (s *Store) stepsOf(ctx context.Context, upgrade int64) ([]StepWork, error) 
 		if err := json.Unmarshal(r.Memory, &st.Memory); err != nil {
 			return nil, fmt.Errorf("read memory of step %s: %w", r.Name, err)
 		}
+		st.Ran = st.Memory["created"] != ""
 		steps = append(steps, st)
 	}
 	return steps, nil

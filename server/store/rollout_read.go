@@ -87,7 +87,8 @@ type UpgradeRow struct {
 	LastHeardAt *time.Time
 	Percent     int
 	Phase       string
-	Steps       []StepWork // position, name, attempt, state and times; without memory; those of decisions from position 10001
+	Steps       []StepWork    // position, name, attempt, state and times; without memory; those of decisions from position 10001
+	Earlier     rollout.Times // what attempts before the present one add to its clocks
 
 	Decision  string        // the decision step in work; "" = none
 	Returns   rollout.State // where the upgrade goes when that step has ended
@@ -183,11 +184,15 @@ func (t *txn) fillWaves(ctx context.Context, view *RolloutView) error {
 	if err != nil {
 		return fmt.Errorf("load steps: %w", err)
 	}
+	earlier, err := earlierTimes(ctx, t.q, view.ID, 0)
+	if err != nil {
+		return err
+	}
 	by := map[int64][]StepWork{}
 	for _, st := range steps {
 		by[st.UpgradeID] = append(by[st.UpgradeID], StepWork{
 			Position: st.Position, Name: st.Name, Attempt: st.Attempt, State: rollout.State(st.State), StartedAt: st.StartedAt, EndedAt: st.EndedAt, Node: st.Node,
-			LimitsFrom: st.LimitsFrom, SoftAt: st.SoftAt, SilentAt: st.SilentAt,
+			LimitsFrom: st.LimitsFrom, SoftAt: st.SoftAt, SilentAt: st.SilentAt, Ran: st.Ran,
 		})
 	}
 	index := map[int64]int{}
@@ -205,6 +210,7 @@ func (t *txn) fillWaves(ctx context.Context, view *RolloutView) error {
 			VerifiedAt: u.VerifiedAt, Percent: u.Percent, Phase: u.Phase, LastHeardAt: u.LastHeardAt, Fqdn: u.Fqdn, Roles: u.Roles, Site: u.Site,
 			Decision: u.Decision, Returns: u.Returns, DecidedBy: u.DecidedBy, OutputAt: u.OutputAt, Runbook: u.Runbook,
 		}, by[u.ID])
+		row.Earlier = earlier[u.ID]
 		wave := &view.Waves[index[u.WaveID]]
 		wave.Upgrades = append(wave.Upgrades, row)
 		view.Servers++
@@ -254,6 +260,11 @@ func (s *Store) Upgrade(ctx context.Context, id int64) (UpgradeView, error) {
 		UpgradeRow: upgradeRow(u, steps), Rollout: u.RolloutID, RolloutState: rollout.RolloutState(u.RolloutState), WaveID: u.WaveID,
 		WaveState: rollout.WaveState(u.WaveState), PlanName: u.PlanName, Kind: rollout.PlanKind(u.Kind), Package: u.Package, Then: u.ThenPackage, RevisionHash: u.RevisionHash,
 	}
+	earlier, err := earlierTimes(ctx, s.q, u.RolloutID, id)
+	if err != nil {
+		return UpgradeView{}, fmt.Errorf("load upgrade %d: %w", id, err)
+	}
+	view.Earlier = earlier[id]
 	findings, err := s.q.FindingsOfUpgrade(ctx, id)
 	if err != nil {
 		return UpgradeView{}, fmt.Errorf("load findings of upgrade %d: %w", id, err)

@@ -267,3 +267,46 @@ func (q *Queries) RestoreLedger(ctx context.Context, arg RestoreLedgerParams) (R
 	err := row.Scan(&i.Kind, &i.Name)
 	return i, err
 }
+
+const stoppedServers = `-- name: StoppedServers :many
+SELECT l.upgrade_id, l.changed_at, l.restored_at
+FROM ledger l
+JOIN upgrade u ON u.id = l.upgrade_id
+WHERE u.rollout_id = $1
+  AND ($2::bigint = 0 OR u.id = $2::bigint)
+  AND l.kind = 'cms'
+ORDER BY l.upgrade_id, l.changed_at
+`
+
+type StoppedServersParams struct {
+	RolloutID int64
+	UpgradeID int64
+}
+
+type StoppedServersRow struct {
+	UpgradeID  int64
+	ChangedAt  time.Time
+	RestoredAt *time.Time
+}
+
+// The clustered mailbox servers that were stopped: from when to when they did not
+// serve, over all attempts. Of all upgrades of a rollout, or of one.
+func (q *Queries) StoppedServers(ctx context.Context, arg StoppedServersParams) ([]StoppedServersRow, error) {
+	rows, err := q.db.Query(ctx, stoppedServers, arg.RolloutID, arg.UpgradeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StoppedServersRow
+	for rows.Next() {
+		var i StoppedServersRow
+		if err := rows.Scan(&i.UpgradeID, &i.ChangedAt, &i.RestoredAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

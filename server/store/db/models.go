@@ -130,6 +130,15 @@ type CredentialTrial struct {
 	Unanswered   int
 }
 
+type EarlierStep struct {
+	UpgradeID int64
+	Name      string
+	Attempt   int
+	StartedAt *time.Time
+	DoneAt    *time.Time
+	Ran       bool
+}
+
 type Event struct {
 	RolloutID int64
 	Number    int64

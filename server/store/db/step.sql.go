@@ -88,6 +88,55 @@ func (q *Queries) DoubtStep(ctx context.Context, arg DoubtStepParams) (int64, er
 	return result.RowsAffected(), nil
 }
 
+const earlierSteps = `-- name: EarlierSteps :many
+SELECT e.upgrade_id, e.name, e.started_at, e.done_at, e.ran
+FROM earlier_step e
+JOIN upgrade u ON u.id = e.upgrade_id
+WHERE u.rollout_id = $1
+  AND ($2::bigint = 0 OR u.id = $2::bigint)
+ORDER BY e.upgrade_id, e.started_at, e.done_at
+`
+
+type EarlierStepsParams struct {
+	RolloutID int64
+	UpgradeID int64
+}
+
+type EarlierStepsRow struct {
+	UpgradeID int64
+	Name      string
+	StartedAt *time.Time
+	DoneAt    *time.Time
+	Ran       bool
+}
+
+// Of all upgrades of a rollout, or of one.
+func (q *Queries) EarlierSteps(ctx context.Context, arg EarlierStepsParams) ([]EarlierStepsRow, error) {
+	rows, err := q.db.Query(ctx, earlierSteps, arg.RolloutID, arg.UpgradeID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EarlierStepsRow
+	for rows.Next() {
+		var i EarlierStepsRow
+		if err := rows.Scan(
+			&i.UpgradeID,
+			&i.Name,
+			&i.StartedAt,
+			&i.DoneAt,
+			&i.Ran,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 type InsertStepsParams struct {
 	UpgradeID int64
 	Position  int
@@ -151,6 +200,15 @@ func (q *Queries) PassOverSteps(ctx context.Context, arg PassOverStepsParams) er
 }
 
 const renewSteps = `-- name: RenewSteps :exec
+WITH earlier AS (
+    INSERT INTO earlier_step (upgrade_id, name, attempt, started_at, done_at, ran)
+    SELECT old.upgrade_id, old.name, old.attempt, old.started_at,
+           CASE WHEN old.state IN ('done', 'skipped') THEN old.ended_at END,
+           old.started_at IS NOT NULL AND old.memory ->> 'created' IS NOT NULL
+    FROM step old
+    WHERE old.upgrade_id = $2
+      AND old.position BETWEEN $3 AND 10000
+      AND (old.started_at IS NOT NULL OR old.ended_at IS NOT NULL))
 UPDATE step
 SET state = 'waiting',
     attempt = $1,
@@ -160,8 +218,8 @@ SET state = 'waiting',
     limits_from = NULL,
     soft_at = NULL,
     silent_at = NULL
-WHERE upgrade_id = $2
-  AND position BETWEEN $3 AND 10000
+WHERE step.upgrade_id = $2
+  AND step.position BETWEEN $3 AND 10000
 `
 
 type RenewStepsParams struct {
@@ -173,6 +231,7 @@ type RenewStepsParams struct {
 // A new attempt: every step from the position on begins again. What it
 // remembers stays: a step that must not use an earlier attempt's memory empties
 // it itself, and what was found before the first change is found no second time.
+// When it was worked on is kept.
 func (q *Queries) RenewSteps(ctx context.Context, arg RenewStepsParams) error {
 	_, err := q.db.Exec(ctx, renewSteps, arg.Attempt, arg.UpgradeID, arg.Position)
 	return err
@@ -227,7 +286,8 @@ func (q *Queries) SaveStep(ctx context.Context, arg SaveStepParams) (int64, erro
 }
 
 const stepsOfRollout = `-- name: StepsOfRollout :many
-SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at, st.node
+SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at, st.node,
+       (st.memory ->> 'created' IS NOT NULL)::boolean AS ran
 FROM step st
 JOIN upgrade u ON u.id = st.upgrade_id
 WHERE u.rollout_id = $1
@@ -246,6 +306,7 @@ type StepsOfRolloutRow struct {
 	SoftAt     *time.Time
 	SilentAt   *time.Time
 	Node       string
+	Ran        bool
 }
 
 func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsOfRolloutRow, error) {
@@ -269,6 +330,7 @@ func (q *Queries) StepsOfRollout(ctx context.Context, rolloutID int64) ([]StepsO
 			&i.SoftAt,
 			&i.SilentAt,
 			&i.Node,
+			&i.Ran,
 		); err != nil {
 			return nil, err
 		}

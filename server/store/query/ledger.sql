@@ -13,6 +13,17 @@ JOIN host h ON h.id = l.host_id
 WHERE l.upgrade_id = @upgrade_id
 ORDER BY l.id;
 
+-- name: StoppedServers :many
+-- The clustered mailbox servers that were stopped: from when to when they did not
+-- serve, over all attempts. Of all upgrades of a rollout, or of one.
+SELECT l.upgrade_id, l.changed_at, l.restored_at
+FROM ledger l
+JOIN upgrade u ON u.id = l.upgrade_id
+WHERE u.rollout_id = @rollout_id
+  AND (@upgrade_id::bigint = 0 OR u.id = @upgrade_id::bigint)
+  AND l.kind = 'cms'
+ORDER BY l.upgrade_id, l.changed_at;
+
 -- name: InsertLedger :one
 INSERT INTO ledger (upgrade_id, host_id, kind, name, before, meant)
 VALUES (@upgrade_id, @host_id, @kind, @name, @before, @meant)

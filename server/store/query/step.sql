@@ -9,7 +9,8 @@ WHERE upgrade_id = @upgrade_id
 ORDER BY position;
 
 -- name: StepsOfRollout :many
-SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at, st.node
+SELECT st.upgrade_id, st.position, st.name, st.attempt, st.state, st.started_at, st.ended_at, st.limits_from, st.soft_at, st.silent_at, st.node,
+       (st.memory ->> 'created' IS NOT NULL)::boolean AS ran
 FROM step st
 JOIN upgrade u ON u.id = st.upgrade_id
 WHERE u.rollout_id = @rollout_id
@@ -46,6 +47,16 @@ WHERE upgrade_id = @upgrade_id
 -- A new attempt: every step from the position on begins again. What it
 -- remembers stays: a step that must not use an earlier attempt's memory empties
 -- it itself, and what was found before the first change is found no second time.
+-- When it was worked on is kept.
+WITH earlier AS (
+    INSERT INTO earlier_step (upgrade_id, name, attempt, started_at, done_at, ran)
+    SELECT old.upgrade_id, old.name, old.attempt, old.started_at,
+           CASE WHEN old.state IN ('done', 'skipped') THEN old.ended_at END,
+           old.started_at IS NOT NULL AND old.memory ->> 'created' IS NOT NULL
+    FROM step old
+    WHERE old.upgrade_id = @upgrade_id
+      AND old.position BETWEEN @position AND 10000
+      AND (old.started_at IS NOT NULL OR old.ended_at IS NOT NULL))
 UPDATE step
 SET state = 'waiting',
     attempt = @attempt,
@@ -55,8 +66,17 @@ SET state = 'waiting',
     limits_from = NULL,
     soft_at = NULL,
     silent_at = NULL
-WHERE upgrade_id = @upgrade_id
-  AND position BETWEEN @position AND 10000;
+WHERE step.upgrade_id = @upgrade_id
+  AND step.position BETWEEN @position AND 10000;
+
+-- name: EarlierSteps :many
+-- Of all upgrades of a rollout, or of one.
+SELECT e.upgrade_id, e.name, e.started_at, e.done_at, e.ran
+FROM earlier_step e
+JOIN upgrade u ON u.id = e.upgrade_id
+WHERE u.rollout_id = @rollout_id
+  AND (@upgrade_id::bigint = 0 OR u.id = @upgrade_id::bigint)
+ORDER BY e.upgrade_id, e.started_at, e.done_at;
 
 -- name: PassOverSteps :exec
 -- What a person repaired by hand is not done again: steps before the position
