@@ -46,6 +46,9 @@ CREATE TABLE earlier_step (
     PRIMARY KEY (upgrade_id, name, attempt)
 );
 
+-- Pages ask for all that an upgrade changed, restored or not.
+CREATE INDEX ledger_of_upgrade ON ledger (upgrade_id);
+
 -- The nodes of a cluster are judged one by one.
 ALTER TABLE finding
     ADD COLUMN node    text NOT NULL DEFAULT '', -- of a cluster: the host that was judged
