@@ -86,10 +86,10 @@ func (c *HookListCmd) Run(g *Globals) error {
 type HookAllowCmd struct {
 	DatabaseFlags
 	KeyFlags
-	Name       string   `arg:"" help:"Name of the webhook, such as balancer. One of that name is replaced."`
+	Name       string   `arg:"" help:"Name of the webhook in lower case, such as balancer. One of that name is replaced."`
 	URL        string   `name:"url" required:"" help:"Its https address." placeholder:"URL"`
 	Point      []string `required:"" help:"Point at which it is called (${enum}); may be given several times." enum:"announce,drain,cms-stop,cms-online,undrain,after" placeholder:"POINT"`
-	Network    []string `help:"Address range in which its host may lie although it is private, such as 10.1.0.0/16. Without it only public addresses are called." placeholder:"RANGE"`
+	Network    []string `help:"Address range in which its host may lie although it is private, such as 10.1.0.0/16; none wider than /8 (IPv6: /7). Without it only public addresses are called." placeholder:"RANGE"`
 	CAFile     string   `name:"ca-file" help:"PEM file with the certificates that its host's is checked against; its content is stored. Empty: the system's." type:"path" placeholder:"FILE"`
 	SecretFile string   `name:"secret-file" help:"File with the secret that signs calls, in its first line; - is standard input. Empty: one is made and printed once." placeholder:"FILE"`
 	Reason     string   `required:"" help:"Why; kept on record." placeholder:"TEXT"`
@@ -98,7 +98,10 @@ type HookAllowCmd struct {
 // Run seals the secret and stores the webhook.
 func (c *HookAllowCmd) Run(g *Globals) error {
 	ctx := context.Background()
-	w := hook.Webhook{Name: strings.ToLower(c.Name), URL: c.URL, Points: slices.Compact(slices.Sorted(slices.Values(c.Point))), Networks: c.Network}
+	if lower := strings.ToLower(c.Name); lower != c.Name {
+		return fmt.Errorf("the webhook %s is not allowed: its name is written in lower case, %s", c.Name, lower)
+	}
+	w := hook.Webhook{Name: c.Name, URL: c.URL, Points: slices.Compact(slices.Sorted(slices.Values(c.Point))), Networks: c.Network}
 	made := c.SecretFile == ""
 	if made {
 		raw := make([]byte, 32)

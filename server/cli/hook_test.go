@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +32,13 @@ func TestATestedWebhookShowsNoSecret(t *testing.T) {
 	}
 	allow := at(key, "hook", "allow", "balancer", "--url", server.URL+"/drain", "--point", "drain",
 		"--network", "127.0.0.0/24", "--ca-file", ca, "--secret-file", file(t, hookSecret+"\n"), "--reason", "drains")
+	for _, spoil := range [][2]string{{"balancer", "Bal_Ancer"}, {"127.0.0.0/24", "0.0.0.0/0"}, {"127.0.0.0/24", "::/0"}, {"127.0.0.0/24", "10.0.0.0/8"}} {
+		bad := slices.Clone(allow)
+		bad[slices.Index(bad, spoil[0])] = spoil[1]
+		if status, out, problems := run(t, "", bad...); status == 0 || !strings.Contains(problems, "is not allowed: ") {
+			t.Errorf("%s: status %d, %s%s", spoil[1], status, out, problems)
+		}
+	}
 	if status, out, problems := run(t, "", allow...); status != 0 {
 		t.Fatalf("status %d, %s%s", status, out, problems)
 	}

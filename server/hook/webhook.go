@@ -81,9 +81,35 @@ func (w Webhook) Check() error {
 	if w.CA != "" && !x509.NewCertPool().AppendCertsFromPEM([]byte(w.CA)) {
 		return errors.New("the file of certificates holds none in PEM")
 	}
-	_, err = w.networks()
-	return err
+	ranges, err := w.networks()
+	if err != nil {
+		return err
+	}
+	return reachable(u.Hostname(), ranges)
 }
+
+// reachable refuses a host of which it is known, without a look at DNS, that no
+// call will ever come to it: an address that no range allows, or this machine's
+// name (RFC 6761 6.3).
+func reachable(host string, ranges []netip.Prefix) error {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	address, err := netip.ParseAddr(host)
+	switch {
+	case err == nil:
+		if err := allowed(address, ranges); err != nil {
+			return fmt.Errorf("the URL leads to an address that is never called: %w; name its range with --network if it is meant", err)
+		}
+	case host == "localhost" || strings.HasSuffix(host, ".localhost"):
+		if allowed(netip.AddrFrom4([4]byte{127, 0, 0, 1}), ranges) != nil && allowed(netip.IPv6Loopback(), ranges) != nil {
+			return fmt.Errorf("the URL leads to %s, which is never called: %w; name its range with --network if it is meant", host, ErrAddress)
+		}
+	}
+	return nil
+}
+
+// The widest ranges that may be allowed: those of RFC 1918 and RFC 4193 are no
+// wider, and whoever allows all addresses has no check of them left.
+const widest4, widest6 = 8, 7
 
 func (w Webhook) networks() ([]netip.Prefix, error) {
 	var all []netip.Prefix
@@ -91,6 +117,9 @@ func (w Webhook) networks() ([]netip.Prefix, error) {
 		p, err := netip.ParsePrefix(n)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no address range such as 10.1.0.0/16", n)
+		}
+		if p.Bits() < widest4 && p.Addr().Is4() || p.Bits() < widest6 {
+			return nil, fmt.Errorf("the range %s is too wide: it would allow addresses that nobody meant, this machine's own among them; name the one in which the host lies, such as 10.1.0.0/16, none wider than /%d (IPv6: /%d)", n, widest4, widest6)
 		}
 		all = append(all, p.Masked())
 	}

@@ -91,6 +91,22 @@ func TestWebhookReachesOnlyWhatAnAdminAllowed(t *testing.T) {
 		if strings.Contains(r.Words, "hidden") {
 			t.Errorf("the URL's token is shown: %s", r.Words)
 		}
+		// A name is looked at only once it leads somewhere, at each connection.
+		given, err := w.networks()
+		if err != nil {
+			t.Fatal(err)
+		}
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, w.URL, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := w.client(given).Do(request)
+		if err == nil {
+			_ = answer.Body.Close() // nothing of it is read
+		}
+		if !errors.Is(err, ErrAddress) {
+			t.Errorf("%v: the connection itself: %v", ranges, err)
+		}
 	}
 }
 
@@ -118,6 +134,17 @@ func TestWhatIsNoWebhookIsRefused(t *testing.T) {
 	if err := good.Check(); err != nil {
 		t.Error(err)
 	}
+	for _, meant := range []Webhook{
+		{URL: "https://127.0.0.1/", Networks: []string{"127.0.0.0/8"}},
+		{URL: "https://[::1]/", Networks: []string{"::1/128"}},
+		{URL: "https://localhost/", Networks: []string{"127.0.0.1/32"}},
+		{URL: "https://10.1.2.3/", Networks: []string{"10.1.0.0/16", "fd00::/7"}},
+	} {
+		meant.Points = good.Points
+		if err := meant.Check(); err != nil {
+			t.Errorf("%s: %v", meant.URL, err)
+		}
+	}
 	for name, spoil := range map[string]func(*Webhook){
 		"http":     func(w *Webhook) { w.URL = "http://lb.contoso.com/" },
 		"account":  func(w *Webhook) { w.URL = "https://u:p@lb.contoso.com/" },
@@ -126,6 +153,14 @@ func TestWhatIsNoWebhookIsRefused(t *testing.T) {
 		"no point": func(w *Webhook) { w.Points = nil },
 		"range":    func(w *Webhook) { w.Networks = []string{"10.0.0.0"} },
 		"secret":   func(w *Webhook) { w.Secret = []byte("short") },
+		"all":      func(w *Webhook) { w.Networks = []string{"0.0.0.0/0"} },
+		"half":     func(w *Webhook) { w.Networks = []string{"10.1.0.0/16", "128.0.0.0/1"} },
+		"all IPv6": func(w *Webhook) { w.Networks = []string{"::/0"} },
+		"loopback": func(w *Webhook) { w.URL = "https://127.0.0.1:8443/drain" },
+		"mapped":   func(w *Webhook) { w.URL = "https://[::ffff:127.0.0.1]/drain" },
+		"IPv6":     func(w *Webhook) { w.URL, w.Networks = "https://[::1]/drain", []string{"10.0.0.0/8"} },
+		"private":  func(w *Webhook) { w.URL = "https://10.1.2.3/drain" },
+		"itself":   func(w *Webhook) { w.URL = "https://LOCALHOST./drain" },
 	} {
 		w := good
 		spoil(&w)

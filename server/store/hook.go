@@ -71,10 +71,9 @@ func (s *Store) Webhook(ctx context.Context, name string) (Webhook, error) {
 // waves whose runbook comes to one of its points, or to one of the old one's, do
 // not fit any more.
 func (s *Store) AllowWebhook(ctx context.Context, actor Actor, w Webhook) error {
-	w.Name = strings.ToLower(strings.TrimSpace(w.Name))
 	switch {
 	case !webhookName.MatchString(w.Name):
-		return fmt.Errorf("allow a webhook: %w", rollout.Invalid("%q is no name of a webhook: letters, digits, dots and dashes, at most 63.", w.Name))
+		return fmt.Errorf("allow a webhook: %w", rollout.Invalid("%q is no name of a webhook: lower-case letters, digits, dots, dashes and underscores, a letter or digit first, at most 63.", w.Name))
 	case strings.TrimSpace(w.Reason) == "":
 		return fmt.Errorf("allow the webhook %s: %w", w.Name, rollout.Invalid("Say why the webhook is allowed."))
 	}

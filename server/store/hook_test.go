@@ -25,7 +25,7 @@ func TestWebhookIsAllowedReplacedAndForbidden(t *testing.T) {
 	if err := s.AllowWebhook(ctx, by, webhook("balancer")); err != nil {
 		t.Fatal(err)
 	}
-	other := webhook("Balancer")
+	other := webhook("balancer")
 	other.URL, other.SHA256 = "https://lb2.contoso.com/hooks", strings.Repeat("cd", 32)
 	if err := s.AllowWebhook(ctx, by, other); err != nil {
 		t.Fatal(err)
@@ -62,6 +62,7 @@ func TestOnlyAnAdminAllowsWebhooks(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*store.Webhook){
 		"name":   func(w *store.Webhook) { w.Name = "a b" },
+		"case":   func(w *store.Webhook) { w.Name = "Bad_Name" },
 		"reason": func(w *store.Webhook) { w.Reason = " " },
 	} {
 		w := webhook("fine")
