@@ -74,6 +74,10 @@ func (s *server) checkedFindings(ctx context.Context, v viewer, one store.Server
 	if err != nil {
 		return nil, err
 	}
+	accepted, err := s.Store.WaiversFor(ctx, one.ID, pkg)
+	if err != nil {
+		return nil, err
+	}
 	var hosts []page.HostFindings
 	for _, h := range one.Hosts {
 		last, err := s.Store.LastChecks(ctx, h.ID, pkg, true, 2)
@@ -95,7 +99,7 @@ func (s *server) checkedFindings(ctx context.Context, v viewer, one store.Server
 		rows, gone := s.foundRows(v, run, before, waivers, clock)
 		out.Rows, out.Passed = apart(rows)
 		out.Gone = gone
-		out.Words = fmt.Sprintf("%s; checked %s by %s", countWords(run.Findings), clock.Ago(*run.JudgedAt), run.AskedBy)
+		out.Words = fmt.Sprintf("%s; checked %s by %s", countWords(store.Accepted(run.Findings, accepted)), clock.Ago(*run.JudgedAt), run.AskedBy)
 		out.Old = clock.Now.Sub(*run.JudgedAt) > oldFacts
 		hosts = append(hosts, out)
 	}
@@ -142,12 +146,23 @@ func apart(rows []page.FoundRow) (found []page.FoundRow, passed []string) {
 	return found, passed
 }
 
+// countWords counts findings; those that somebody accepted are counted apart, as
+// on the fleet's page.
 func countWords(all []preflight.Finding) string {
 	counts := map[preflight.Severity]int{}
+	waived := 0
 	for _, f := range all {
+		if f.Waived {
+			waived++
+			continue
+		}
 		counts[f.Severity]++
 	}
-	return fmt.Sprintf("%s, %s of %s", ui.Count(counts[preflight.Blocker], "blocker", "blockers"), ui.Count(counts[preflight.Warning], "warning", "warnings"), ui.Count(len(all), "rule", "rules"))
+	words := fmt.Sprintf("%s, %s", ui.Count(counts[preflight.Blocker], "blocker", "blockers"), ui.Count(counts[preflight.Warning], "warning", "warnings"))
+	if waived > 0 {
+		words += fmt.Sprintf(", %d waived", waived)
+	}
+	return words + " of " + ui.Count(len(all), "rule", "rules")
 }
 
 func (s *server) waiverRows(ctx context.Context, one store.Server, clock ui.Clock) ([]page.WaiverRow, error) {
@@ -256,19 +271,23 @@ func (s *server) findingsPart(ctx context.Context, one store.Server, clock ui.Cl
 	if newest == nil {
 		return part, nil
 	}
+	waivers, err := s.Store.WaiversFor(ctx, one.ID, newest.Package)
+	if err != nil {
+		return part, err
+	}
 	for _, h := range one.Hosts {
 		last, err := s.Store.LastChecks(ctx, h.ID, newest.Package, true, 1)
 		if err != nil {
 			return part, err
 		}
 		for _, r := range last {
-			all = append(all, r.Findings...)
+			all = append(all, store.Accepted(r.Findings, waivers)...)
 		}
 	}
 	part.Href = findingsHref(one.Name, newest.Package)
 	part.Words = fmt.Sprintf("For %s: %s, checked %s.", packageWords(newest.Package), countWords(all), clock.Ago(*newest.JudgedAt))
 	for _, severity := range severityOrder {
-		if slices.ContainsFunc(all, func(f preflight.Finding) bool { return f.Severity == severity }) {
+		if slices.ContainsFunc(all, func(f preflight.Finding) bool { return f.Severity == severity && !f.Waived }) {
 			part.State = ui.State{Key: string(severity)}
 			break
 		}

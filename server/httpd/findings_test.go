@@ -91,6 +91,8 @@ func TestAFindingIsAcceptedByTwo(t *testing.T) {
 		}
 	}
 	operator.page("/findings", "1 blocker, 0 warnings, 1 waived")
+	operator.page("/servers/MBX01/findings?package=sp1", "1 blocker, 0 warnings, 1 waived of 3 rules")
+	operator.page("/servers/MBX01", "1 blocker, 0 warnings, 1 waived of 3 rules")
 	if status, page := operator.post("/waivers/1", url.Values{"ruling": {"withdraw"}, "reason": {"the backup failed"}}); status != 200 || !strings.Contains(page, "taken back") {
 		t.Fatalf("withdraw: status %d: %s", status, words(page))
 	}
