@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wavekeeper/server/auth"
+	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
@@ -31,6 +32,12 @@ func (s *server) waiveAsk(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	switch {
+	case !f.Waivable:
+		return rollout.Conflict("The rule %s cannot be waived: what it asks for has to be cured. What to do: %s", f.Rule, orDash(f.Remedy))
+	case f.Severity != preflight.Blocker && f.Severity != preflight.Warning:
+		return rollout.Conflict("The last check of %s for %s found nothing to accept by the rule %s: %s", one.Name, pkg.Words, f.Rule, f.Text)
+	}
 	view := page.Confirm{
 		Crumbs: []ui.Link{{Href: "/servers", Text: "Servers"}, {Href: serverHref(one.Name), Text: one.Name}, {Href: findingsHref(one.Name, pkg.Name), Text: "Findings"}},
 		Title:  "Accept a finding for a while: " + f.Rule,
@@ -51,9 +58,6 @@ func (s *server) waiveAsk(w http.ResponseWriter, r *http.Request) error {
 	}
 	if len(one.Nodes) > 0 {
 		view.Lead += " On a node that several clustered mailbox servers share it is accepted for all of them."
-	}
-	if !f.Waivable {
-		view.Why = "What this rule asks for has to be cured: it cannot be accepted."
 	}
 	view.Frame = s.frame(r, v, "Accept a finding", "servers")
 	return s.render(w, r, http.StatusOK, page.ConfirmPage(view))
