@@ -118,7 +118,7 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 	if f.Nodes, err = s.nodesOf(ctx, f.Text); err != nil {
 		return view, err
 	}
-	waivers, err := s.Store.Waivers(ctx, 0, false)
+	asked, err := s.askedFor(ctx, 0)
 	if err != nil {
 		return view, err
 	}
@@ -163,7 +163,7 @@ func (s *server) findingsView(ctx context.Context, v viewer, q url.Values) (page
 	}
 	rows := make([]page.FoundRow, 0, len(all))
 	for _, one := range all {
-		row := s.foundRow(v, one.Run, one.Finding, sinceBefore(one), waivers, clock)
+		row := s.foundRow(v, one.Run, one.Finding, sinceBefore(one), asked, clock)
 		row.Before = foundBefore(one.Finding, *one.Run.JudgedAt, prepared, clock)
 		rows = append(rows, row)
 	}
@@ -271,13 +271,13 @@ func severityPlace(key string) int { return slices.Index(severityOrder, prefligh
 
 // foundRows are a check's findings as rows, in their order, and what the check
 // before found that is gone.
-func (s *server) foundRows(v viewer, r store.Run, before *store.Run, waivers []store.Waiver, clock ui.Clock) (rows []page.FoundRow, gone []string) {
+func (s *server) foundRows(v viewer, r store.Run, before *store.Run, asked askedFor, clock ui.Clock) (rows []page.FoundRow, gone []string) {
 	since := map[string]string{}
 	if before != nil {
 		since, gone = sinceWords(preflight.Compare(before.Findings, r.Findings))
 	}
 	for _, f := range r.Findings {
-		rows = append(rows, s.foundRow(v, r, f, since[f.Rule], waivers, clock))
+		rows = append(rows, s.foundRow(v, r, f, since[f.Rule], asked, clock))
 	}
 	return rows, gone
 }
@@ -302,7 +302,7 @@ func sinceWords(changes []preflight.Change) (since map[string]string, gone []str
 	return since, gone
 }
 
-func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since string, waivers []store.Waiver, clock ui.Clock) page.FoundRow {
+func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since string, asked askedFor, clock ui.Clock) page.FoundRow {
 	row := page.FoundRow{
 		Server: ui.Link{Href: findingsHref(r.Server, r.Package), Text: r.Server}, Host: r.Host.Name, State: ui.State{Key: string(f.Severity)},
 		Rule: ui.Link{Href: ruleHref(f.Rule), Text: f.Rule}, Text: clean(f.Text), Evidence: clean(f.Evidence), Remedy: clean(f.Remedy), Since: since,
@@ -310,8 +310,8 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 	if !f.At.IsZero() {
 		row.Facts = clock.Moment(f.At)
 	}
-	asked := false
-	for _, w := range waivers {
+	waits := false
+	for _, w := range asked.waivers {
 		if !w.Of(r.Server) || w.Package != r.Package || w.Rule != f.Rule || w.Over {
 			continue
 		}
@@ -321,7 +321,7 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 			row.State.Note = "waived"
 			link.Text = clean(fmt.Sprintf("Waived until %s by %s; %s asked: %s", clock.Moment(w.Until).Text, w.DecidedBy, w.AskedBy, w.Reason))
 		case w.State == store.WaiverAsked:
-			asked = true
+			waits = true
 			link.Text = clean(fmt.Sprintf("%s asks that it be accepted until %s: %s", w.AskedBy, clock.Moment(w.Until).Text, w.Reason))
 		case w.Stands():
 			link.Text = "A waiver of what was less grave does not hold for this"
@@ -331,12 +331,13 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 		row.Waiver = link
 	}
 	grave := f.Severity == preflight.Blocker || f.Severity == preflight.Warning
-	if f.Waivable && f.Severity == preflight.Blocker && row.State.Note == "" && !asked && v.may(auth.Probe) {
+	if f.Waivable && f.Severity == preflight.Blocker && row.State.Note == "" && !waits && v.may(auth.Probe) {
 		row.Acts = append(row.Acts, ui.Link{
 			Href: serverHref(r.Server) + "/waive?" + url.Values{"package": {r.Package}, "rule": {f.Rule}}.Encode(), Text: "Accept for a while",
 		})
 	}
-	if _, known := s.fixNamed(f.Fix); known && grave && v.may(auth.Probe) {
+	row.Fixed = asked.fixOf(r, f, clock)
+	if _, known := s.fixNamed(f.Fix); known && grave && row.Fixed == nil && v.may(auth.Probe) {
 		row.Acts = append(row.Acts, ui.Link{
 			Href: serverHref(r.Server) + "/fix?" + url.Values{"name": {f.Fix}, "host": {r.Host.Name}, "rule": {f.Rule}, "package": {r.Package}}.Encode(), Text: "Have it fixed",
 		})

@@ -1,6 +1,7 @@
 package httpd
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"wavekeeper/server/auth"
+	"wavekeeper/server/preflight"
 	"wavekeeper/server/rollout"
 	"wavekeeper/server/store"
 	"wavekeeper/web/page"
@@ -41,6 +43,61 @@ func hostOf(one store.Server, name string) (store.Host, error) {
 	return store.Host{}, rollout.NotFound("%s has no host %q.", one.Name, name)
 }
 
+// askedFor is what people asked for or decided about findings.
+type askedFor struct {
+	waivers []store.Waiver
+	fixes   []store.Fix // newest first
+}
+
+// askedFor loads it; server 0 = of all, and then without fixes that are over. A
+// fix of a host that several servers share is each server's.
+func (s *server) askedFor(ctx context.Context, server int64) (askedFor, error) {
+	var out askedFor
+	var err error
+	if out.waivers, err = s.Store.Waivers(ctx, server, false); err != nil {
+		return out, err
+	}
+	if out.fixes, err = s.Store.Fixes(ctx, 0, false); err != nil || server == 0 {
+		return out, err
+	}
+	past, err := s.Store.Fixes(ctx, server, true)
+	out.fixes = append(out.fixes, past...)
+	return out, err
+}
+
+// fixOf says that a finding's fix was asked for and is not over, or was done
+// since the finding was made; nil when neither is so.
+func (a askedFor) fixOf(r store.Run, f preflight.Finding, clock ui.Clock) *ui.Link {
+	if f.Fix == "" {
+		return nil
+	}
+	for _, one := range a.fixes {
+		if one.Name != f.Fix || !strings.EqualFold(one.Host, r.Host.Name) {
+			continue
+		}
+		link := &ui.Link{Href: fixHref(one.ID)}
+		words := fmt.Sprintf("%s asked to have it fixed, %s: %s", one.AskedBy, clock.Moment(one.AskedAt).Text, one.Reason)
+		switch one.State {
+		case store.FixAsked:
+			words += " (it waits for an operator)"
+		case store.FixApproved:
+			words += fmt.Sprintf(" (approved by %s, not done yet)", one.DecidedBy)
+		case store.FixUndoing:
+			words += " (it is being undone)"
+		case store.FixDone:
+			if r.JudgedAt == nil || one.EndedAt == nil || !one.EndedAt.After(*r.JudgedAt) {
+				return nil
+			}
+			words += fmt.Sprintf(" (done %s, since this was found: check again)", clock.Moment(*one.EndedAt).Text)
+		default:
+			return nil
+		}
+		link.Text = clean(words)
+		return link
+	}
+	return nil
+}
+
 // fixAsk shows what a fix does before it is asked for.
 func (s *server) fixAsk(w http.ResponseWriter, r *http.Request) error {
 	v, err := s.allowed(r, auth.Read)
@@ -63,6 +120,16 @@ func (s *server) fixAsk(w http.ResponseWriter, r *http.Request) error {
 	pkg, err := s.judgedFor(r.Context(), q.Get("package"))
 	if err != nil {
 		return err
+	}
+	open, err := s.Store.Fixes(r.Context(), 0, false)
+	if err != nil {
+		return err
+	}
+	for _, f := range open {
+		if f.Name == fix.Name && f.HostID == h.ID {
+			http.Redirect(w, r, fixHref(f.ID), http.StatusSeeOther)
+			return nil
+		}
 	}
 	view := page.Confirm{
 		Crumbs: []ui.Link{{Href: "/servers", Text: "Servers"}, {Href: serverHref(one.Name), Text: one.Name}, {Href: findingsHref(one.Name, pkg.Name), Text: "Findings"}},
@@ -127,7 +194,7 @@ func (s *server) fixShow(w http.ResponseWriter, r *http.Request) error {
 		Crumbs: []ui.Link{{Href: "/servers", Text: "Servers"}, {Href: serverHref(f.Server), Text: f.Server}, {Href: back, Text: "Findings"}},
 		Title:  fmt.Sprintf("Fix %d: %s on %s", f.ID, f.Name, f.Host), Action: fixHref(id), Reason: "Reason, kept on record", Field: "ruling",
 		Back: ui.Link{Href: back, Text: "Back, change nothing"}, Rows: []page.ConfirmRow{{Server: f.Host, State: fixState(f), Then: known.Words}},
-		Parts: []page.ConfirmPart{{Title: "Why", Lines: []string{clean(f.AskedBy + ": " + f.Reason)}}},
+		Parts: []page.ConfirmPart{{Title: "Why", Lines: []string{clean(fmt.Sprintf("%s, %s: %s", f.AskedBy, v.clock(s.Now()).Moment(f.AskedAt).Text, f.Reason))}}},
 	}
 	if f.DecidedBy != "" {
 		view.Parts[0].Lines = append(view.Parts[0].Lines, clean(f.DecidedBy+": "+f.Decision))

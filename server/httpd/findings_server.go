@@ -70,7 +70,7 @@ func (s *server) serverFindings(w http.ResponseWriter, r *http.Request) error {
 
 // checkedFindings is what the last check of each host found.
 func (s *server) checkedFindings(ctx context.Context, v viewer, one store.Server, pkg string, clock ui.Clock) ([]page.HostFindings, error) {
-	waivers, err := s.Store.Waivers(ctx, one.ID, false)
+	asked, err := s.askedFor(ctx, one.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func (s *server) checkedFindings(ctx context.Context, v viewer, one store.Server
 		if len(last) > 1 {
 			before = &last[1]
 		}
-		rows, gone := s.foundRows(v, run, before, waivers, clock)
+		rows, gone := s.foundRows(v, run, before, asked, clock)
 		out.Rows, out.Passed = apart(rows)
 		out.Gone = gone
 		out.Words = fmt.Sprintf("%s; checked %s by %s", countWords(store.Accepted(run.Findings, accepted)), clock.Ago(*run.JudgedAt), run.AskedBy)
@@ -112,7 +112,7 @@ func (s *server) storedFindings(ctx context.Context, v viewer, one store.Server,
 	if err != nil {
 		return nil, err
 	}
-	waivers, err := s.Store.Waivers(ctx, one.ID, false)
+	asked, err := s.askedFor(ctx, one.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (s *server) storedFindings(ctx context.Context, v viewer, one store.Server,
 			out.Words = fmt.Sprintf("%s; by facts of which the oldest was read %s", countWords(j.Findings), clock.Ago(*j.Oldest))
 			out.Old = clock.Now.Sub(*j.Oldest) > oldFacts
 			run := store.Run{Host: store.HostAddress{ID: j.HostID, Name: j.Host}, ServerID: one.ID, Server: one.Name, Package: pkg, Findings: j.Findings}
-			rows, _ := s.foundRows(v, run, nil, waivers, clock)
+			rows, _ := s.foundRows(v, run, nil, asked, clock)
 			out.Rows, out.Passed = apart(rows)
 		}
 		hosts = append(hosts, out)

@@ -120,6 +120,15 @@ func TestAFixIsOfferedWhereItsFindingIs(t *testing.T) {
 			t.Errorf("asked for twice: status %d: %s", status, words(page))
 		}
 	}
+	for _, path := range []string{"/findings?package=sp1", "/servers/MBX01/findings?package=sp1"} {
+		if page := words(lead.page(path, "lead asked to have it fixed", "the check found it (it waits for an operator)")); strings.Contains(page, "Have it fixed") {
+			t.Errorf("%s offers what was asked for: %s", path, page)
+		}
+	}
+	lead.page("/servers/MBX01/fix?name=start-msdtc&host=MBX01&rule=msdtc&package=sp1", "Fix 1: start-msdtc on MBX01", "the check found it")
+	if status, page := lead.get("/servers/MBX01/waive?package=sp1&rule=msdtc"); status != 409 || !strings.Contains(page, "cannot be waived") {
+		t.Errorf("a rule that cannot be waived: status %d: %s", status, words(page))
+	}
 	operator.page("/", "Approve a fix on MBX01: start-msdtc")
 	if status, page := lead.post("/fixes/1", url.Values{"ruling": {"approve"}, "reason": {"x"}}); status != 403 {
 		t.Errorf("a planner approves: status %d: %s", status, words(page))

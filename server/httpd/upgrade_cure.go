@@ -14,7 +14,7 @@ import (
 // preflightRows are the findings of an upgrade's preflight, each with what can
 // be done about it while the upgrade is not over, as on the page of findings.
 func (s *server) preflightRows(ctx context.Context, v viewer, u store.UpgradeView, clock ui.Clock) ([]page.Finding, error) {
-	var waivers []store.Waiver
+	var asked askedFor
 	run := store.Run{ServerID: u.ServerID, Server: u.Server, Package: u.Package}
 	if p, err := exchange.PackageByName(u.Package); err == nil {
 		run.Package = p.Name
@@ -22,7 +22,7 @@ func (s *server) preflightRows(ctx context.Context, v viewer, u store.UpgradeVie
 	host := u.Server
 	if len(u.Findings) > 0 && !u.State.Decided() && !ended(u.RolloutState) {
 		var err error
-		if waivers, err = s.Store.Waivers(ctx, u.ServerID, false); err != nil {
+		if asked, err = s.askedFor(ctx, u.ServerID); err != nil {
 			return nil, err
 		}
 		one, err := s.Store.ServerByName(ctx, u.Server)
@@ -48,8 +48,8 @@ func (s *server) preflightRows(ctx context.Context, v viewer, u store.UpgradeVie
 			}
 			about := s.foundRow(v, run, preflight.Finding{
 				Rule: f.Rule, Severity: preflight.Severity(f.Severity), Waivable: rules[at].Waivable, Fix: rules[at].Fix,
-			}, "", waivers, clock)
-			row.Acts, row.Waiver = about.Acts, about.Waiver
+			}, "", asked, clock)
+			row.Acts, row.Waiver, row.Fixed = about.Acts, about.Waiver, about.Fixed
 		}
 		rows = append(rows, row)
 	}

@@ -22,7 +22,8 @@ func foundRows() []page.FoundRow {
 	backup.State.Note, backup.Waiver = "waived", &ui.Link{Href: "/waivers/3", Text: "Waived until 2 May 2008, 22:00 by operator: the backup runs tonight, before the window"}
 	key := found("MBX01", "warning", "streaming-backup", "The wrongly spelled key for remote streaming backup is there")
 	key.Since = "was blocker"
-	key.Acts = []ui.Link{{Href: "/servers/MBX01/waive?rule=streaming-backup", Text: "Accept for a while"}, {Href: "/servers/MBX01/fix?name=clean-streaming-key", Text: "Have it fixed"}}
+	key.Acts = []ui.Link{{Href: "/servers/MBX01/waive?rule=streaming-backup", Text: "Accept for a while"}}
+	key.Fixed = &ui.Link{Href: "/fixes/2", Text: "lead asked to have it fixed, 2 May, 11:59 UTC: the check found it (it waits for an operator)"}
 	return []page.FoundRow{msdtc, backup, key, found("UM01", "info", "transport-agents", "2 transport agents are not Microsoft's: FooScan, BarSign")}
 }
 
