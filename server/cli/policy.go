@@ -37,13 +37,13 @@ func (c *PolicyShowCmd) Run(g *Globals) error {
 		return err
 	}
 	w := tabwriter.NewWriter(g.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tVALUE\tUNIT\tOWN\tWHAT\tSET")
+	fmt.Fprintln(w, "KEY\tVALUE\tMEANS\tOWN\tWHAT\tSET")
 	for _, v := range preflight.PolicyValues() {
 		value, who := v.Default, ""
 		if i := slices.IndexFunc(set, func(one store.PolicyValue) bool { return one.Name == v.Name }); i >= 0 {
 			value, who = set[i].Value, fmt.Sprintf("%s by %s: %s", set[i].SetAt.UTC().Format(time.RFC3339), set[i].SetBy, set[i].Reason)
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", v.Name, value, v.Unit, v.Default, v.Words, orDash(printable(who)))
+		fmt.Fprintf(w, "%s\t%d\t%s\t%d\t%s\t%s\n", v.Name, value, v.Say(value), v.Default, v.Words, orDash(printable(who)))
 	}
 	return w.Flush()
 }
@@ -52,7 +52,7 @@ func (c *PolicyShowCmd) Run(g *Globals) error {
 type PolicySetCmd struct {
 	DatabaseFlags
 	Key    string `arg:"" help:"Value, see policy show: backup-age-hours."`
-	Value  int    `arg:"" help:"What the rule compares with from now on."`
+	Value  string `arg:"" help:"What the rule compares with from now on: a whole number, see policy show."`
 	Reason string `required:"" help:"Why; it stands on the record." placeholder:"TEXT"`
 }
 
@@ -62,19 +62,33 @@ func (c *PolicySetCmd) Run(g *Globals) error {
 	if err := knownPolicy(c.Key); err != nil {
 		return usage(g, err)
 	}
-	if errs := (preflight.Policy{c.Key: c.Value}).Check(); len(errs) > 0 {
-		return usage(g, errs[0])
+	value, err := policyNumber(c.Key, c.Value)
+	if err != nil {
+		return usage(g, err)
 	}
 	s, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	if err := s.SetPolicy(ctx, commandLine(), c.Key, c.Value, c.Reason); err != nil {
+	if err := s.SetPolicy(ctx, commandLine(), c.Key, value, c.Reason); err != nil {
 		return err
 	}
-	fmt.Fprintf(g.Stdout, "%s is %d\n", c.Key, c.Value)
+	fmt.Fprintf(g.Stdout, "%s is %d\n", c.Key, value)
 	return nil
+}
+
+// policyNumber reads the number of a policy value that there is.
+func policyNumber(key, text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		for _, v := range preflight.PolicyValues() {
+			if v.Name == key {
+				return 0, fmt.Errorf("policy value %s: %q is no whole number %s", key, text, v.Bounds())
+			}
+		}
+	}
+	return n, errors.Join((preflight.Policy{key: n}).Check()...)
 }
 
 // belowZero says between which bounds a policy value lies whose number begins with

@@ -52,7 +52,7 @@ func TestSetupLogGivesListsEvenWhereNothingIsKnown(t *testing.T) {
 func TestSetupLogSpeaksToPeople(t *testing.T) {
 	t.Parallel()
 	status, out, _ := setupLog(t, failedLog, "-")
-	for _, want := range []string{"Verdict   failed: the last sentence", "8.1.240.6 (SP1)", "Line 5:", "What helps: Start the Windows Firewall", "Took      35m16s"} {
+	for _, want := range []string{"Verdict   failed: the last sentence", "8.1.240.6 (SP1)", "Line 5:", "What helps: Start the Windows Firewall", "Took      35m16s", "the log names no zone"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("status %d, %q is missing in\n%s", status, want, out)
 		}

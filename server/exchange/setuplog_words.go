@@ -41,6 +41,9 @@ func (rep LogReport) Words() string {
 	} else if rep.LastStamp != "" {
 		say("Last line", "%s", rep.LastStamp)
 	}
+	if rep.Started != "" {
+		say("Times", "as the log writes them: the server's own, and the log names no zone")
+	}
 	if rep.Elapsed > 0 {
 		say("Took", "%s", rep.Elapsed.Round(time.Second))
 	}

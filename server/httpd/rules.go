@@ -37,10 +37,10 @@ func (s *server) rules(w http.ResponseWriter, r *http.Request) error {
 	clock := v.clock(s.Now())
 	for _, p := range preflight.PolicyValues() {
 		row := page.PolicyRow{
-			Name: p.Name, Words: p.Words, Value: fmt.Sprintf("%d %s", p.Default, p.Unit), Own: fmt.Sprintf("%d %s (%s)", p.Default, p.Unit, p.Source),
+			Name: p.Name, Words: p.Words, Value: p.Say(p.Default), Own: fmt.Sprintf("%s (%s)", p.Say(p.Default), p.Source),
 		}
 		if one, ok := byName[p.Name]; ok {
-			row.Value = fmt.Sprintf("%d %s", one.Value, p.Unit)
+			row.Value = p.Say(one.Value)
 			row.Set = clean(fmt.Sprintf("%s by %s: %s", clock.Ago(one.SetAt), one.SetBy, one.Reason))
 		}
 		view.Values = append(view.Values, row)

@@ -90,7 +90,7 @@ func TestAnOrganizationIsShownInWords(t *testing.T) {
 		{"exchange_2003", `[]`, "none"},
 		{"single_label", `false`, "no"},
 		{"servers_2007", `[{"name":"MBX1","roles":4,"serial":"Version 8.1","site":"HQ"},{"name":"X","roles":36,"serial":"s","site":"HQ"}]`, "MBX1 (ClientAccess, Version 8.1, site HQ); X (ClientAccess+HubTransport, s, site HQ)"},
-		{"replication", `{"checked_at":"2010-05-01T10:00:00Z","behind":["dc2"]}`, "behind: dc2; looked at 2010-05-01 10:00:00 UTC"},
+		{"replication", `{"checked_at":"2010-05-01T10:00:00Z","behind":["dc2"]}`, "behind: dc2; looked at 1 May 2010, 10:00 UTC"},
 	} {
 		if got := preflight.OrganizationWords(c.name, json.RawMessage(c.value)); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.name, c.value, got, c.want)

@@ -98,10 +98,11 @@ func eachWords[T any](list []T, words func(T) string) string {
 	return strings.Join(out, "; ")
 }
 
-// utcWords shows a time of a fact with its zone; what is no time as it stands.
+// utcWords shows a time of a fact as pages show times, with its zone; what is no
+// time as it stands.
 func utcWords(at string) string {
 	if t, err := time.Parse(time.RFC3339, at); err == nil {
-		return t.UTC().Format("2006-01-02 15:04:05 UTC")
+		return t.UTC().Format("2 Jan 2006, 15:04 UTC")
 	}
 	return at
 }

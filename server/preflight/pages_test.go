@@ -82,7 +82,7 @@ func rulesTable() string {
 	fmt.Fprintf(&b, "\nIn all %d: %d can block, %d warn, %d inform.\n", len(Rules()), counts[Blocker], counts[Warning], counts[Info])
 	b.WriteString("\n## Values that an organization may choose otherwise\n\n| value | what | default | between | source of the default |\n|---|---|---|---|---|\n")
 	for _, v := range PolicyValues() {
-		fmt.Fprintf(&b, "| `%s` | %s | %d %s | %d and %d | %s |\n", v.Name, cell.Replace(v.Words), v.Default, v.Unit, v.Min, v.Max, cell.Replace(v.Source))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %d and %d | %s |\n", v.Name, cell.Replace(v.Words), v.Say(v.Default), v.Min, v.Max, cell.Replace(v.Source))
 	}
 	return b.String()
 }

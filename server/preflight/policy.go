@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Policy is the values that rules compare with, by name. A name that is missing
@@ -58,13 +59,40 @@ var policyValues = []PolicyValue{
 	{TransportQueue, "messages that wait in a transport's queues", "messages", 500, 0, 1 << 24, "remembered practice"},
 	{CopyQueue, "logs that wait to be copied, of each storage group", "logs", 10, 0, 1 << 20, "remembered practice; Move-ClusteredMailboxServer waits for them"},
 	{ReplayQueue, "logs that wait to be replayed, of each storage group", "logs", 50, 0, 1 << 20, "remembered practice; the hand-off takes as long as replaying them does"},
-	{ForefrontSP1, "least version of Forefront beside SP1, 1001 = 10.1", "version", 1001, 0, 9999, "KB945572 (Forefront Security for Exchange Server SP1); that it is 10.1 is remembered"},
-	{ForefrontSP2, "least version of Forefront beside SP2, 1001 = 10.1", "version", 1002, 0, 9999, "remembered: Forefront Security for Exchange Server SP2 is 10.2"},
-	{ForefrontSP3, "least version of Forefront beside SP3, 1001 = 10.1", "version", 1002, 0, 9999, "remembered: as for SP2"},
+	{ForefrontSP1, "least version of Forefront beside SP1", "version", 1001, 0, 9999, "KB945572 (Forefront Security for Exchange Server SP1); that it is 10.1 is remembered"},
+	{ForefrontSP2, "least version of Forefront beside SP2", "version", 1002, 0, 9999, "remembered: Forefront Security for Exchange Server SP2 is 10.2"},
+	{ForefrontSP3, "least version of Forefront beside SP3", "version", 1002, 0, 9999, "remembered: as for SP2"},
 	{PowerShell2Level, "service pack of Exchange from which Windows PowerShell 2.0 may be on the host", "service pack", 2, 0, 4, "remembered: supportability matrix of Exchange"},
 	{ReplicationAge, "age of the look at replication", "hours", 24, 1, 24 * 31, "remembered practice"},
 	{DrainQueue, "messages in a transport's queues at which it counts as drained", "messages", 20, 0, 1 << 24, "remembered practice"},
 	{DrainMinutes, "how long calls in progress and queues are waited for", "minutes", 30, 1, 24 * 60, "remembered practice"},
+}
+
+// Say is a number of the value in words: "24 hours", "version 10.1", "SP2".
+func (v PolicyValue) Say(n int) string {
+	switch {
+	case v.Unit == "version":
+		return fmt.Sprintf("version %d.%d", n/100, n%100)
+	case v.Unit == "service pack" && n == 0:
+		return "RTM"
+	case v.Unit == "service pack":
+		return fmt.Sprintf("SP%d", n)
+	case n == 1 && len(v.Unit) > 2:
+		return "1 " + strings.TrimSuffix(v.Unit, "s")
+	}
+	return fmt.Sprintf("%d %s", n, v.Unit)
+}
+
+// Bounds says between which numbers the value lies.
+func (v PolicyValue) Bounds() string {
+	words := fmt.Sprintf("between %d and %d", v.Min, v.Max)
+	switch v.Unit {
+	case "version":
+		return words + " (a version as one number: 1001 is 10.1)"
+	case "service pack":
+		return words + " (a service pack: 2 is SP2, 0 is RTM)"
+	}
+	return words + " " + v.Unit
 }
 
 // PolicyValues lists the values with their defaults and limits.
@@ -95,7 +123,7 @@ func (p Policy) Check() []error {
 			continue
 		}
 		if v, n := policyValues[i], p[name]; n < v.Min || n > v.Max {
-			errs = append(errs, fmt.Errorf("policy value %s: %d is not between %d and %d %s", name, n, v.Min, v.Max, v.Unit))
+			errs = append(errs, fmt.Errorf("policy value %s: %d is not %s", name, n, v.Bounds()))
 		}
 	}
 	return errs

@@ -67,9 +67,9 @@ func ruleFactsFresh(s Subject) verdict {
 	}
 	if len(stale) > 0 {
 		return warns(fmt.Sprintf("%s older than %d hours", count(len(stale), "fact is", "facts are"), s.Policy.Of(FactAge)),
-			"the oldest is of "+oldest.UTC().Format(time.RFC3339)+": "+list(stale), "Have the facts be read again.")
+			"the oldest is of "+utcWords(oldest.UTC().Format(time.RFC3339))+": "+list(stale), "Have the facts be read again.")
 	}
-	return pass("The facts are young", "the oldest is of "+oldest.UTC().Format(time.RFC3339))
+	return pass("The facts are young", "the oldest is of "+utcWords(oldest.UTC().Format(time.RFC3339)))
 }
 
 // windowsRules ask which Windows it is, and how it is kept.

@@ -128,7 +128,7 @@ func ruleBackup(s Subject) verdict {
 	var bad, evidence []string
 	for _, b := range s.Facts.Backups.Value {
 		seen[strings.ToLower(b.Database)] = true
-		evidence = append(evidence, b.Database+" "+orNone(b.LastFull))
+		evidence = append(evidence, b.Database+" "+orNone(utcWords(b.LastFull)))
 		at, err := time.Parse(time.RFC3339, b.LastFull)
 		switch {
 		case b.LastFull == "":
@@ -136,7 +136,7 @@ func ruleBackup(s Subject) verdict {
 		case err != nil:
 			return unread("When a database was backed up was not understood", b.Database+" "+b.LastFull, remedy)
 		case s.Now.Sub(at) > limit:
-			bad = append(bad, b.Database+": "+b.LastFull)
+			bad = append(bad, b.Database+": "+utcWords(b.LastFull))
 		}
 	}
 	for _, d := range s.Facts.Databases.Value {

@@ -45,13 +45,13 @@ var organizationRules = []Rule{
 			at, err := time.Parse(time.RFC3339, r.CheckedAt)
 			switch {
 			case len(r.Behind) > 0:
-				return blocks("Domain controllers do not have the organization's new versions yet: "+list(r.Behind), "looked at "+r.CheckedAt, "Wait for replication, or see why it does not come.")
+				return blocks("Domain controllers do not have the organization's new versions yet: "+list(r.Behind), "looked at "+utcWords(r.CheckedAt), "Wait for replication, or see why it does not come.")
 			case err != nil:
 				return unread("When replication was looked at is not known", r.CheckedAt, "Look at it again.")
 			case s.Now.Sub(at) > time.Duration(s.Policy.Of(ReplicationAge))*time.Hour && !s.Prepared:
-				return warns("Replication was looked at long ago", r.CheckedAt, "Look at it again.")
+				return warns("Replication was looked at long ago", utcWords(r.CheckedAt), "Look at it again.")
 			}
-			return pass("Every domain controller has the new versions", "looked at "+r.CheckedAt)
+			return pass("Every domain controller has the new versions", "looked at "+utcWords(r.CheckedAt))
 		},
 	},
 	{

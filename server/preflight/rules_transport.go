@@ -95,9 +95,9 @@ func ruleCertificates(s Subject) verdict {
 		case !c.PrivateKey:
 			bad = append(bad, name+" has no private key")
 		case !end.After(s.Now):
-			bad = append(bad, name+" ended "+c.NotAfter)
+			bad = append(bad, name+" ended "+utcWords(c.NotAfter))
 		case end.Sub(s.Now) < time.Duration(s.Policy.Of(CertificateDays))*24*time.Hour:
-			soon = append(soon, name+" ends "+c.NotAfter)
+			soon = append(soon, name+" ends "+utcWords(c.NotAfter))
 		}
 	}
 	switch evidence := count(len(s.Facts.Certificates.Value), "certificate", "certificates"); {
