@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,7 +36,8 @@ type PreflightCmd struct {
 // checkLine is one host's result, its keys in the documented order.
 type checkLine struct {
 	Host     string        `json:"host"`
-	Server   string        `json:"server"`
+	Server   string        `json:"server"`  // the one that it was judged for
+	Servers  []string      `json:"servers"` // all that it belongs to: of a node every clustered mailbox server
 	Package  string        `json:"package"`
 	State    string        `json:"state"` // done, failed, skipped; stored = judged by stored facts
 	Message  string        `json:"message"`
@@ -138,7 +141,11 @@ func (c *PreflightCmd) stored(ctx context.Context, g *Globals, s *store.Store, i
 	for _, id := range ids {
 		wanted[id] = true
 	}
-	p := checkPrinter{out: g.Stdout, all: c.All, json: c.JSON}
+	type judgement struct {
+		line     checkLine
+		findings []preflight.Finding
+	}
+	var found []judgement
 	for _, one := range all {
 		if !wanted[one.ID] {
 			continue
@@ -148,26 +155,51 @@ func (c *PreflightCmd) stored(ctx context.Context, g *Globals, s *store.Store, i
 			return err
 		}
 		for _, j := range judged {
-			line := checkLine{Host: j.Host, Server: one.Name, Package: pkg, State: "stored", Message: "judged by stored facts, the host was not asked"}
+			// A node is judged for each of its servers, and said once if that is the same.
+			if i := slices.IndexFunc(found, func(f judgement) bool { return f.line.Host == j.Host && reflect.DeepEqual(f.findings, j.Findings) }); i >= 0 {
+				found[i].line.Servers = append(found[i].line.Servers, one.Name)
+				continue
+			}
+			line := checkLine{Host: j.Host, Server: one.Name, Servers: []string{one.Name}, Package: pkg, State: "stored", Message: "judged by stored facts, the host was not asked"}
 			if j.Oldest == nil {
 				line.Message += "; no facts of it are stored"
 			} else {
 				line.Oldest = j.Oldest.UTC().Format(time.RFC3339)
 				line.Message += "; the oldest of them is of " + line.Oldest
 			}
-			if err := p.line(line, j.Findings); err != nil {
-				return err
-			}
+			found = append(found, judgement{line, j.Findings})
+		}
+	}
+	p := checkPrinter{out: g.Stdout, all: c.All, json: c.JSON}
+	for _, f := range found {
+		if err := p.line(f.line, f.findings); err != nil {
+			return err
 		}
 	}
 	return p.end()
 }
 
+// serversByHost names the servers that each host belongs to, by the host's id.
+func serversByHost(all []store.Server) map[int64][]string {
+	by := map[int64][]string{}
+	for _, one := range all {
+		for _, h := range one.Hosts {
+			by[h.ID] = append(by[h.ID], one.Name)
+		}
+	}
+	return by
+}
+
 // print prints what checks found, and what is another than in the one before.
 func (c *PreflightCmd) print(ctx context.Context, out io.Writer, s *store.Store, runs []store.Run) error {
+	all, err := s.Servers(ctx)
+	if err != nil {
+		return err
+	}
+	by := serversByHost(all)
 	p := checkPrinter{out: out, all: c.All, json: c.JSON}
 	for _, r := range runs {
-		line := checkLine{Host: r.Host.Name, Server: r.Server, Package: r.Package, State: string(r.State), Message: r.Message}
+		line := checkLine{Host: r.Host.Name, Server: r.Server, Servers: by[r.Host.ID], Package: r.Package, State: string(r.State), Message: r.Message}
 		waivers, err := s.WaiversFor(ctx, r.ServerID, r.Package)
 		if err != nil {
 			return err
@@ -205,6 +237,9 @@ func (p *checkPrinter) line(l checkLine, findings []preflight.Finding) error {
 	if l.Changed == nil {
 		l.Changed = []string{}
 	}
+	if l.Servers == nil {
+		l.Servers = []string{}
+	}
 	for _, f := range findings {
 		if f.Blocks() {
 			p.blockers++
@@ -224,7 +259,11 @@ func (p *checkPrinter) line(l checkLine, findings []preflight.Finding) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(l)
 	}
-	fmt.Fprintf(p.out, "== %s: %s: %s\n", l.Host, l.State, printable(l.Message))
+	name := l.Host
+	if len(l.Servers) > 1 || len(l.Servers) == 1 && !strings.EqualFold(l.Servers[0], l.Host) {
+		name += " (" + strings.Join(l.Servers, ", ") + ")"
+	}
+	fmt.Fprintf(p.out, "== %s: %s: %s\n", name, l.State, printable(l.Message))
 	for _, f := range l.Findings {
 		word := f.Severity
 		if f.Waived {

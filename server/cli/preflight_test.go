@@ -73,12 +73,15 @@ func TestPreflightAsksWaitsAndSaysByItsStatusWhatBlocks(t *testing.T) {
 	d := storetest.New(t)
 	submittedRollout(t, d, checkedFleet)
 	for want, args := range map[string][]string{
-		`unknown package "sp9"`:        {"preflight", "CAS1", "--package", "sp9"},
-		"say which servers":            {"preflight", "--package", "sp1"},
-		`no server "CAS9"`:             {"preflight", "CAS9", "--package", "sp1"},
-		"there is no value":            {"policy", "set", "backup-age", "3", "--reason", "x"},
-		"is not between":               {"policy", "set", "backup-age-hours", "0", "--reason", "x"},
-		"-4 is not between 1 and 744":  {"policy", "set", "backup-age-hours", "-4", "--reason", "x"},
+		`unknown package "sp9"`:                            {"preflight", "CAS1", "--package", "sp9"},
+		"say which servers":                                {"preflight", "--package", "sp1"},
+		`no server "CAS9"`:                                 {"preflight", "CAS9", "--package", "sp1"},
+		"there is no value":                                {"policy", "set", "backup-age", "3", "--reason", "x"},
+		"is not between":                                   {"policy", "set", "backup-age-hours", "0", "--reason", "x"},
+		"-4 is not between 1 and 744":                      {"policy", "set", "backup-age-hours", "-4", "--reason", "x"},
+		`"two" is no whole number between 1 and 744 hours`: {"policy", "set", "backup-age-hours", "two", "--reason", "x"},
+		`"99999999999999999999" is no whole number between 1 and 744`:    {"policy", "set", "backup-age-hours", "99999999999999999999", "--reason", "x"},
+		"10000 is not between 0 and 9999 (a version as one number: 1001": {"policy", "set", "forefront-sp1", "10000", "--reason", "x"},
 		"there is no fact":             {"organization", "set", "schemas", "1", "--reason", "x"},
 		"is written as a whole number": {"organization", "set", "schema", "true", "--reason", "x"},
 		"found anything by the rule":   {"waiver", "ask", "CAS1", "backup", "--package", "sp1", "--reason", "x"},
@@ -154,11 +157,25 @@ func TestPreflightJudgesStoredFactsWithTheirAge(t *testing.T) {
 		t.Errorf("status %d, %s, says %s", status, problems, out)
 	}
 	must(t, "", "policy", "set", "backup-age-hours", "48", "--reason", "every second day", "--database-url", d.URL)
-	if shown := must(t, "", "policy", "show", "--database-url", d.URL); !strings.Contains(shown, "every second day") {
+	if shown := must(t, "", "policy", "show", "--database-url", d.URL); !strings.Contains(shown, "every second day") || !strings.Contains(shown, "48 hours") || !strings.Contains(shown, "version 10.1") || !strings.Contains(shown, "SP2") {
 		t.Errorf("policy show says %q", shown)
 	}
 	must(t, "", "organization", "set", "schema", "10637", "--reason", "adsiedit", "--database-url", d.URL)
 	if shown := must(t, "", "organization", "show", "--database-url", d.URL); !strings.Contains(shown, "10637") || !strings.Contains(shown, store.SourceByHand) {
 		t.Errorf("organization show says %q", shown)
+	}
+}
+
+// TestPreflightSaysAHostOnceWithItsServers: a node is shared by all clustered
+// mailbox servers of its cluster.
+func TestPreflightSaysAHostOnceWithItsServers(t *testing.T) {
+	t.Parallel()
+	d := storetest.New(t)
+	must(t, "", "import", inventory(t, "server,roles,cluster,nodes,build,os\nCMS1,MBX,SCC,A=127.0.135.203;B=127.0.135.204,8.0.685.25,2003\nCMS2,MBX,SCC,A=127.0.135.203;B=127.0.135.204,8.0.685.25,2003\n"), "--database-url", d.URL)
+	_, out, problems := run(t, "", "preflight", "*", "--package", "sp1", "--stored", "--database-url", d.URL)
+	for _, host := range []string{"A", "B"} {
+		if n := strings.Count(out, "== "+host+" (CMS1, CMS2): "); n != 1 {
+			t.Errorf("%s is said %d times: %s%s", host, n, out, problems)
+		}
 	}
 }
