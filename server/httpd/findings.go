@@ -241,14 +241,15 @@ func (s *server) unchecked(ctx context.Context, pkg string, view *page.FleetFind
 		if b.Runs > 0 {
 			row.Percent = 100 * b.Over / b.Runs
 		}
+		if b.CancelledAt != nil {
+			row.Words = fmt.Sprintf("cancelled after %d of %s", b.Over-b.Skipped, ui.Count(b.Runs, "host", "hosts"))
+			row.Ended = "by " + b.CancelledBy
+		}
 		if b.InWork > 0 {
 			row.Words += fmt.Sprintf(", %d in work", b.InWork)
 		}
 		if b.Failed > 0 {
 			row.Words += fmt.Sprintf(", %d came to nothing", b.Failed)
-		}
-		if b.CancelledAt != nil {
-			row.Ended = "cancelled by " + b.CancelledBy
 		}
 		view.Batches = append(view.Batches, row)
 		if b.Failed == 0 || b.Package != pkg {

@@ -63,6 +63,7 @@ type CheckBatch struct {
 	CancelledBy string
 	Runs        int // hosts
 	Over        int // of them, however they ended
+	Skipped     int // were cancelled before they came to an end
 	Failed      int // came to no findings
 	InWork      int
 }
@@ -146,7 +147,7 @@ func (s *Store) Batches(ctx context.Context, most int) ([]CheckBatch, error) {
 	for _, r := range rows {
 		all = append(all, CheckBatch{
 			ID: r.ID, Package: r.Package, AskedBy: r.AskedBy, Reason: r.Reason, AskedAt: r.AskedAt, CancelledAt: r.CancelledAt,
-			CancelledBy: r.CancelledBy, Runs: int(r.Runs), Over: int(r.Over), Failed: int(r.Failed), InWork: int(r.InWork),
+			CancelledBy: r.CancelledBy, Runs: int(r.Runs), Over: int(r.Over), Skipped: int(r.Skipped), Failed: int(r.Failed), InWork: int(r.InWork),
 		})
 	}
 	return all, nil

@@ -33,13 +33,13 @@ type FleetFindings struct {
 type BatchRow struct {
 	ID      string
 	Package string
-	Words   string // "4 of 12 hosts checked"
+	Words   string // "4 of 12 hosts over", "cancelled after 4 of 12 hosts"
 	Percent int
 	Open    bool
 	By      string
 	At      ui.Moment
 	Cancel  bool   // the viewer may cancel it
-	Ended   string // "cancelled by operator", or ""
+	Ended   string // "by operator" who cancelled it, or ""
 }
 
 // FoundGroup is what one rule found with one severity, on every host of the page.

@@ -15,6 +15,7 @@ const batches = `-- name: Batches :many
 SELECT b.id, b.package, b.asked_by, b.reason, b.asked_at, b.cancelled_at, b.cancelled_by,
        count(r.id) AS runs,
        count(r.id) FILTER (WHERE r.state IN ('done', 'skipped', 'failed')) AS over,
+       count(r.id) FILTER (WHERE r.state = 'skipped') AS skipped,
        count(r.id) FILTER (WHERE r.state = 'failed') AS failed,
        count(r.id) FILTER (WHERE r.state IN ('running', 'out-of-sight')) AS in_work
 FROM check_batch b
@@ -34,6 +35,7 @@ type BatchesRow struct {
 	CancelledBy string
 	Runs        int64
 	Over        int64
+	Skipped     int64
 	Failed      int64
 	InWork      int64
 }
@@ -58,6 +60,7 @@ func (q *Queries) Batches(ctx context.Context, most int64) ([]BatchesRow, error)
 			&i.CancelledBy,
 			&i.Runs,
 			&i.Over,
+			&i.Skipped,
 			&i.Failed,
 			&i.InWork,
 		); err != nil {

@@ -250,6 +250,7 @@ ORDER BY h.name;
 SELECT b.id, b.package, b.asked_by, b.reason, b.asked_at, b.cancelled_at, b.cancelled_by,
        count(r.id) AS runs,
        count(r.id) FILTER (WHERE r.state IN ('done', 'skipped', 'failed')) AS over,
+       count(r.id) FILTER (WHERE r.state = 'skipped') AS skipped,
        count(r.id) FILTER (WHERE r.state = 'failed') AS failed,
        count(r.id) FILTER (WHERE r.state IN ('running', 'out-of-sight')) AS in_work
 FROM check_batch b
