@@ -343,6 +343,9 @@ func (s *server) foundRow(v viewer, r store.Run, f preflight.Finding, since stri
 			Href: serverHref(r.Server) + "/fix?" + url.Values{"name": {f.Fix}, "host": {r.Host.Name}, "rule": {f.Rule}, "package": {r.Package}}.Encode(), Text: "Have it fixed",
 		})
 	}
+	if trouble, known := exchange.RecoveryByName(f.Rule); known && grave {
+		row.Acts = append(row.Acts, ui.Link{Href: recoveryHref(trouble.Name), Text: "What to do: " + trouble.Title})
+	}
 	return row
 }
 

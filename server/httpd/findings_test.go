@@ -243,8 +243,8 @@ func TestAFailedPreflightLeadsToItsCure(t *testing.T) {
 	c.stands(t, rollout.Failed)
 	c.db.Admin(t, `INSERT INTO finding (upgrade_id, node, rule, severity, evidence, remedy)
 		SELECT u.id, '', f.rule, 'blocker', f.found, 'cure it' FROM upgrade u JOIN server s ON s.id = u.server_id,
-		(VALUES ('backup-recent', 'No full backup of DB1'), ('msdtc', 'MSDTC Stopped'), ('no-backup-running', 'A backup runs')) AS f(rule, found) WHERE s.name = 'MBX01'`)
-	page := lead.page(base, "No full backup of DB1", "/servers/MBX01/waive?package=sp1&amp;rule=backup-recent", "/servers/MBX01/fix?host=MBX01&amp;name=start-msdtc")
+		(VALUES ('backup-recent', 'No full backup of DB1'), ('msdtc', 'MSDTC Stopped'), ('no-backup-running', 'A backup runs'), ('interrupted-setup', 'Watermark of Mailbox')) AS f(rule, found) WHERE s.name = 'MBX01'`)
+	page := lead.page(base, "No full backup of DB1", "/servers/MBX01/waive?package=sp1&amp;rule=backup-recent", "/servers/MBX01/fix?host=MBX01&amp;name=start-msdtc", "/recovery/interrupted-setup")
 	if strings.Contains(page, "rule=no-backup-running") {
 		t.Error("what has to be cured can be accepted")
 	}
@@ -284,4 +284,20 @@ func TestAPlanOfTwoPackagesShowsTheChecksForBoth(t *testing.T) {
 		}
 	}
 	operator.page(base+wave, "msdtc: The service MSDTC does not run")
+}
+
+// TestCancelledChecksSayHowFarTheyCame: hosts that were never asked do not count.
+func TestCancelledChecksSayHowFarTheyCame(t *testing.T) {
+	t.Parallel()
+	c := start(t)
+	lead := c.signedIn(t, "lead")
+	submitted(t, lead)
+	if status, page := lead.post("/findings/check", url.Values{"package": {"sp1"}}); status != 200 {
+		t.Fatalf("ask: status %d: %s", status, words(page))
+	}
+	lead.page("/findings?package=sp1", "0 of ", "Cancel these checks")
+	status, page := lead.post("/findings/cancel", url.Values{"batch": {"1"}, "package": {"sp1"}, "reason": {"the wrong fleet"}})
+	if text := words(page); status != 200 || !strings.Contains(text, "cancelled after 0 of ") || !strings.Contains(text, "by lead") || strings.Contains(text, " over") {
+		t.Errorf("status %d: %s", status, text)
+	}
 }

@@ -42,8 +42,10 @@ func (s *server) recovery(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, page.RecoveryPage(page.Recovery{Frame: s.frame(r, v, one.Title, "rollouts"), RecoveryText: recoveryText(one)}))
 }
 
+func recoveryHref(name string) string { return "/recovery/" + name }
+
 func recoveryText(r exchange.Recovery) page.RecoveryText {
-	out := page.RecoveryText{Title: r.Title, Href: "/recovery/" + r.Name, Lead: r.Lead, Known: sourcedOf(r.Known), Safe: sourcedOf(r.Safe), Sources: sourcedOf(r.Sources)}
+	out := page.RecoveryText{Title: r.Title, Href: recoveryHref(r.Name), Lead: r.Lead, Known: sourcedOf(r.Known), Safe: sourcedOf(r.Safe), Sources: sourcedOf(r.Sources)}
 	for _, c := range r.Choices {
 		out.Choices = append(out.Choices, page.RecoveryChoice{Text: c.Text, Why: c.Why, Last: c.Last})
 	}
