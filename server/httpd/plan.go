@@ -118,6 +118,9 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	view.Prepared = prepared(v, plan.ID, content.Package, preparations, clock)
 	if content.Kind == rollout.OfOrganization {
 		organizationPlan(&view, content)
+		if view.Changes, err = s.organizationNow(r.Context(), content, clock); err != nil {
+			return page.Plan{}, err
+		}
 	}
 	if content.Kind == rollout.OfServers && len(content.Waves) > 0 {
 		if view.Checks, err = s.checksOf(r.Context(), content, planUnits(content), clock); err != nil {
@@ -132,6 +135,11 @@ func (s *server) planView(r *http.Request, v viewer, plan store.Plan, revision s
 	}
 	if latest && v.may(auth.Plan) && content.Kind == rollout.OfServers {
 		view.Acts = append(view.Acts, ui.Act{Href: planHref(plan.ID) + "/edit", Text: "Change"})
+	}
+	if content.Kind == rollout.OfOrganization && revision.RolloutID != 0 {
+		if view.Know, view.Confirmed, err = s.confirmedPoints(r.Context(), revision.RolloutID, clock); err != nil {
+			return page.Plan{}, err
+		}
 	}
 	if revision.RolloutID != 0 {
 		if err := s.planOutcome(r.Context(), v, revision, &view); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"wavekeeper/server/auth"
 	"wavekeeper/server/exchange"
@@ -78,6 +79,44 @@ func (s *server) directoryWords(ctx context.Context) (string, error) {
 	return strings.Join(append(words, domainWords(known["domains"])...), ", ") + byHandWords(facts), nil
 }
 
+// organizationNow is what is known now, with its age, beside what a preparation
+// leaves; and where the schema master is, with the site of the host it runs on.
+func (s *server) organizationNow(ctx context.Context, p rollout.Plan, clock ui.Clock) ([]page.Item, error) {
+	before, err := s.directoryWords(ctx)
+	if err != nil {
+		return nil, err
+	}
+	facts, err := s.Store.OrganizationFacts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := page.Item{Name: "Now", Value: before}
+	if before == "" {
+		now.Value = "not read yet; the step before reads it"
+	}
+	host := p.Waves[0][0]
+	master := page.Item{Name: "Schema master", Value: "not read yet", Note: "Setup runs on " + host}
+	if unit := p.Unit(host); len(unit) > 0 {
+		master.Note += ", " + siteWords(unit[0].Site)
+	}
+	var oldest time.Time
+	for _, f := range facts {
+		switch f.Name {
+		case "schema", "organization", "domains":
+			if oldest.IsZero() || f.At.Before(oldest) {
+				oldest = f.At
+			}
+		case "schema_master":
+			master.Value = organizationWords(f.Name, f.Value)
+			master.Note = "read " + clock.Ago(f.At) + "; " + master.Note
+		}
+	}
+	if !oldest.IsZero() {
+		now.Note = "as last known " + clock.Ago(oldest) + ", " + clock.Moment(oldest).Text
+	}
+	return []page.Item{now, {Name: "Afterwards", Value: levelWords(p.Package)}, master}, nil
+}
+
 // domainWords are the domains with their versions.
 func domainWords(value json.RawMessage) []string {
 	var domains []preflight.PreparedDomain
@@ -120,16 +159,13 @@ func doneWords(kind rollout.PlanKind, u store.UpgradeRow) string {
 
 // approveOrganization says what approving a preparation means where the page of
 // servers would say something else.
-func (s *server) approveOrganization(ctx context.Context, view *page.Approve, o store.RolloutView, known bool) error {
-	before, err := s.directoryWords(ctx)
+func (s *server) approveOrganization(ctx context.Context, view *page.Approve, o store.RolloutView, known bool, clock ui.Clock) error {
+	now, err := s.organizationNow(ctx, o.Content, clock)
 	if err != nil {
 		return err
 	}
-	if before == "" {
-		before = "not read yet; the step before reads it"
-	}
 	view.Button = fmt.Sprintf("Approve the preparation for %s", o.Content.Package.Words)
-	view.Changes = []page.Item{{Name: "Now", Value: before}, {Name: "Afterwards", Value: levelWords(o.Content.Package)}}
+	view.Changes = now
 	for i := range view.Servers {
 		view.Servers[i].Organizes = true
 	}
@@ -185,6 +221,22 @@ func points(revision store.Revision, p rollout.Plan, submit ui.Act) []page.PlanP
 		out = append(out, page.PlanPoint{Text: one.Text, Source: one.Source})
 	}
 	return out
+}
+
+// confirmedPoints are the points that whoever submitted a preparation confirmed,
+// as the record has them, and who did so and when.
+func (s *server) confirmedPoints(ctx context.Context, id int64, clock ui.Clock) ([]page.PlanPoint, string, error) {
+	found, err := s.Store.History(ctx, store.HistoryFilter{Rollout: id, Kind: "plan.submit", Limit: 1})
+	if err != nil || len(found) == 0 {
+		return nil, "", err
+	}
+	var detail struct {
+		Confirmed []page.PlanPoint `json:"confirmed"`
+	}
+	if err := json.Unmarshal([]byte(found[0].Detail), &detail); err != nil {
+		return nil, "", fmt.Errorf("read the record of rollout %d: %w", id, err)
+	}
+	return detail.Confirmed, clean(fmt.Sprintf("confirmed by %s, %s", found[0].Who, clock.Moment(found[0].At).Text)), nil
 }
 
 // versionWords lists the versions that were known when a preparation was recorded.

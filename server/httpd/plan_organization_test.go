@@ -39,7 +39,7 @@ func TestAPreparationSaysWhatItDoes(t *testing.T) {
 	c := startWith(t, func(o *httpd.Options) { o.Runbooks = preparing{} })
 	lead, operator := c.signedIn(t, "lead"), c.signedIn(t, "operator")
 	submitted(t, lead)
-	for name, value := range map[string]string{"schema": "10637", "organization": "10666", "domains": `[{"name":"corp.example","version":10628,"prepared_2003":false}]`} {
+	for name, value := range map[string]string{"schema": "10637", "organization": "10666", "domains": `[{"name":"corp.example","version":10628,"prepared_2003":false}]`, "schema_master": `{"host":"DC01","site":"Munich","domain":"corp.example"}`} {
 		if _, err := c.store.Pool().Exec(t.Context(), "INSERT INTO organization_fact (name, value, source, at, entered_by, reason) VALUES ($1, $2::jsonb, 'read on MBX01', now(), 'test', 'test')", name, value); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,10 @@ func TestAPreparationSaysWhatItDoes(t *testing.T) {
 	if status != http.StatusOK || at == "" || strings.Contains(words(page), "to 8.2.176.2") {
 		t.Fatalf("the rollout: status %d: %s", status, words(page))
 	}
-	approve := operator.page(at+"/waves/1", "schema 10637, organization 10666, corp.example 10628", "schema 14622", "stops no service", "no server goes out of service")
+	if text := words(lead.page("/plans/2", "as last known")); !strings.Contains(text, "DC01 in site Munich") || !strings.Contains(text, "confirmed by lead") || !strings.Contains(text, "Read the release notes of the package") {
+		t.Errorf("the plan after it was submitted: %s", text)
+	}
+	approve := operator.page(at+"/waves/1", "DC01 in site Munich", "as last known", "confirmed by lead", "schema 10637, organization 10666, corp.example 10628", "schema 14622", "stops no service", "no server goes out of service")
 	upgrade := operator.page(at+"/upgrades/MBX01", "Organization", "schema 14622")
 	for name, text := range map[string]string{"approval": words(approve), "upgrade": words(upgrade)} {
 		for _, untrue := range []string{"8.2.176.2", "no server starts before this is recorded", "stops no service of a third party"} {

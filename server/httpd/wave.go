@@ -109,8 +109,11 @@ func (s *server) approveView(r *http.Request, v viewer, o store.RolloutView, wav
 	}
 	view.Prepared += byHandWords(facts)
 	if o.Content.Kind == rollout.OfOrganization {
+		if view.Know, view.Confirmed, err = s.confirmedPoints(r.Context(), o.ID, clock); err != nil {
+			return page.Approve{}, err
+		}
 		_, known := preparations[o.Content.Package.Name]
-		if err := s.approveOrganization(r.Context(), &view, o, known); err != nil {
+		if err := s.approveOrganization(r.Context(), &view, o, known, clock); err != nil {
 			return page.Approve{}, err
 		}
 	}
