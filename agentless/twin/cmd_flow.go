@@ -3,6 +3,8 @@ package twin
 import (
 	"bytes"
 	"errors"
+	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -289,34 +291,43 @@ func (b *batch) find(label string) bool {
 // arguments splits words at blanks, commas, semicolons and equal signs, quotes kept.
 func arguments(s string) []string { return splitWords(s, " \t,;=\r\n") }
 
-// programArguments splits words at blanks only, as C programs see them.
-func programArguments(s string) []string { return splitWords(s, " \t\r\n") }
+// programBlanks are what parts words for C programs.
+const programBlanks = " \t\r\n"
 
-func splitWords(s, blanks string) []string {
-	var all []string
-	quoted, from := false, -1 // where the word began; -1 = between words
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c == '"' {
-			quoted = !quoted
+// programArguments splits words at blanks only, as C programs see them.
+func programArguments(s string) []string { return splitWords(s, programBlanks) }
+
+func splitWords(s, blanks string) []string { return slices.Collect(eachWord(s, blanks)) }
+
+// eachWord are the words of a line one by one: lines are long, and mostly the first
+// is wanted.
+func eachWord(s, blanks string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		quoted, from := false, -1 // where the word began; -1 = between words
+		for i := 0; i < len(s); i++ {
+			c := s[i]
+			if c == '"' {
+				quoted = !quoted
+			}
+			switch blank := !quoted && strings.IndexByte(blanks, c) >= 0; {
+			case blank && from >= 0:
+				if !yield(s[from:i]) {
+					return
+				}
+				from = -1
+			case !blank && from < 0:
+				from = i
+			}
 		}
-		switch blank := !quoted && strings.IndexByte(blanks, c) >= 0; {
-		case blank && from >= 0:
-			all = append(all, s[from:i])
-			from = -1
-		case !blank && from < 0:
-			from = i
+		if from >= 0 {
+			yield(s[from:])
 		}
 	}
-	if from >= 0 {
-		all = append(all, s[from:])
-	}
-	return all
 }
 
 func firstWord(s string) string {
-	if all := programArguments(s); len(all) > 0 {
-		return strings.Trim(all[0], `"`)
+	for word := range eachWord(s, programBlanks) {
+		return strings.Trim(word, `"`)
 	}
 	return ""
 }
