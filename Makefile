@@ -23,7 +23,7 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 	@echo "== gofumpt" && bad=$$($(GO) tool -modfile=tools/lint/go.mod gofumpt -l server agentless web migrations) && \
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but runbooks, browser and kill tests)" && \
-		$(GO) test -race -parallel 6 -timeout 15m $$($(GO) list ./... | grep -v '/agentless/runbook$$')
+		$(GO) test -race -parallel 4 -timeout 15m $$($(GO) list ./... | grep -v '/agentless/runbook$$')
 	@echo "== runbooks, with a sample of blows by seed" && $(GO) test -count=1 -parallel 8 -timeout 12m ./agentless/runbook -blows.seed=$(SEED)
 	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli
 	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m -torture.seed=$(SEED)
