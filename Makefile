@@ -24,9 +24,10 @@ test: need-test assets ## everything that must hold: freshness, vet, gofumpt, al
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but runbooks, browser and kill tests)" && \
 		$(GO) test -race -parallel 4 -timeout 15m $$($(GO) list ./... | grep -v '/agentless/runbook$$')
-	@echo "== runbooks, with a sample of blows by seed" && $(GO) test -count=1 -parallel 8 -timeout 12m ./agentless/runbook -blows.seed=$(SEED)
-	@echo "== browser and kill tests" && $(GO) test -count=1 -timeout 10m -run '^Test(Browser|Kill)' ./server/cli
-	@echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m -torture.seed=$(SEED)
+	@tools/beside.sh \
+		'echo "== browser and kill tests (they mostly wait: beside the others)" && $(GO) test -count=1 -timeout 10m -run "^Test(Browser|Kill)" ./server/cli' \
+		'echo "== runbooks, with a sample of blows by seed" && $(GO) test -count=1 -parallel 8 -timeout 12m ./agentless/runbook -blows.seed=$(SEED) && \
+		echo "== torture, a sample by seed" && cd server/torture && $(GO) test -count=1 -parallel 4 -timeout 10m -torture.seed=$(SEED)'
 
 torture: need-test ## everything that tries to break a rollout; TORTURE="-torture.seed=1 -torture.rounds=2" repeats and prolongs
 	$(GO) test -count=1 -race -parallel 8 -timeout 1h ./agentless/runbook
