@@ -3,7 +3,7 @@
 # committed must be what its source gives.
 set -eu
 sums() {
-	find server agentless web -name '*_templ.go' -o -path '*/store/db/*.go' | LC_ALL=C sort | xargs -r sha256sum
+	find server agentless web -name '*_templ.go' -o -path '*/store/db/*' | LC_ALL=C sort | xargs -r sha256sum
 	sha256sum README.md server/preflight/RULES.md agentless/windows/FACTS.md agentless/runbook/RUNBOOKS.md agentless/twin/TRAITS.md
 }
 before=$(sums)

@@ -71,6 +71,7 @@ type served struct {
 	bundle []byte
 	log    *locked
 	events chan media.Event
+	buffer atomic.Int64 // of the kernel for what is sent; 0 = as it likes
 }
 
 func serve(t testing.TB, address string, size, hosts int, opt media.Options) *served {
@@ -102,6 +103,14 @@ func serve(t testing.TB, address string, size, hosts int, opt media.Options) *se
 		t.Fatal(err)
 	}
 	server := s.Server()
+	server.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		if n := s.buffer.Load(); n > 0 {
+			if err := conn.(*net.TCPConn).SetWriteBuffer(int(n)); err != nil {
+				t.Error(err)
+			}
+		}
+		return ctx
+	}
 	go server.Serve(at)
 	t.Cleanup(func() { server.Close() })
 	s.url = "http://" + at.Addr().String() + media.PathPrefix + sum

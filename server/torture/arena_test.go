@@ -269,11 +269,12 @@ func (a *arena) finish(t testing.TB, within time.Duration) {
 
 func isDone(v store.RolloutView) bool { return v.State == rollout.RolloutDone }
 
-// poll asks again and again until the claim holds or time is up.
+// poll asks again and again until the claim holds or time is up, the less often
+// the longer there is: what is waited for needs the processors, too.
 func poll(within time.Duration, claim func() bool) bool {
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
-	every := time.NewTicker(20 * time.Millisecond)
+	every := time.NewTicker(max(20*time.Millisecond, min(within/200, 150*time.Millisecond)))
 	defer every.Stop()
 	for {
 		if claim() {
