@@ -61,7 +61,7 @@ func (s *Store) RequestProbes(ctx context.Context, actor Actor, servers []int64)
 func (s *Store) SaveProbe(ctx context.Context, asked HostAddress, outcome, message string, facts []Fact) error {
 	host := asked.ID
 	err := s.inTx(ctx, func(t *txn) error {
-		waiting, err := t.q.RolloutsAwaitingHost(ctx, host)
+		waiting, err := t.q.RolloutsAwaitingHost(ctx, db.RolloutsAwaitingHostParams{HostID: host, AskedSeconds: t.s.askedFor().Seconds()})
 		if err != nil {
 			return err
 		}

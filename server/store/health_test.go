@@ -242,3 +242,25 @@ func TestPausingAndStoppingTouchNothingInWork(t *testing.T) {
 		t.Errorf("in the stopped rollout Sweep = %+v, %v, want what was left picked up", swept, err)
 	}
 }
+
+// TestAnAnswerAfterThatOfAnOlderQuestionWakesItsRollout: a host that was being
+// asked already when a rollout asked it answers twice, and the first answer may
+// be saved after the question without seeing it.
+func TestAnAnswerAfterThatOfAnOlderQuestionWakesItsRollout(t *testing.T) {
+	t.Parallel()
+	d := submit(t)
+	if err := d.approve(t, 0); err != nil {
+		t.Fatal(err)
+	}
+	d.advance(t)
+	first := d.view(t).Waves[0].Upgrades[0].Server
+	if asked := d.count(t, "SELECT count(*) FROM host WHERE name = $1 AND probe_asked_at > coalesce(last_probe_at, '-infinity')", first); asked != 1 {
+		t.Fatalf("%s is not asked", first)
+	}
+	d.exec(t, "UPDATE host SET last_probe_at = clock_timestamp()")
+	before := d.count(t, "SELECT generation FROM rollout WHERE id = $1", d.rollout)
+	d.says(t, first, "done")
+	if after := d.count(t, "SELECT generation FROM rollout WHERE id = $1", d.rollout); after <= before {
+		t.Errorf("the rollout is not looked at: its generation is %d after %d", after, before)
+	}
+}

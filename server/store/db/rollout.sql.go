@@ -435,14 +435,21 @@ FROM rollout r
 JOIN host h ON h.id = $1
 WHERE r.state = 'running'
   AND h.probe_asked_at IS NOT NULL
-  AND (h.last_probe_at IS NULL OR h.probe_asked_at > h.last_probe_at)
+  AND (h.last_probe_at IS NULL OR h.probe_asked_at > h.last_probe_at OR h.probe_asked_at > clock_timestamp() - make_interval(secs => $2::double precision))
   AND EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('waiting', 'held'))
 ORDER BY r.id
 `
 
+type RolloutsAwaitingHostParams struct {
+	HostID       int64
+	AskedSeconds float64
+}
+
 // The running rollouts that asked for a host's facts, and have servers to start.
-func (q *Queries) RolloutsAwaitingHost(ctx context.Context, hostID int64) ([]int64, error) {
-	rows, err := q.db.Query(ctx, rolloutsAwaitingHost, hostID)
+// An older question's answer may come after the question (it is of before it,
+// and its transaction could not see it): what was asked lately counts, too.
+func (q *Queries) RolloutsAwaitingHost(ctx context.Context, arg RolloutsAwaitingHostParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, rolloutsAwaitingHost, arg.HostID, arg.AskedSeconds)
 	if err != nil {
 		return nil, err
 	}

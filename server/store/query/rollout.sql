@@ -134,11 +134,13 @@ ORDER BY id;
 
 -- name: RolloutsAwaitingHost :many
 -- The running rollouts that asked for a host's facts, and have servers to start.
+-- An older question's answer may come after the question (it is of before it,
+-- and its transaction could not see it): what was asked lately counts, too.
 SELECT r.id
 FROM rollout r
 JOIN host h ON h.id = @host_id
 WHERE r.state = 'running'
   AND h.probe_asked_at IS NOT NULL
-  AND (h.last_probe_at IS NULL OR h.probe_asked_at > h.last_probe_at)
+  AND (h.last_probe_at IS NULL OR h.probe_asked_at > h.last_probe_at OR h.probe_asked_at > clock_timestamp() - make_interval(secs => @asked_seconds::double precision))
   AND EXISTS (SELECT 1 FROM upgrade u WHERE u.rollout_id = r.id AND u.state IN ('waiting', 'held'))
 ORDER BY r.id;
