@@ -148,13 +148,13 @@ func (h *host) command(r *request) (reply, *fault) {
 	}
 	var bad *fault
 	var s *shell
-	var boot context.Context
-	h.look(func() {
+	var c *command
+	var ctx context.Context
+	h.look(func() { // in one look: a shell that is deleted ends the commands that it has
 		if s = h.shellOf(r); s == nil {
 			bad = faultNoShell()
 			return
 		}
-		boot = h.boot
 		if bad = h.mayRun(s); bad != nil {
 			return
 		}
@@ -163,15 +163,15 @@ func (h *host) command(r *request) (reply, *fault) {
 			return
 		}
 		s.operations++
+		c = &command{id: h.platform.newShellID(), changed: make(chan struct{}), stdin: newInputStream(console)}
+		ctx, c.cancel = context.WithCancel(h.boot)
+		s.commands[shellKey(c.id)] = c
 	})
 	if bad != nil {
 		return reply{}, bad
 	}
-	ctx, cancel := context.WithCancel(boot)
-	c := &command{id: h.platform.newShellID(), cancel: cancel, changed: make(chan struct{}), stdin: newInputStream(console)}
-	h.look(func() { s.commands[shellKey(c.id)] = c })
 	h.fleet.goRun(func() {
-		defer cancel()
+		defer c.cancel()
 		c.finish(h.runShellLine(ctx, s, c, line, skip))
 	})
 	return reply{

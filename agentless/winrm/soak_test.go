@@ -127,6 +127,12 @@ func backToTheStart(tb testing.TB, fleet *twin.Fleet, goroutines int) {
 		load, err := fleet.Load("*")
 		return err == nil && load.Connections == 0 && load.Shells == 0
 	})
+	tb.Cleanup(func() {
+		if tb.Failed() && runtime.NumGoroutine() > goroutines {
+			stacks := make([]byte, 1<<20)
+			tb.Logf("%d goroutines after %d:\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
+		}
+	})
 	until(tb, "goroutines are as at the start", func() bool { return runtime.NumGoroutine() <= goroutines })
 	shells.mu.Lock()
 	defer shells.mu.Unlock()

@@ -18,7 +18,7 @@ import (
 // kernel's buffers stay small: grown ones empty in lumps that last longer, too.
 func TestASlowHostIsNotCutOff(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "127.0.139.14", 4<<20, 1, media.Options{Stall: 2 * time.Second})
+	s := serve(t, "127.0.139.14", 4<<20, 1, media.Options{Stall: 3 * time.Second})
 	s.buffer.Store(128 << 10)
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url, nil)
 	if err != nil {
@@ -38,7 +38,7 @@ func TestASlowHostIsNotCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
-	line, all, part := rate.NewLimiter(250_000, 10_000), 0, make([]byte, 10_000)
+	line, all, part := rate.NewLimiter(300_000, 10_000), 0, make([]byte, 10_000)
 	for all < len(s.bundle) {
 		if err := line.WaitN(t.Context(), min(len(part), len(s.bundle)-all)); err != nil {
 			t.Fatal(err)
