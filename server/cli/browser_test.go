@@ -158,7 +158,7 @@ func startDemo(t *testing.T, fleet string) *demoRun {
 
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(chromium), chromedp.NoSandbox,
 		chromedp.UserDataDir(filepath.Join(dir, "chromium")), chromedp.WindowSize(1280, 800),
-		chromedp.Flag("disable-quic", true))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("force-prefers-reduced-motion", true))
 	allocator, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	browser, cancelBrowser := chromedp.NewContext(allocator)

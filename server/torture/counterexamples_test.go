@@ -49,7 +49,7 @@ func TestRetryAfterAVerificationStarts(t *testing.T) {
 		must(t, tr.Store.RetryUpgrade(t.Context(), tr.operator, u.ID, "then by Setup", tr.book))
 	}
 	tr.approveAll(t)
-	tr.finish(t, time.Minute)
+	tr.finish(t, 2*time.Minute)
 	tr.check(t)
 }
 
@@ -70,7 +70,7 @@ CAS2,ClientAccess,HQ,8.0.685.25,127.0.108.92,5985,BackupAgent
 	})
 	must(t, tr.Store.RetryUpgrade(t.Context(), tr.operator, u.ID, "then by Setup", tr.book))
 	tr.approveAll(t)
-	tr.finish(t, time.Minute)
+	tr.finish(t, 2*time.Minute)
 	tr.check(t)
 }
 
@@ -92,7 +92,7 @@ func TestAWaveThatOpensIsStoppedAtOnce(t *testing.T) {
 		return v.State == rollout.RolloutRunning && v.Waves[0].State == rollout.WaveStopped
 	})
 	must(t, tr.Store.RetryUpgrade(t.Context(), tr.operator, u.ID, "then by Setup", tr.book))
-	tr.finish(t, time.Minute)
+	tr.finish(t, 2*time.Minute)
 	tr.check(t)
 	if said := c.said(t); strings.Contains(said, "is not possible") {
 		t.Errorf("the coordinator was refused: %s", said)

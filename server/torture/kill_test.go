@@ -17,7 +17,7 @@ import (
 	"wavekeeper/server/store"
 )
 
-const rolloutWithin = 3 * time.Minute // of a rollout under kills
+const rolloutWithin = 6 * time.Minute // of a rollout under kills
 
 // TestKillAtEveryPoint kills the only coordinator at every write to the
 // database (before it, after it, at the commit) in every step, and at every kind
