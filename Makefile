@@ -17,17 +17,15 @@ run: need-run assets build ## the whole product: private database, simulated fle
 	@exec bin/wavekeeper demo $(if $(FLEET),--fleet deploy/demo/fleet-$(FLEET).csv)
 
 # A test mostly waits for simulated hosts: more of them run at once than there are
-# processors. The longest package begins first, so that nothing waits for it alone.
-# A runbook starts no goroutine, so that its long walks go without -race here;
-# `make torture` has them with it.
+# processors. A runbook starts no goroutine, so that its long walks go without -race
+# here; `make torture` has them with it.
 test: need-test assets ## everything that must hold: freshness, vet, gofumpt, all tests
 	@echo "== generated code is fresh" && tools/fresh.sh
 	@echo "== go vet" && $(GO) vet ./...
 	@echo "== gofumpt" && bad=$$($(GO) tool -modfile=tools/lint/go.mod gofumpt -l server agentless web migrations) && \
 		{ [ -z "$$bad" ] || { echo "not formatted: $$bad"; exit 1; }; }
 	@echo "== go test -race (all but runbooks, browser and kill tests)" && \
-		$(TEST) -race -parallel 4 -timeout 15m wavekeeper/server/jobs wavekeeper/server/store \
-			$$($(GO) list ./... | grep -v -e '/agentless/runbook$$' -e '/server/jobs$$' -e '/server/store$$')
+		$(TEST) -race -parallel 4 -timeout 15m $$($(GO) list ./... | grep -v '/agentless/runbook$$')
 	@tools/beside.sh \
 		'echo "== browser and kill tests (they mostly wait: beside the others)" && $(TEST) -count=1 -timeout 10m -run "^Test(Browser|Kill)" ./server/cli' \
 		'echo "== runbooks, with a sample of blows by seed" && $(TEST) -count=1 -parallel 8 -timeout 12m ./agentless/runbook -blows.seed=$(SEED) && \

@@ -38,7 +38,15 @@ func (d Dir) Run(ctx context.Context, approved File, call Call) (Run, error) {
 	if err != nil {
 		return Run{}, err
 	}
-	return run(ctx, path, filepath.Dir(path), call.Point, body)
+	ran, err := run(ctx, path, filepath.Dir(path), call.Point, body)
+	if err != nil {
+		return Run{}, err
+	}
+	// An interpreter reads the file after us, and as it goes.
+	if now, err = d.file(real, approved.Name); err != nil || now.SHA256 != approved.SHA256 {
+		ran.State, ran.Words = Failed, "the file was changed since the approval, while it ran: what ran is not known; "+ran.Words
+	}
+	return ran, nil
 }
 
 func failed(format string, args ...any) Run {

@@ -84,6 +84,19 @@ func TestHookThatWasChangedSinceTheApprovalIsNotRun(t *testing.T) {
 	}
 }
 
+// TestAHookThatIsChangedWhileItRunsHasFailed: what ran is not known, since an
+// interpreter reads the file after it was compared.
+func TestAHookThatIsChangedWhileItRunsHasFailed(t *testing.T) {
+	t.Parallel()
+	for _, script := range []string{"echo '# more' >>\"$0\"\nexit 0", "rm \"$0\"", "echo '# more' >>\"$0\"\nexit 75"} {
+		d, f := hookFile(t, script)
+		r, err := d.Run(context.Background(), f, call)
+		if err != nil || r.State != Failed || !strings.Contains(r.Words, "changed since the approval, while it ran") {
+			t.Errorf("%s: %+v, %v", script, r, err)
+		}
+	}
+}
+
 func TestOutputOfAHookIsBounded(t *testing.T) {
 	t.Parallel()
 	d, f := hookFile(t, "head -c 300000 /dev/zero | tr '\\0' x; echo end >&2\n")

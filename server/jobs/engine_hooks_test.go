@@ -115,7 +115,11 @@ CAS1,ClientAccess,HQ,8.0.685.25,127.0.81.204,5985,
 	w.await(t, "the drain waits", 90*time.Second, func(v store.RolloutView) bool {
 		return v.Waves[0].Upgrades[0].Step == "hook-drain"
 	})
-	if err := os.WriteFile(filepath.Join(dir.Path, "drain"), []byte("#!/bin/sh\ntouch "+in+"/ran\n"), 0o700); err != nil {
+	changed := filepath.Join(in, "changed") // renamed: sh reads a file that it runs as it goes
+	if err := os.WriteFile(changed, []byte("#!/bin/sh\ntouch "+in+"/ran\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(changed, filepath.Join(dir.Path, "drain")); err != nil {
 		t.Fatal(err)
 	}
 	v := w.await(t, "the server failed", 60*time.Second, func(v store.RolloutView) bool {

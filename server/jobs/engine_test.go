@@ -212,7 +212,7 @@ func (w *world) person(t *testing.T, name string, roles ...string) store.Actor {
 // await approves waves as they come up and polls until the claim holds.
 func (w *world) await(t *testing.T, what string, within time.Duration, claim func(store.RolloutView) bool) store.RolloutView {
 	t.Helper()
-	deadline := time.NewTimer(within)
+	deadline := time.NewTimer(patience * within)
 	defer deadline.Stop()
 	every := time.NewTicker(100 * time.Millisecond)
 	defer every.Stop()
@@ -234,7 +234,7 @@ func (w *world) await(t *testing.T, what string, within time.Duration, claim fun
 		select {
 		case <-deadline.C:
 			w.say(t)
-			t.Fatalf("not within %s: %s", within, what)
+			t.Fatalf("not within %s: %s", patience*within, what)
 		case <-every.C:
 		}
 	}
