@@ -94,12 +94,23 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.initialise(ctx); err != nil {
 		return err
 	}
-	if err := s.bringUp(ctx); err != nil {
-		return err
-	}
-	if err := s.makeRoles(ctx); err != nil {
-		s.halt()
-		return err
+	for {
+		if err := s.bringUp(ctx); err != nil {
+			return err
+		}
+		err := s.makeRoles(ctx)
+		if err == nil {
+			break
+		}
+		if !s.adopted {
+			s.halt()
+			return err
+		}
+		select { // what was adopted goes down with the program that was killed
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
 	if !s.adopted {
 		s.watched = make(chan struct{})
