@@ -19,7 +19,7 @@ import (
 
 const (
 	victim     = "MBX1"
-	restWithin = 4 * time.Minute // for a rollout to come to rest; nobody hears of a secret that was tried when its coordinator died for two
+	restWithin = 4 * time.Minute // for a rollout to come to rest; longer than store.TrialLasts
 	restFor    = 1500 * time.Millisecond
 )
 

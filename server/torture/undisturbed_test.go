@@ -12,9 +12,6 @@ import (
 
 // TestUndisturbed is what every other test here is compared with.
 func TestUndisturbed(t *testing.T) {
-	if !*fullFlag {
-		t.Skip("make torture runs it; the browser's test goes the same way undisturbed")
-	}
 	t.Parallel()
 	a := newArena(t, fleet12("127.107.3"))
 	a.approveAll(t)
